@@ -1,0 +1,75 @@
+"""What a position's fills amount to: entry, exits, fees, result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from hlcopy.domain.models import Position, PositionStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from hlcopy.domain.models import ExitReason, OurFill, Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The sums of a position's fills; prices are size-weighted averages, None without a fill."""
+
+    entry_size: float
+    entry_price: float | None
+    exit_size: float
+    exit_price: float | None
+    fees_usd: float
+    gross_usd: float
+
+
+def tally(side: Side, fills: Sequence[OurFill]) -> Tally:
+    """Add up the fills of one position; those on its side entered, the others left."""
+    entering = [fill for fill in fills if fill.is_buy == (side.sign > 0)]
+    leaving = [fill for fill in fills if fill.is_buy != (side.sign > 0)]
+    entry_size, entry_price = _average(entering)
+    exit_size, exit_price = _average(leaving)
+    gross = 0.0
+    if entry_price is not None and exit_price is not None:
+        gross = side.sign * (exit_price - entry_price) * exit_size
+    return Tally(
+        entry_size=entry_size,
+        entry_price=entry_price,
+        exit_size=exit_size,
+        exit_price=exit_price,
+        fees_usd=sum(fill.fee for fill in fills),
+        gross_usd=gross,
+    )
+
+
+def _average(fills: Sequence[OurFill]) -> tuple[float, float | None]:
+    size = sum(fill.size for fill in fills)
+    return size, sum(fill.price * fill.size for fill in fills) / size if size else None
+
+
+def reduced(position: Position, fills: Sequence[OurFill], size: float, funding_usd: float) -> Position:
+    """Return a position after its fills, with `size` still open."""
+    sums = tally(position.side, fills)
+    return replace(position, size=size, exit_price=sums.exit_price, fees_usd=sums.fees_usd, funding_usd=funding_usd)
+
+
+def closed(
+    position: Position, fills: Sequence[OurFill], *, reason: ExitReason, at: datetime, funding_usd: float
+) -> Position:
+    """Return a position as it ended: its result is net of fees and funding."""
+    sums = tally(position.side, fills)
+    return replace(
+        position,
+        status=PositionStatus.CLOSED,
+        size=0.0,
+        closed_at=at,
+        close_reason=reason,
+        exit_price=sums.exit_price,
+        fees_usd=sums.fees_usd,
+        funding_usd=funding_usd,
+        realized_pnl_usd=sums.gross_usd - sums.fees_usd - funding_usd,
+        stop_confirmed=False,
+    )

@@ -1,0 +1,31 @@
+"""What trading costs: slippage, fees, funding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hlcopy.domain.policy import for_coin
+
+if TYPE_CHECKING:
+    from hlcopy.domain.policy import CostPolicy
+
+
+def slippage_percent(coin: str, notional_usd: float, policy: CostPolicy) -> float:
+    """Return the expected slippage of an order in percent (specification 9.2): larger orders slip more."""
+    size_factor = 1 + (notional_usd / policy.slippage_size_usd) * policy.slippage_size_factor
+    return for_coin(policy.base_slippage_percent, coin) * size_factor
+
+
+def slipped(price: float, percent: float, *, is_buy: bool) -> float:
+    """Return a price made worse by a percentage."""
+    return price * (1 + percent / 100) if is_buy else price * (1 - percent / 100)
+
+
+def taker_fee(notional_usd: float, policy: CostPolicy) -> float:
+    """Return the fee of an order that takes liquidity, in USD."""
+    return notional_usd * policy.taker_fee_percent / 100
+
+
+def funding_payment(signed_size: float, price: float, hourly_rate: float) -> float:
+    """Return what a position pays at an hour's funding in USD, negative when it receives: longs pay a positive rate."""
+    return signed_size * price * hourly_rate

@@ -1,0 +1,438 @@
+"""A trader's fills become orders, and orders become round trips.
+
+What an order did is derived from the chain of `start_position` and signed sizes alone, never from a label (decision 2).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid5
+
+from hlcopy.domain.models import Action, Fill, Side, TraderOrder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+CONTINUITY: Final = 1e-6  # of the position: what the venue's decimals leave after a long chain of additions
+FLAT_USD: Final = 10.0
+FLAT_SHARE: Final = 0.01  # of the order that left or met the remainder
+BURST_GAP: Final = timedelta(seconds=60)
+_SIGNALS: Final = UUID("6f1d1c0e-51c2-5b8e-9d0b-3c6f0f4f7f11")
+
+
+@unique
+class Market(StrEnum):
+    """Which kind of market a coin's name belongs to."""
+
+    PERP = "perp"
+    SPOT = "spot"
+    OUTCOME = "outcome"
+    HIP3 = "hip3"
+
+
+def market_of(coin: str) -> Market:
+    """Return the kind of market of a coin's name; only main-dex perps make signals."""
+    if coin.startswith("@") or "/" in coin:
+        return Market.SPOT
+    if coin.startswith(("#", "+")):
+        return Market.OUTCOME
+    return Market.HIP3 if ":" in coin else Market.PERP
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """A break in a coin's chain: `found` is the position a fill started from, `expected` what the fills before it left."""
+
+    coin: str
+    at: datetime
+    expected: float
+    found: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What an order did; `size`, `value_usd` and `price` (VWAP) are of the part that counts for its action.
+
+    For an Open, also one that flipped, that is the part beyond zero; for an Add what it added; else what it took off.
+    """
+
+    action: Action
+    side: Side
+    size: float
+    value_usd: float
+    price: float
+    flipped: bool = False
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether the order left its trader with more of a position."""
+        return self.action in {Action.OPEN, Action.ADD}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """The moment an order became a trade: its value had passed the gates, and the position stood at `size_after`."""
+
+    time: datetime
+    size_after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundTrip:
+    """One position of a trader from flat to flat, per coin and side; prices are VWAPs, `pnl_usd` is net of fees.
+
+    `complete` is False when its beginning wasn't seen or a gap broke it: its numbers can't be used. `closed_at` is None
+    while it is open.
+    """
+
+    coin: str
+    side: Side
+    opened_at: datetime
+    closed_at: datetime | None
+    entry_size: float
+    entry_price: float
+    exit_size: float
+    exit_price: float | None
+    peak_size: float
+    pnl_usd: float
+    complete: bool
+
+    @property
+    def entry_notional(self) -> float:
+        """What was put in, in USD."""
+        return self.entry_size * self.entry_price
+
+
+def is_continuous(expected: float, found: float) -> bool:
+    """Whether a fill starts where the chain stood."""
+    return math.isclose(expected, found, rel_tol=CONTINUITY, abs_tol=1e-9)
+
+
+def is_flat(size: float, price: float, order_value_usd: float) -> bool:
+    """Whether a position is a mere remainder: under $10 or 1 % of the order beside it (decision 2)."""
+    return abs(size) * price < max(FLAT_USD, FLAT_SHARE * order_value_usd)
+
+
+def signal_id(order: TraderOrder) -> str:
+    """Return the id of an order's signal: derived from trader, coin and order, so that a repeat is recognised."""
+    return str(uuid5(_SIGNALS, f"{order.trader}:{order.coin}:{order.key}"))
+
+
+def order_key(fill: Fill) -> str | None:
+    """Return the identity of the order a fill belongs to, None when only a burst can tell."""
+    if fill.twap_id is not None:
+        return f"twap:{fill.twap_id}"
+    return f"oid:{fill.oid}" if fill.oid else None
+
+
+def chained(fills: Sequence[Fill]) -> list[Fill]:
+    """Return fills of one trader by time, those of one moment and coin put in the order in which they continue each other.
+
+    The order given is kept wherever it is continuous; within one moment the venue's own order may have been lost.
+    """
+    by_time = sorted(fills, key=lambda fill: fill.time)
+    position: dict[str, float] = {}
+    result: list[Fill] = []
+    for _, moment in itertools.groupby(by_time, key=lambda fill: fill.time):
+        together = list(moment)
+        if len(together) > 1:
+            together = _untangle(together, position)
+        for fill in together:
+            position[fill.coin] = fill.end_position
+        result += together
+    return result
+
+
+def _untangle(together: list[Fill], position: dict[str, float]) -> list[Fill]:
+    by_coin: dict[str, list[Fill]] = defaultdict(list)
+    for fill in together:
+        by_coin[fill.coin].append(fill)
+    if not any(_breaks(part, position.get(coin)) for coin, part in by_coin.items()):
+        return together
+    return [fill for coin, part in by_coin.items() for fill in _least_broken(part, position.get(coin))]
+
+
+def _breaks(fills: Sequence[Fill], start: float | None) -> int:
+    count = 0
+    expected = start
+    for fill in fills:
+        if expected is not None and not is_continuous(expected, fill.start_position):
+            count += 1
+        expected = fill.end_position
+    return count
+
+
+def _least_broken(fills: list[Fill], start: float | None) -> list[Fill]:
+    by_tid = sorted(fills, key=lambda fill: fill.tid)
+    return min((fills, by_tid, fills[::-1], _linked(by_tid, start)), key=lambda order: _breaks(order, start))
+
+
+def _linked(fills: list[Fill], start: float | None) -> list[Fill]:
+    """Follow the chain: take the fill that starts where the last one ended, else the next in line."""
+    remaining = list(fills)
+    linked: list[Fill] = []
+    expected = start
+    while remaining:
+        index = next(
+            (
+                i
+                for i, fill in enumerate(remaining)
+                if expected is not None and is_continuous(expected, fill.start_position)
+            ),
+            0,
+        )
+        linked.append(remaining.pop(index))
+        expected = linked[-1].end_position
+    return linked
+
+
+def gaps(fills: Sequence[Fill]) -> list[Gap]:
+    """Return the breaks in the perp chains of one trader's fills, by time; spot sizes lose their fee and don't chain."""
+    position: dict[str, float] = {}
+    found: list[Gap] = []
+    for fill in chained(fills):
+        if market_of(fill.coin) is not Market.PERP:
+            continue
+        expected = position.get(fill.coin)
+        if expected is not None and not is_continuous(expected, fill.start_position):
+            found.append(Gap(coin=fill.coin, at=fill.time, expected=expected, found=fill.start_position))
+        position[fill.coin] = fill.end_position
+    return found
+
+
+def group_orders(fills: Sequence[Fill]) -> list[TraderOrder]:
+    """Return the orders of one trader's fills, by first fill: by oid, TWAP slices by twapId, else bursts of a coin and side."""
+    groups: dict[tuple[str, str, bool], list[Fill]] = {}
+    bursts: dict[tuple[str, bool], tuple[str, datetime]] = {}
+    for fill in chained(fills):
+        key = order_key(fill)
+        if key is None:
+            key, last = bursts.get((fill.coin, fill.is_buy), ("", fill.time))
+            if not key or fill.time - last > BURST_GAP:
+                key = f"burst:{fill.identity}"
+            bursts[fill.coin, fill.is_buy] = (key, fill.time)
+        groups.setdefault((fill.coin, key, fill.is_buy), []).append(fill)
+    return [
+        TraderOrder(trader=part[0].trader, coin=coin, key=key, is_buy=is_buy, fills=tuple(part))
+        for (coin, key, is_buy), part in groups.items()
+    ]
+
+
+def _beyond_zero(fill: Fill) -> float:
+    """Return how much of a fill lies in the direction of its order beyond zero."""
+    sign = 1 if fill.is_buy else -1
+    start = max(0.0, sign * fill.start_position)
+    return max(0.0, max(0.0, sign * fill.end_position) - start)
+
+
+def effect_of(order: TraderOrder) -> Effect:
+    """Return what an order has done so far; a remainder under max($10, 1 % of the order) counts as flat on both ends."""
+    first, last = order.fills[0], order.fills[-1]
+    value = sum(fill.notional for fill in order.fills)
+    sign = 1 if order.is_buy else -1
+    direction = Side.LONG if order.is_buy else Side.SHORT
+    before, after = sign * first.start_position, sign * last.end_position
+    starts_flat = is_flat(before, first.price, value)
+    if before >= 0 or (starts_flat and after > 0):
+        entering = [(_beyond_zero(fill), fill.price) for fill in order.fills]
+        action = Action.OPEN if starts_flat else Action.ADD
+        return _effect(action, direction, entering, flipped=False)
+    ends_flat = is_flat(after, last.price, value)
+    if after > 0 and not ends_flat:
+        entering = [(_beyond_zero(fill), fill.price) for fill in order.fills]
+        return _effect(Action.OPEN, direction, entering, flipped=True)
+    leaving = [(fill.size, fill.price) for fill in order.fills]
+    return _effect(Action.CLOSE if ends_flat else Action.REDUCE, direction.opposite, leaving, flipped=False)
+
+
+def _effect(action: Action, side: Side, parts: Iterable[tuple[float, float]], *, flipped: bool) -> Effect:
+    size = value = 0.0
+    price = 0.0
+    for part, part_price in parts:
+        size += part
+        value += part * part_price
+        price = part_price
+    return Effect(
+        action=action, side=side, size=size, value_usd=value, price=value / size if size > 0 else price, flipped=flipped
+    )
+
+
+def passing(order: TraderOrder, min_value: float, min_weight: float, equity: float) -> Passing | None:
+    """Return when the order's entering part first passed the size and the weight gate, None while it hasn't."""
+    value = 0.0
+    for fill in order.fills:
+        value += _beyond_zero(fill) * fill.price
+        if value >= min_value and value / equity >= min_weight:
+            return Passing(time=fill.time, size_after=abs(fill.end_position))
+    return None
+
+
+def has_gap(order: TraderOrder, coin_fills: Sequence[Fill]) -> bool:
+    """Whether the chain of the coin breaks between the order's first and last fill."""
+    first, last = order.fills[0].identity, order.fills[-1].identity
+    expected: float | None = None
+    inside = False
+    for fill in coin_fills:
+        inside = inside or fill.identity == first
+        if inside and expected is not None and not is_continuous(expected, fill.start_position):
+            return True
+        if inside:
+            expected = fill.end_position
+        if fill.identity == last:
+            break
+    return False
+
+
+def opened_at(order: TraderOrder, coin_fills: Sequence[Fill]) -> datetime | None:
+    """Return when the position that an order adds to left zero; None when its Open isn't among the fills or a gap hides it.
+
+    `coin_fills` are the trader's chained fills in the coin, from before the order on.
+    """
+    start = order.fills[0]
+    side_sign = 1 if order.is_buy else -1
+    values: dict[str, float] = defaultdict(float)
+    for fill in coin_fills:
+        values[order_key(fill) or fill.identity] += fill.notional
+    opened: datetime | None = None
+    expected: float | None = None
+    for fill in coin_fills:
+        if expected is not None and not is_continuous(expected, fill.start_position):
+            opened = None
+        if fill.identity == start.identity:
+            return opened
+        value = values[order_key(fill) or fill.identity]
+        began_flat = is_flat(fill.start_position, fill.price, value) or side_sign * fill.start_position < 0
+        ends_beyond = side_sign * fill.end_position > 0
+        if began_flat and ends_beyond:
+            opened = fill.time
+        elif not ends_beyond or (fill.is_buy != order.is_buy and is_flat(fill.end_position, fill.price, value)):
+            opened = None
+        expected = fill.end_position
+    return opened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Since:
+    """What became of a trade's position since: whether it ever touched zero or turned, and whether the chain is unbroken."""
+
+    reversed: bool
+    unbroken: bool
+    position: float | None
+
+
+def since_trade(side: Side, size_after: float, trade_time: datetime, coin_fills: Sequence[Fill]) -> Since:
+    """Follow a coin's chained fills after a trade; `size_after` is the position just after it, in base units."""
+    position = side.sign * size_after
+    for fill in coin_fills:
+        if fill.time < trade_time:
+            continue
+        if fill.time == trade_time and not is_continuous(position, fill.start_position):
+            continue  # a fill of the same moment, before the one that passed the gates
+        if not is_continuous(position, fill.start_position):
+            return Since(reversed=False, unbroken=False, position=None)
+        position = fill.end_position
+        if side.sign * position <= 0 or is_flat(position, fill.price, fill.notional):
+            return Since(reversed=True, unbroken=True, position=position)
+    return Since(reversed=False, unbroken=True, position=position)
+
+
+@dataclass(slots=True)
+class _Trip:
+    """A round trip while it is being built."""
+
+    side: Side
+    opened_at: datetime
+    complete: bool
+    entry_size: float = 0.0
+    entry_value: float = 0.0
+    exit_size: float = 0.0
+    exit_value: float = 0.0
+    peak: float = 0.0
+    pnl: float = 0.0
+
+    def enter(self, size: float, price: float) -> None:
+        self.entry_size += size
+        self.entry_value += size * price
+
+    def leave(self, size: float, price: float) -> None:
+        self.exit_size += size
+        self.exit_value += size * price
+
+    def done(self, coin: str, closed_at: datetime | None) -> RoundTrip:
+        return RoundTrip(
+            coin=coin,
+            side=self.side,
+            opened_at=self.opened_at,
+            closed_at=closed_at,
+            entry_size=self.entry_size,
+            entry_price=self.entry_value / self.entry_size if self.entry_size else 0.0,
+            exit_size=self.exit_size,
+            exit_price=self.exit_value / self.exit_size if self.exit_size else None,
+            peak_size=self.peak,
+            pnl_usd=self.pnl,
+            complete=self.complete,
+        )
+
+
+def round_trips(fills: Sequence[Fill]) -> list[RoundTrip]:
+    """Return the round trips of one trader's perp fills, by opening; those still open come with `closed_at` None."""
+    by_coin: dict[str, list[Fill]] = defaultdict(list)
+    for fill in chained(fills):
+        if market_of(fill.coin) is Market.PERP:
+            by_coin[fill.coin].append(fill)
+    trips = [trip for coin, part in by_coin.items() for trip in _coin_trips(coin, part)]
+    return sorted(trips, key=lambda trip: (trip.opened_at, trip.coin))
+
+
+def _coin_trips(coin: str, fills: Sequence[Fill]) -> list[RoundTrip]:
+    values: dict[str, float] = defaultdict(float)
+    for fill in fills:
+        values[order_key(fill) or fill.identity] += fill.notional
+    trips: list[RoundTrip] = []
+    trip: _Trip | None = None
+    expected: float | None = None
+    for fill in fills:
+        value = values[order_key(fill) or fill.identity]
+        if expected is not None and not is_continuous(expected, fill.start_position):
+            if trip is not None:
+                trip.complete = False
+                trips.append(trip.done(coin, fill.time))
+            trip = None
+        if trip is None and not is_flat(fill.start_position, fill.price, value):
+            # Its beginning wasn't seen: the history starts, or goes on after a gap, in the middle of a position.
+            trip = _Trip(side=Side.of(fill.start_position), opened_at=fill.time, complete=False)
+        expected = fill.end_position
+        trip = _apply(trips, trip, coin, fill, value)
+    if trip is not None:
+        trips.append(trip.done(coin, None))
+    return trips
+
+
+def _apply(trips: list[RoundTrip], trip: _Trip | None, coin: str, fill: Fill, order_value: float) -> _Trip | None:
+    """Let one fill act on the open trip: it may grow, shrink, end it, or turn it into one of the other side."""
+    direction = Side.LONG if fill.is_buy else Side.SHORT
+    fee_per_unit = fill.fee / fill.size
+    beyond = _beyond_zero(fill)
+    leaving = fill.size - beyond
+    if trip is not None and trip.side is not direction:
+        trip.leave(leaving, fill.price)
+        trip.pnl += fill.closed_pnl - fee_per_unit * leaving
+        if trip.side.sign * fill.end_position <= 0 or is_flat(fill.end_position, fill.price, order_value):
+            trips.append(trip.done(coin, fill.time))
+            trip = None
+    if beyond > 0 and (trip is None or trip.side is direction):
+        if trip is None:
+            if leaving > 0 and is_flat(fill.end_position, fill.price, order_value):
+                return None  # it closed one side and overshot by a remainder
+            trip = _Trip(side=direction, opened_at=fill.time, complete=True)
+        trip.enter(beyond, fill.price)
+        trip.pnl -= fee_per_unit * beyond
+        trip.peak = max(trip.peak, abs(fill.end_position))
+    return trip

@@ -1,0 +1,76 @@
+"""A coin's trading rules: which prices and sizes are legal, and how notional becomes size."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from typing import Final
+
+SIGNIFICANT_FIGURES: Final = 5
+PERP_DECIMALS: Final = 6
+MIN_NOTIONAL_USD: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """A perp: sizes have at most `size_decimals` decimals; leverage is a whole number up to `max_leverage`."""
+
+    coin: str
+    size_decimals: int
+    max_leverage: int
+
+    def _places(self, price: Decimal) -> int:
+        # At most 5 significant figures and 6 - size_decimals decimals; whole numbers are always legal.
+        return max(0, min(PERP_DECIMALS - self.size_decimals, SIGNIFICANT_FIGURES - 1 - price.adjusted()))
+
+    def price_down(self, price: float) -> float:
+        """Return the nearest legal price at or below a price."""
+        return self._legal(price, ROUND_FLOOR)
+
+    def price_up(self, price: float) -> float:
+        """Return the nearest legal price at or above a price."""
+        return self._legal(price, ROUND_CEILING)
+
+    def _legal(self, price: float, rounding: str) -> float:
+        if not (math.isfinite(price) and price > 0):
+            message = f"{self.coin}: {price!r} is no price"
+            raise ValueError(message)
+        exact = Decimal(repr(price))
+        return float(exact.quantize(Decimal(1).scaleb(-self._places(exact)), rounding))
+
+    def limit_price(self, bound: float, *, is_buy: bool) -> float:
+        """Return the legal price inside a bound: a buy never pays more, a sale never takes less."""
+        return self.price_down(bound) if is_buy else self.price_up(bound)
+
+    def stop_price(self, trigger: float, *, is_buy: bool) -> float:
+        """Return the legal trigger of a stop, toward safety: a long's sell stop rises, a short's buy stop falls."""
+        return self.price_down(trigger) if is_buy else self.price_up(trigger)
+
+    def size(self, size: float) -> float:
+        """Return the largest legal size that isn't above a size."""
+        if not (math.isfinite(size) and size >= 0):
+            message = f"{self.coin}: {size!r} is no size"
+            raise ValueError(message)
+        # repr keeps 0.29999999999999998 at 0.3: a whole position must round to itself.
+        return float(Decimal(repr(size)).quantize(Decimal(1).scaleb(-self.size_decimals), ROUND_DOWN))
+
+    def size_of(self, notional_usd: float, price: float) -> float:
+        """Return the largest legal size worth at most a notional at a price."""
+        return self.size(notional_usd / price)
+
+
+# What the venue's meta said in November 2026 of the coins traded most; a replay has no meta of its own.
+_KNOWN: Final = {
+    coin: Instrument(coin=coin, size_decimals=size_decimals, max_leverage=max_leverage)
+    for coin, size_decimals, max_leverage in (("BTC", 5, 40), ("ETH", 4, 25), ("SOL", 2, 20), ("HYPE", 2, 10))
+}
+ASSUMED_MAX_LEVERAGE: Final = 3
+
+
+def assumed_instrument(coin: str, size_decimals: int) -> Instrument:
+    """Return rules for a coin whose meta isn't at hand: known ones, else the sizes seen and the lowest leverage there is."""
+    known = _KNOWN.get(coin)
+    if known is not None:
+        return known
+    return Instrument(coin=coin, size_decimals=size_decimals, max_leverage=ASSUMED_MAX_LEVERAGE)

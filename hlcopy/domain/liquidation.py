@@ -1,0 +1,65 @@
+"""Was a copied trader liquidated? Judged on complete evidence only (decision 25)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING
+
+from hlcopy.domain.episodes import is_continuous
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from hlcopy.domain.models import Fill, Side
+
+
+@unique
+class Fate(StrEnum):
+    """What became of a trader's position."""
+
+    HELD = "held"
+    CLOSED = "closed"
+    LIQUIDATED = "liquidated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of a trader's position in one coin.
+
+    `fills` are the trader's chained fills in the coin since our entry; `held_sizes` are well-formed readings of the
+    signed position, spaced in time, latest last.
+    """
+
+    trader: str
+    side: Side
+    since: datetime
+    fills: Sequence[Fill]
+    held_sizes: Sequence[float]
+
+
+def is_liquidation(fill: Fill, trader: str) -> bool:
+    """Whether a fill liquidated this trader; being the counterparty of another's liquidation isn't that."""
+    named = fill.liquidated_user is not None and fill.liquidated_user.lower() == trader
+    return named or fill.direction.startswith("Liquidated ")
+
+
+def fate(evidence: Evidence) -> Fate:
+    """Return what became of the position: a liquidation mark, an end at zero, or an unbroken chain with nothing held."""
+    position: float | None = None
+    for fill in evidence.fills:
+        if position is not None and not is_continuous(position, fill.start_position):
+            return Fate.UNKNOWN
+        position = fill.end_position
+        if fill.time < evidence.since:
+            continue
+        if is_liquidation(fill, evidence.trader) and fill.signed_size * evidence.side.sign < 0:
+            return Fate.LIQUIDATED
+        if evidence.side.sign * position <= 0:
+            return Fate.CLOSED
+    if any(size * evidence.side.sign > 0 for size in evidence.held_sizes):
+        return Fate.HELD
+    chain_reaches = position is not None and evidence.side.sign * position > 0
+    return Fate.LIQUIDATED if chain_reaches and len(evidence.held_sizes) > 1 else Fate.UNKNOWN

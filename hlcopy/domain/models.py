@@ -1,0 +1,417 @@
+"""The values that the rules speak of, from a stranger's fill to our closed position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+EXECUTE: Final = "EXECUTE"
+DEFERRED: Final = "DEFERRED"
+
+
+def to_ms(moment: datetime) -> int:
+    """Return milliseconds since 1970 UTC, rounded down."""
+    return (moment - EPOCH) // _MILLISECOND
+
+
+def from_ms(milliseconds: int) -> datetime:
+    """Return the aware UTC moment of a count of milliseconds since 1970."""
+    return EPOCH + timedelta(milliseconds=milliseconds)
+
+
+@unique
+class Side(StrEnum):
+    """The side of a position."""
+
+    LONG = "Long"
+    SHORT = "Short"
+
+    @property
+    def sign(self) -> int:
+        """+1 for a long, -1 for a short."""
+        return 1 if self is Side.LONG else -1
+
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SHORT if self is Side.LONG else Side.LONG
+
+    @classmethod
+    def of(cls, signed_size: float) -> Side:
+        """Return the side of a signed size; zero counts as long."""
+        return cls.LONG if signed_size >= 0 else cls.SHORT
+
+
+@unique
+class Action(StrEnum):
+    """What an order did to its trader's position."""
+
+    OPEN = "Open"
+    ADD = "Add"
+    REDUCE = "Reduce"
+    CLOSE = "Close"
+
+
+@unique
+class SkipReason(StrEnum):
+    """Why an order isn't copied; the values are the specification's codes."""
+
+    ACTION = "SKIP_ACTION_TYPE"
+    ADD_NO_OPEN = "SKIP_ADD_NO_OPEN"
+    ADD_TOO_OLD = "SKIP_ADD_TOO_OLD"
+    HISTORY_GAP = "SKIP_HISTORY_GAP"
+    SIZE_TOO_SMALL = "SKIP_SIZE_TOO_SMALL"
+    UNKNOWN_EQUITY = "SKIP_UNKNOWN_EQUITY"
+    BAD_EQUITY = "SKIP_BAD_EQUITY"
+    LOW_WEIGHT = "SKIP_LOW_WEIGHT"
+    LOW_CONFIDENCE = "SKIP_LOW_CONFIDENCE"
+    BLACKLISTED = "SKIP_TRADER_BLACKLISTED"
+    STALE_SCORE = "SKIP_STALE_SCORE"
+    REVERSED = "SKIP_REVERSED_AFTER_DELAY"
+    REDUCED = "SKIP_REDUCED_AFTER_DELAY"
+    NO_PRICE = "SKIP_NO_PRICE"
+    SLIPPAGE = "SKIP_SLIPPAGE_EXCEEDED"
+    STALE_HIGH_SLIPPAGE = "SKIP_STALE_HIGH_SLIPPAGE"
+    TOO_OLD = "SKIP_TOO_OLD"
+    NO_CONSENSUS = "SKIP_NO_CONSENSUS"
+    ALREADY_IN_TOKEN = "SKIP_ALREADY_IN_TOKEN"
+    MAX_POSITIONS = "SKIP_MAX_POSITIONS"
+    TRADER_LIMIT = "SKIP_TRADER_LIMIT"
+    MAX_EXPOSURE = "SKIP_MAX_EXPOSURE"
+    TOKEN_EXPOSURE = "SKIP_TOKEN_EXPOSURE"
+    DIRECTION_LIMIT = "SKIP_DIRECTION_LIMIT"
+    SIZE_ZERO = "SKIP_SIZE_ZERO"
+    NOT_TRADABLE = "SKIP_NOT_TRADABLE"
+    LIQUIDATION_TOO_NEAR = "SKIP_LIQUIDATION_TOO_NEAR"
+    NOT_FILLED = "SKIP_NOT_FILLED"
+    ORDER_REFUSED = "SKIP_ORDER_REFUSED"
+    NEVER_LANDED = "SKIP_NEVER_LANDED"
+
+
+@unique
+class Wait(StrEnum):
+    """Why a signal is deferred."""
+
+    STILL_FILLING = "still_filling"
+    CONFIRMATION = "confirmation"
+    UNKNOWN_TRADER_STATE = "unknown_trader_state"
+    UNKNOWN_HISTORY = "unknown_history"
+    UNKNOWN_PRICE = "unknown_price"
+
+
+@unique
+class ExitReason(StrEnum):
+    """Why a position of ours, or a part of it, was closed."""
+
+    STOP_LOSS = "STOP_LOSS"
+    TRAILING_STOP = "TRAILING_STOP"
+    TIME_STOP = "TIME_STOP"
+    TAKE_PROFIT = "TAKE_PROFIT"
+    TRADER_LIQUIDATED = "TRADER_LIQUIDATED"
+    LIQUIDATED = "LIQUIDATED"
+    CLOSED_ON_VENUE = "CLOSED_ON_VENUE"
+    STOP_REJECTED = "STOP_REJECTED"
+
+
+@unique
+class OrderType(StrEnum):
+    """How an entry is executed; both are immediate-or-cancel and differ in their price bound."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One fill of a trader, as the venue reports it.
+
+    `size` is positive base units, `start_position` the signed size before the fill, `closed_pnl` gross of `fee` in USD.
+    `direction` is the venue's `dir`, kept as evidence; actions are derived from sizes alone.
+    """
+
+    trader: str
+    coin: str
+    is_buy: bool
+    price: float
+    size: float
+    time: datetime
+    start_position: float
+    direction: str = ""
+    closed_pnl: float = 0.0
+    fee: float = 0.0
+    fee_token: str = "USDC"
+    hash: str = ""
+    oid: int = 0
+    tid: int = 0
+    twap_id: int | None = None
+    crossed: bool = True
+    liquidated_user: str | None = None
+
+    @property
+    def identity(self) -> str:
+        """The text under which the fill is stored and marked as decided."""
+        return f"hl:{self.trader}:{self.coin}:{self.tid}:{'B' if self.is_buy else 'A'}"
+
+    @property
+    def signed_size(self) -> float:
+        """Size with the sign of its effect on the position."""
+        return self.size if self.is_buy else -self.size
+
+    @property
+    def end_position(self) -> float:
+        """The signed position after the fill."""
+        return self.start_position + self.signed_size
+
+    @property
+    def notional(self) -> float:
+        """Price times size in USD."""
+        return self.price * self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraderOrder:
+    """The fills of one order of a trader, in the order of their chain."""
+
+    trader: str
+    coin: str
+    key: str
+    is_buy: bool
+    fills: tuple[Fill, ...]
+
+    @property
+    def first_time(self) -> datetime:
+        """When its first fill happened."""
+        return self.fills[0].time
+
+    @property
+    def last_time(self) -> datetime:
+        """When its latest known fill happened."""
+        return self.fills[-1].time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trader:
+    """A scored trader: a row of `traders`."""
+
+    address: str
+    label: str | None = None
+    score: float = 0.0
+    style: str | None = None
+    tier: str | None = None
+    roi_7d: float | None = None
+    roi_30d: float | None = None
+    roi_90d: float | None = None
+    win_rate: float | None = None
+    account_value: float | None = None
+    nof_trades: int | None = None
+    last_scored_at: datetime | None = None
+    blacklisted_until: datetime | None = None
+    disqualified_reason: str | None = None
+    scored: bool = True  # False for a wallet followed without scoring: it is exempt from the age limit of scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraderPosition:
+    """What a trader holds in one coin; `size` is signed base units, `value_usd` positive."""
+
+    coin: str
+    size: float
+    value_usd: float
+    entry_price: float | None = None
+    leverage: float | None = None
+    isolated: bool = False
+
+    @property
+    def side(self) -> Side:
+        """The side of the position."""
+        return Side.of(self.size)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraderState:
+    """A complete reading of a trader's account: equity in USD and every position; a coin that is absent is flat."""
+
+    trader: str
+    equity: float | None
+    positions: Mapping[str, TraderPosition]
+    read_at: datetime
+    equity_source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One order of a trader under judgement: a row of `signals`, from `DEFERRED` to its final decision."""
+
+    id: str
+    trader: str
+    coin: str
+    side: Side
+    action: Action
+    order_key: str
+    value_usd: float
+    trade_price: float
+    trade_time: datetime
+    first_fill_at: datetime
+    decision: str
+    created_at: datetime
+    updated_at: datetime
+    position_weight: float | None = None
+    trader_equity: float | None = None
+    age_seconds: float | None = None
+    slippage_check_passed: bool | None = None
+    slippage_pct: float | None = None
+    mark_price: float | None = None
+    trader_score: float | None = None
+    trader_roi_7d: float | None = None
+    copy_size_usd: float | None = None
+    leverage: float | None = None
+    order_type: OrderType | None = None
+    max_slippage: float | None = None
+    check_at: datetime | None = None
+    wait: Wait | None = None
+    detail: Mapping[str, float | str | None] = field(default_factory=dict)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the decision will never change by itself."""
+        return self.decision != DEFERRED
+
+
+@unique
+class PositionStatus(StrEnum):
+    """Where a position of ours stands."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """A position of ours: a row of `our_positions`.
+
+    `size` is what is open, `entry_size` what was bought at first. `best_price` is the best mark since the entry (highest
+    of a long, lowest of a short); `trailing_stop_price` is exact and `trigger_price` is where the stop rests at the venue.
+    `fees_usd` and `funding_usd` are positive when paid; `realized_pnl_usd` is net of both and known once closed.
+    """
+
+    signal_id: str
+    coin: str
+    side: Side
+    source_trader: str
+    opened_at: datetime
+    status: PositionStatus
+    entry_price: float
+    size: float
+    entry_size: float
+    stop_price: float
+    trailing_stop_price: float
+    best_price: float
+    leverage: int
+    id: int | None = None
+    value_usd: float = 0.0
+    trigger_price: float | None = None
+    stop_client_order_id: str | None = None
+    stop_confirmed: bool = False
+    tiers_taken: tuple[int, ...] = ()
+    checked_at: datetime | None = None
+    closing_reason: ExitReason | None = None
+    closed_at: datetime | None = None
+    close_reason: ExitReason | None = None
+    exit_price: float | None = None
+    realized_pnl_usd: float | None = None
+    fees_usd: float = 0.0
+    funding_usd: float = 0.0
+
+
+@unique
+class Purpose(StrEnum):
+    """What an order of ours is for."""
+
+    ENTRY = "entry"
+    STOP = "stop"
+    EXIT = "exit"
+
+
+@unique
+class IntentState(StrEnum):
+    """What is known of an order of ours."""
+
+    PENDING = "pending"  # written, perhaps sent; the venue's answer isn't known
+    RESTING = "resting"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    NEVER_LANDED = "never_landed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """An order of ours: written down before it is sent, its outcome after.
+
+    `size` is positive base units. An entry or exit is immediate-or-cancel at `limit_price`; a stop has a `trigger_price`.
+    """
+
+    client_order_id: str
+    purpose: Purpose
+    signal_id: str
+    leg: str
+    attempt: int
+    coin: str
+    is_buy: bool
+    size: float
+    limit_price: float | None
+    trigger_price: float | None
+    reduce_only: bool
+    created_at: datetime
+    expires_at: datetime | None
+    reason: ExitReason | None = None
+    state: IntentState = IntentState.PENDING
+    filled_size: float = 0.0
+    average_price: float | None = None
+    error: str | None = None
+    misses: int = 0
+    last_miss_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OurFill:
+    """A fill of ours at the venue; `fee` is positive when paid; `client_order_id` is None when no order of ours did it."""
+
+    identity: str
+    coin: str
+    is_buy: bool
+    price: float
+    size: float
+    fee: float
+    time: datetime
+    client_order_id: str | None
+    liquidation: bool = False
+    slippage_usd: float = 0.0
+
+    @property
+    def signed_size(self) -> float:
+        """Size with the sign of its effect on the position."""
+        return self.size if self.is_buy else -self.size
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a command."""
+
+    command: str
+    started_at: datetime
+    id: int | None = None
+    finished_at: datetime | None = None
+    ok: bool | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()

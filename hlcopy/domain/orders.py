@@ -1,0 +1,113 @@
+"""Our orders: their derived client ids, and how each is built from what caused it."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from hlcopy.domain.models import ExitReason, Order, Purpose
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hlcopy.domain import stops
+    from hlcopy.domain.instrument import Instrument
+    from hlcopy.domain.models import Position, Side
+    from hlcopy.domain.policy import ExecutionPolicy
+
+
+def client_order_id(purpose: Purpose, signal_id: str, leg: str, attempt: int) -> str:
+    """Return the id of an order, 0x and 32 hex digits, derived from its cause so that a repeat is the same order."""
+    cause = f"{purpose.value}:{signal_id}:{leg}:{attempt}"
+    return "0x" + hashlib.sha256(cause.encode()).hexdigest()[:32]
+
+
+def entry_order(
+    *,
+    signal_id: str,
+    side: Side,
+    size: float,
+    mark: float,
+    max_slippage: float,
+    instrument: Instrument,
+    now: datetime,
+    policy: ExecutionPolicy,
+) -> Order:
+    """Return an immediate-or-cancel entry whose price bound lies `max_slippage` percent from the mark."""
+    is_buy = side.sign > 0
+    return Order(
+        client_order_id=client_order_id(Purpose.ENTRY, signal_id, "entry", 1),
+        purpose=Purpose.ENTRY,
+        signal_id=signal_id,
+        leg="entry",
+        attempt=1,
+        coin=instrument.coin,
+        is_buy=is_buy,
+        size=size,
+        limit_price=instrument.limit_price(mark * (1 + side.sign * max_slippage / 100), is_buy=is_buy),
+        trigger_price=None,
+        reduce_only=False,
+        created_at=now,
+        expires_at=now + policy.entry_expiry,
+    )
+
+
+def stop_order(
+    position: Position, trigger: stops.Trigger, attempt: int, *, instrument: Instrument, now: datetime, policy: ExecutionPolicy
+) -> Order:
+    """Return a reduce-only stop for all of a position, its trigger on a legal price toward safety.
+
+    Its limit price is the slippage bound of the order that fires: `stop_slippage_percent` past the trigger.
+    """
+    is_buy = position.side.sign < 0
+    trigger_price = instrument.stop_price(trigger.price, is_buy=is_buy)
+    bound = trigger_price * (1 - position.side.sign * policy.stop_slippage_percent / 100)
+    return Order(
+        client_order_id=client_order_id(Purpose.STOP, position.signal_id, "stop", attempt),
+        purpose=Purpose.STOP,
+        signal_id=position.signal_id,
+        leg="stop",
+        attempt=attempt,
+        coin=position.coin,
+        is_buy=is_buy,
+        size=position.size,
+        limit_price=instrument.price_up(bound) if is_buy else instrument.price_down(bound),
+        trigger_price=trigger_price,
+        reduce_only=True,
+        created_at=now,
+        expires_at=now + policy.exit_expiry,
+        reason=trigger.reason,
+    )
+
+
+def exit_order(
+    position: Position,
+    *,
+    leg: str,
+    attempt: int,
+    size: float,
+    mark: float,
+    reason: ExitReason,
+    instrument: Instrument,
+    now: datetime,
+    policy: ExecutionPolicy,
+) -> Order:
+    """Return a reduce-only immediate-or-cancel order that leaves all or a part of a position."""
+    is_buy = position.side.sign < 0
+    bound = mark * (1 - position.side.sign * policy.exit_slippage_percent / 100)
+    return Order(
+        client_order_id=client_order_id(Purpose.EXIT, position.signal_id, leg, attempt),
+        purpose=Purpose.EXIT,
+        signal_id=position.signal_id,
+        leg=leg,
+        attempt=attempt,
+        coin=position.coin,
+        is_buy=is_buy,
+        size=size,
+        limit_price=instrument.limit_price(bound, is_buy=is_buy),
+        trigger_price=None,
+        reduce_only=True,
+        created_at=now,
+        expires_at=now + policy.exit_expiry,
+        reason=reason,
+    )

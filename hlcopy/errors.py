@@ -1,0 +1,33 @@
+"""One tree of errors; each class knows the exit code that its command ends with."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HlcopyError(Exception):
+    """Anything that the user should read as one plain line."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class BadInputError(HlcopyError):
+    """What the user gave (a file, an option) can't be used as it is."""
+
+    exit_code = 2
+
+
+class ConfigError(HlcopyError):
+    """A setting is missing or wrong, or the database belongs to another mode, network or account."""
+
+    exit_code = 78
+
+
+class TryLaterError(HlcopyError):
+    """Something outside isn't available now: a lock, a source, the venue."""
+
+    exit_code = 75
+
+
+class LookAheadError(HlcopyError):
+    """A replayed source was asked for something that lies after its clock."""
