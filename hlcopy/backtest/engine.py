@@ -1,0 +1,185 @@
+"""Step a desk of replayed sources from event to event and run the real ticks there.
+
+An event is a fill that becomes visible to its trader's next poll, a deferred order that falls due, a candle in which something
+happens to a position of ours, or midnight, when what is known of the traders is brought up to date.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.domain import stops
+from hlcopy.domain.models import Position, PositionStatus, from_ms, to_ms
+from hlcopy.domain.scan import EventKind, next_event
+from hlcopy.domain.scoring import roi_7d_at_stated_equity
+from hlcopy.ports import PollMark
+from hlcopy.ticks import monitor, poll, positions
+from hlcopy.ticks.schedule import next_slot, slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hlcopy.backtest.desk import ReplayDesk
+    from hlcopy.ports import Progress
+    from hlcopy.ticks.report import Report
+
+DAY: Final = timedelta(days=1)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a replay counted on its way."""
+
+    events: int = 0
+    ticks: Counter[str] = field(default_factory=Counter)
+    problems: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class Engine:
+    """One replay, from the desk's clock to `end` (exclusive)."""
+
+    def __init__(
+        self,
+        replay: ReplayDesk,
+        end: datetime,
+        *,
+        stated_equity: Mapping[str, float],
+        progress: Progress | None = None,
+        listen: Callable[[Report], None] | None = None,
+    ) -> None:
+        self._replay = replay
+        self._desk = replay.desk
+        self._start = replay.clock.now
+        self._end = end
+        self._equity = stated_equity
+        self._progress = progress
+        self._listen = listen
+        self._midnight = slot(self._start, DAY)
+        self._watch: dict[int, tuple[Position, datetime | None]] = {}
+        self._tally = Tally()
+
+    def run(self) -> Tally:
+        """Run every event in order; what it decided and did is in the desk's ledger."""
+        days = (self._end - self._start) // DAY
+        if self._progress is not None:
+            self._progress.start("Replaying", days)
+        while (moment := self._next()) is not None and moment < self._end:
+            self._replay.clock.advance(moment)
+            self._tally.events += 1
+            self._step(moment)
+        if self._progress is not None:
+            self._progress.finish()
+        self._replay.clock.advance(max(self._end - timedelta(milliseconds=1), self._replay.clock.now))
+        return self._tally
+
+    def _step(self, now: datetime) -> None:
+        if now >= self._midnight:
+            self._new_day(now)
+        due = self._next_exit()
+        if due is not None and due <= now:
+            self._tick(monitor.run, now)
+        if self._next_poll() <= now:
+            self._keep_schedule(now)
+            self._tick(poll.run, now)
+            if self._desk.ledger.book.positions():
+                self._tick(positions.run, now)
+
+    def _tick(self, run: Callable[..., Report], now: datetime) -> None:
+        report = run(self._desk, now)
+        self._tally.ticks[report.command] += 1
+        for problem in report.problems:
+            self._tally.problems[problem.code, problem.item] += 1
+        if self._listen is not None:
+            self._listen(report)
+
+    def _next(self) -> datetime | None:
+        moments = [self._midnight, self._next_poll()]
+        due = self._next_exit()
+        if due is not None:
+            moments.append(due)
+        # A position that fell due while its tick couldn't act is looked at again in the next minute.
+        earliest = min(moments)
+        return max(earliest, self._replay.clock.now)
+
+    # Polls
+
+    def _next_poll(self) -> datetime:
+        """Return when a poll next has something to do: on the minute for what is deferred, else at a trader's own turn."""
+        cadence = self._desk.policy.cadence
+        moments = [self._end]
+        for address in self._equity:
+            mark = self._desk.ledger.traders.mark(address)
+            polled_at = mark.polled_at if mark is not None else self._start
+            visible = self._replay.source.next_visible(address, polled_at)
+            if visible is not None:
+                moments.append(next_slot(visible, cadence.address_trades))
+        deferred = self._desk.ledger.signals.deferred()
+        if deferred:
+            check_at = deferred[0].check_at or self._replay.clock.now
+            moments.append(next_slot(max(check_at, self._replay.clock.now), cadence.trades))
+        return min(moments)
+
+    def _keep_schedule(self, now: datetime) -> None:
+        """Note the polls since the last event: they found nothing, but they happened, and whose turn it is depends on them."""
+        turn = slot(now, self._desk.policy.cadence.address_trades)
+        for address in self._equity:
+            mark = self._desk.ledger.traders.mark(address)
+            if mark is not None and mark.polled_at < turn < now:
+                self._desk.ledger.traders.put_mark(address, replace(mark, polled_at=turn))
+
+    # Days
+
+    def _new_day(self, now: datetime) -> None:
+        """Bring each trader's last week up to date from the days before this one."""
+        for address, equity in self._equity.items():
+            trader = self._desk.ledger.traders.get(address)
+            if trader is not None:
+                week = self._desk.ledger.history.fills(address, since=now - 7 * DAY, until=now)
+                roi = roi_7d_at_stated_equity(week, equity, now)
+                self._desk.ledger.traders.put([replace(trader, roi_7d=roi)])
+        self._midnight += DAY
+        if self._progress is not None and now > self._start:
+            self._progress.advance()
+
+    # Positions
+
+    def _next_exit(self) -> datetime | None:
+        """Return when something next happens to a position of ours."""
+        live = self._desk.ledger.book.positions()
+        self._watch = {position.id or 0: self._watched(position) for position in live}
+        return min((due for _, due in self._watch.values() if due is not None), default=None)
+
+    def _watched(self, position: Position) -> tuple[Position, datetime | None]:
+        known = self._watch.get(position.id or 0)
+        if known is not None and known[0] == position:
+            return known
+        return position, self._due(position)
+
+    def _due(self, position: Position) -> datetime | None:
+        now = self._replay.clock.now
+        retry = next_slot(now + timedelta(milliseconds=1), self._desk.policy.cadence.trades)
+        candles = self._replay.market.candles(position.coin)
+        if candles is None or position.status is not PositionStatus.OPEN or position.trigger_price is None:
+            return retry
+        instrument = self._replay.market.instrument(position.coin)
+        deadline = position.opened_at + self._desk.policy.exit.max_duration
+        begin = int(candles.t.searchsorted(max(to_ms(position.opened_at), to_ms(now))))
+        event = next_event(
+            candles,
+            begin,
+            entry_price=position.entry_price,
+            side=position.side,
+            best_price=position.best_price,
+            trigger_price=position.trigger_price,
+            tiers_taken=position.tiers_taken,
+            deadline_ms=to_ms(deadline),
+            policy=self._desk.policy.exit,
+            legal=(lambda price: instrument.stop_price(price, is_buy=position.side.sign < 0)) if instrument else None,
+        )
+        if event is None:
+            return None
+        opens = int(candles.t[event.index])
+        return from_ms(opens if event.kind is EventKind.TIME else opens + candles.interval_ms)

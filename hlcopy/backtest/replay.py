@@ -1,0 +1,205 @@
+"""Recorded history as the sources of a desk, with a clock they refuse to look past."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.adapters.paper import Quote
+from hlcopy.domain import stops
+from hlcopy.domain.episodes import Market, chained, market_of
+from hlcopy.domain.instrument import Instrument, assumed_instrument
+from hlcopy.domain.models import Fill, Side, TraderPosition, TraderState, from_ms, to_ms
+from hlcopy.errors import LookAheadError
+from hlcopy.ports import Marks, UnknownType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hlcopy.domain.candles import Candles
+    from hlcopy.ports import FundingRate
+
+# A mark older than this many candles is no mark (decision 32).
+FRESH_INTERVALS: Final = 2
+
+
+@dataclass(slots=True)
+class ReplayClock:
+    """The simulated present; it only moves forward."""
+
+    now: datetime
+
+    def advance(self, moment: datetime) -> None:
+        """Move to a later moment."""
+        if moment < self.now:
+            message = f"the replay can't go back from {self.now} to {moment}"
+            raise LookAheadError(message)
+        self.now = moment
+
+    def check(self, asked: datetime) -> None:
+        """Refuse a question about the future."""
+        if asked > self.now:
+            message = f"asked for {asked}, which lies after the simulated present {self.now}"
+            raise LookAheadError(message)
+
+
+class ReplaySource:
+    """The traders' fills and accounts as they could be known at the simulated present.
+
+    A fill becomes visible `feed_delay` after it happened. Positions are rebuilt from fills, since a real account can be
+    read without that delay. The equity of each wallet is stated by the user and never ages.
+    """
+
+    def __init__(
+        self,
+        clock: ReplayClock,
+        fills: Mapping[str, Sequence[Fill]],
+        equity: Mapping[str, float],
+        market: ReplayMarket,
+        feed_delay: timedelta,
+    ) -> None:
+        self._clock = clock
+        self._fills = {trader: chained(trader_fills) for trader, trader_fills in fills.items()}
+        self._times = {trader: [fill.time for fill in trader_fills] for trader, trader_fills in self._fills.items()}
+        self._equity = equity
+        self._market = market
+        self._feed_delay = feed_delay
+        self._applied = dict.fromkeys(self._fills, 0)
+        self._latest: dict[str, dict[str, Fill]] = {trader: {} for trader in self._fills}
+
+    def fills(self, trader: str, since: datetime, now: datetime) -> Sequence[Fill] | UnknownType:
+        """Return the fills from `since` on that have become visible."""
+        self._clock.check(now)
+        times = self._times.get(trader, [])
+        begin = bisect_right(times, since - timedelta(microseconds=1))
+        end = bisect_right(times, now - self._feed_delay)
+        return self._fills.get(trader, [])[begin:end]
+
+    def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
+        """Return the positions that the fills up to now leave, valued at the mark, else at the coin's last fill."""
+        self._clock.check(now)
+        latest = self._advance(trader, now)
+        positions = {}
+        for coin, fill in latest.items():
+            size = fill.end_position
+            if size:
+                price = self._market.mark(coin, now) or fill.price
+                positions[coin] = TraderPosition(coin=coin, size=size, value_usd=abs(size) * price)
+        return TraderState(
+            trader=trader,
+            equity=self._equity.get(trader),
+            positions=positions,
+            read_at=now,
+            equity_source="stated",
+        )
+
+    def next_visible(self, trader: str, after: datetime) -> datetime | None:
+        """Return when the first fill that isn't visible yet at a moment will be: for the engine, not for a tick."""
+        times = self._times.get(trader, [])
+        index = bisect_right(times, after - self._feed_delay)
+        return times[index] + self._feed_delay if index < len(times) else None
+
+    def _advance(self, trader: str, now: datetime) -> dict[str, Fill]:
+        end = bisect_right(self._times.get(trader, []), now)
+        latest = self._latest.setdefault(trader, {})
+        for fill in self._fills.get(trader, [])[self._applied.get(trader, 0) : end]:
+            if market_of(fill.coin) is Market.PERP:
+                latest[fill.coin] = fill
+        self._applied[trader] = end
+        return latest
+
+
+class ReplayMarket:
+    """Candles as a market: a candle is known once it has closed, and its close is the mark until the next one."""
+
+    def __init__(
+        self,
+        clock: ReplayClock,
+        candles: Mapping[str, Candles],
+        funding: Mapping[str, Sequence[FundingRate]],
+        size_decimals: Mapping[str, int],
+    ) -> None:
+        self._clock = clock
+        self._candles = candles
+        self._funding = funding
+        self._funding_times = {coin: [rate.time for rate in rates] for coin, rates in funding.items()}
+        self._instruments: dict[str, Instrument] = {}
+        self._size_decimals = size_decimals
+
+    def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
+        """Return the closes of the candles that closed after `since`, at least the last one; None when that is too old."""
+        self._clock.check(now)
+        candles = self._candles.get(coin)
+        if candles is None:
+            return None
+        end = self._closed(candles, now)
+        closed_at = from_ms(int(candles.t[end - 1]) + candles.interval_ms) if end else None
+        if closed_at is None or now - closed_at > FRESH_INTERVALS * timedelta(milliseconds=candles.interval_ms):
+            return None
+        begin = min(self._closed(candles, since), end - 1)
+        closes = candles.c[begin:end]
+        return Marks(float(closes.min()), float(closes.max()), float(closes[-1]), closed_at)
+
+    def mark(self, coin: str, now: datetime) -> float | None:
+        """Return the close of the last closed candle, however old."""
+        self._clock.check(now)
+        candles = self._candles.get(coin)
+        end = 0 if candles is None else self._closed(candles, now)
+        return float(candles.c[end - 1]) if candles is not None and end else None
+
+    def next_price(self, coin: str, now: datetime) -> Quote | None:
+        """Return the open of the first candle that opens now or later: what an order sent now is filled at.
+
+        It is the one look past the clock, by the venue and not by a decision; None when trading has stopped by then.
+        """
+        self._clock.check(now)
+        candles = self._candles.get(coin)
+        if candles is None:
+            return None
+        index = int(candles.t.searchsorted(to_ms(now)))
+        if index == len(candles) or int(candles.t[index]) - to_ms(now) > FRESH_INTERVALS * candles.interval_ms:
+            return None
+        return Quote(float(candles.o[index]), from_ms(int(candles.t[index])))
+
+    def first_touch(self, coin: str, trigger: float, side: Side, since: datetime, now: datetime) -> Quote | None:
+        """Return where a stop filled in the candles that opened at or after `since` and have closed."""
+        self._clock.check(now)
+        candles = self._candles.get(coin)
+        if candles is None:
+            return None
+        begin, end = int(candles.t.searchsorted(to_ms(since))), self._closed(candles, now)
+        adverse = candles.l if side is Side.LONG else candles.h
+        reached = (adverse[begin:end] - trigger) * side.sign <= 0
+        if not reached.any():
+            return None
+        index = begin + int(reached.argmax())
+        price = stops.fill_in_candle(
+            trigger, float(candles.o[index]), float(candles.l[index]), float(candles.h[index]), side
+        )
+        return None if price is None else Quote(price, from_ms(int(candles.t[index])))
+
+    def funding(self, coin: str, since: datetime, until: datetime) -> Sequence[tuple[datetime, float]]:
+        """Return the recorded rates after `since` and up to `until`."""
+        self._clock.check(until)
+        times = self._funding_times.get(coin, [])
+        part = self._funding.get(coin, [])[bisect_right(times, since) : bisect_right(times, until)]
+        return [(rate.time, rate.rate) for rate in part]
+
+    def instrument(self, coin: str) -> Instrument | None:
+        """Return assumed trading rules: a recording has no meta."""
+        if market_of(coin) is not Market.PERP:
+            return None
+        if coin not in self._instruments:
+            self._instruments[coin] = assumed_instrument(coin, self._size_decimals.get(coin, 0))
+        return self._instruments[coin]
+
+    def candles(self, coin: str) -> Candles | None:
+        """Return a coin's candles whole: for the engine's search of the next event, not for a tick."""
+        return self._candles.get(coin)
+
+    @staticmethod
+    def _closed(candles: Candles, moment: datetime) -> int:
+        """Return how many candles have closed by a moment."""
+        return int(candles.t.searchsorted(to_ms(moment) - candles.interval_ms, side="right"))

@@ -1,0 +1,180 @@
+"""What a replay amounts to: entries, exits, skips, return, costs, and what it assumed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hlcopy.domain.episodes import gaps
+from hlcopy.domain.models import EXECUTE, PositionStatus
+from hlcopy.ports import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date, datetime
+
+    from hlcopy.backtest.desk import Recording, ReplayDesk
+    from hlcopy.backtest.engine import Tally
+    from hlcopy.domain.episodes import Gap
+    from hlcopy.domain.models import Position, Signal
+    from hlcopy.domain.policy import Policy
+
+HOURS_PER_SECOND = 1 / 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warn:
+    """Something that a reader must know before believing a number."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics:
+    """The sums of a replay; money in USD, `return_pct` of the starting equity, open positions at their last mark."""
+
+    events: int
+    decisions: int
+    entries: int
+    open_at_end: int
+    closed: int
+    winners: int
+    start_equity_usd: float
+    final_equity_usd: float
+    return_pct: float
+    realized_pnl_usd: float
+    unrealized_pnl_usd: float
+    fees_usd: float
+    funding_usd: float
+    slippage_usd: float
+    average_hours: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """A finished replay."""
+
+    start: date
+    end: date
+    policy: Policy
+    assumptions: Mapping[str, str | float | int | bool | None | Mapping[str, str | float]]
+    metrics: Metrics
+    positions: Sequence[Position]
+    signals: Sequence[Signal]
+    exits: Mapping[str, int]
+    skips: Mapping[str, int]
+    warnings: Sequence[Warn]
+    marks: Mapping[int, float] = field(default_factory=dict)
+
+
+def summarize(
+    replay: ReplayDesk,
+    recording: Recording,
+    tally: Tally,
+    *,
+    equity: Mapping[str, float],
+    our_equity: float,
+    start: datetime,
+    last_day: date,
+) -> Backtest:
+    """Read a finished replay's ledger."""
+    ledger = replay.desk.ledger
+    positions = ledger.book.positions(live_only=False)
+    signals = ledger.signals.list()
+    account = replay.desk.exchange.account(replay.clock.now)
+    marks = {} if account is UNKNOWN else {coin: held.mark for coin, held in account.positions.items()}
+    final = our_equity if account is UNKNOWN else account.equity
+    closed = [position for position in positions if position.status is PositionStatus.CLOSED]
+    held = [position for position in positions if position.status is not PositionStatus.CLOSED]
+    hours = [
+        (position.closed_at - position.opened_at).total_seconds() * HOURS_PER_SECOND
+        for position in closed
+        if position.closed_at is not None
+    ]
+    realized = sum(position.realized_pnl_usd or 0.0 for position in closed)
+    fills = [fill for position in positions for fill in ledger.book.fills(position.signal_id)]
+    metrics = Metrics(
+        events=tally.events,
+        decisions=sum(signal.is_final for signal in signals),
+        entries=len(positions),
+        open_at_end=len(held),
+        closed=len(closed),
+        winners=sum((position.realized_pnl_usd or 0.0) > 0 for position in closed),
+        start_equity_usd=our_equity,
+        final_equity_usd=final,
+        return_pct=(final / our_equity - 1) * 100,
+        realized_pnl_usd=realized,
+        unrealized_pnl_usd=final - our_equity - realized,
+        fees_usd=sum(fill.fee for fill in fills),
+        funding_usd=sum(position.funding_usd for position in positions),
+        slippage_usd=sum(fill.slippage_usd for fill in fills),
+        average_hours=sum(hours) / len(hours) if hours else None,
+    )
+    return Backtest(
+        start=start.date(),
+        end=last_day,
+        policy=replay.desk.policy,
+        assumptions=_assumptions(replay, recording, equity, our_equity),
+        metrics=metrics,
+        positions=positions,
+        signals=signals,
+        exits=Counter(position.close_reason.value for position in closed if position.close_reason is not None),
+        skips=Counter(signal.decision for signal in signals if signal.is_final and signal.decision != EXECUTE),
+        warnings=_warnings(recording, tally, signals, equity),
+        marks={position.id or 0: marks[position.coin] for position in held if position.coin in marks},
+    )
+
+
+def _assumptions(
+    replay: ReplayDesk, recording: Recording, equity: Mapping[str, float], our_equity: float
+) -> dict[str, str | float | int | bool | None | Mapping[str, str | float]]:
+    policy = replay.desk.policy
+    return {
+        "our_equity_usd": our_equity,
+        "trader_equity_usd": dict(equity),
+        "candle_minutes": {coin: candles.interval_ms / 60_000 for coin, candles in recording.candles.items()},
+        "mark": "the close of the last closed candle",
+        "entry_fill": "the open of the next candle, made worse by slippage",
+        "exit_fill": "a stop at its trigger or, gapped, at the candle's open; tiers and the time stop at the next open",
+        "in_candle": "the stop is tested before any favourable move; a position closed in a candle is dated by its opening",
+        "feed_delay_seconds": policy.cadence.feed_delay.total_seconds(),
+        "poll_seconds": policy.cadence.address_trades.total_seconds(),
+        "copy_delay_minutes": policy.entry.copy_delay.total_seconds() / 60,
+        "taker_fee_percent": policy.costs.taker_fee_percent,
+        "slippage_percent": dict(policy.costs.base_slippage_percent),
+        "funding": "recorded rates" if any(recording.funding.values()) else "none recorded: not charged",
+        "trader_leverage": "effective: position values over stated equity, rebuilt from fills",
+        "instruments": "size decimals and maximum leverage assumed, a recording has no meta",
+    }
+
+
+def _warnings(
+    recording: Recording, tally: Tally, signals: Sequence[Signal], equity: Mapping[str, float]
+) -> list[Warn]:
+    found = [
+        Warn(code="EQUITY_ASSUMED", message=f"the equity of {len(equity)} traders is stated, not measured"),
+        Warn(code="SURVIVORSHIP_BIASED", message="the traders are a fixed list, chosen with hindsight"),
+    ]
+    if recording.coins_without_candles:
+        names = ", ".join(recording.coins_without_candles)
+        found.append(Warn(code="NO_CANDLES", message=f"no candles, nothing copied and nothing guessed: {names}"))
+    for trader, trader_fills in recording.fills.items():
+        found += [_gap_warning(trader, gap) for gap in gaps(trader_fills)]
+    if not any(recording.funding.values()):
+        found.append(Warn(code="NO_FUNDING", message="no funding rates are stored: funding isn't charged"))
+    undecided = sum(not signal.is_final for signal in signals)
+    if undecided:
+        message = f"{undecided} orders were still deferred when the period ended"
+        found.append(Warn(code="UNDECIDED_AT_END", message=message))
+    found += [
+        Warn(code=code, message=f"{item}: {count} times") for (code, item), count in sorted(tally.problems.items())
+    ]
+    return found
+
+
+def _gap_warning(trader: str, gap: Gap) -> Warn:
+    moment = gap.at.strftime("%Y-%m-%d %H:%M")
+    message = f"{gap.coin} at {moment} UTC: expected {gap.expected:g}, found {gap.found:g} ({trader[:6]}…{trader[-4:]})"
+    return Warn(code="GAP", message=message)

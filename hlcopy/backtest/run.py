@@ -1,0 +1,51 @@
+"""A backtest from stored history to its result."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from hlcopy.backtest.desk import build, load
+from hlcopy.backtest.engine import Engine
+from hlcopy.backtest.report import Backtest, summarize
+from hlcopy.errors import BadInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hlcopy.domain.policy import Policy
+    from hlcopy.ports import History, Ledger, Progress
+    from hlcopy.ticks.report import Report
+
+
+def run(
+    history: History,
+    ledger: Ledger,
+    *,
+    first_day: date,
+    last_day: date,
+    equity: Mapping[str, float],
+    our_equity: float,
+    policy: Policy,
+    progress: Progress | None = None,
+    listen: Callable[[Report], None] | None = None,
+) -> Backtest:
+    """Replay the days from `first_day` to `last_day`, both whole UTC days, on the traders whose equity is stated.
+
+    `history` is read, `ledger` takes everything that the ticks write; `listen` is told of every tick.
+    """
+    if last_day < first_day:
+        message = f"--to {last_day} lies before --from {first_day}"
+        raise BadInputError(message)
+    start = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
+    end = datetime(last_day.year, last_day.month, last_day.day, tzinfo=UTC) + timedelta(days=1)
+    recording = load(history, list(equity), start, end - timedelta(milliseconds=1))
+    for address, fills in recording.fills.items():
+        if not fills:
+            message = f"no fills of {address} are stored up to {last_day}; import them with: hlcopy data import fills FILE"
+            raise BadInputError(message)
+    replay = build(recording, ledger, equity, start, policy, our_equity)
+    tally = Engine(replay, end, stated_equity=equity, progress=progress, listen=listen).run()
+    return summarize(
+        replay, recording, tally, equity=equity, our_equity=our_equity, start=start, last_day=last_day
+    )

@@ -1,0 +1,189 @@
+"""The entry saga: claim -> leverage -> entry -> what filled -> stop -> commit.
+
+Each step is written down before it is sent, so that `reconcile` can go on from wherever a crash left it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hlcopy.domain import margin, orders, stops
+from hlcopy.domain.models import (
+    EXECUTE,
+    ExitReason,
+    Position,
+    PositionStatus,
+    SkipReason,
+)
+from hlcopy.ports import UNKNOWN, Accepted, Refused
+from hlcopy.ticks import exit as exits
+from hlcopy.ticks import stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from hlcopy.domain.gates import Approval
+    from hlcopy.domain.instrument import Instrument
+    from hlcopy.domain.models import Order, Signal
+    from hlcopy.ports import Desk, Outcome
+
+
+def enter(
+    desk: Desk, signal: Signal, approval: Approval, mark: float, fill_identities: Iterable[str], now: datetime
+) -> Signal:
+    """Copy an approved signal; return it with its final decision.
+
+    The account must have been reconciled under the account lock, which is still held.
+    """
+    instrument = desk.market.instrument(signal.coin)
+    leverage = None if instrument is None else _leverage(desk, signal, instrument)
+    if instrument is None or leverage is None:
+        reason = SkipReason.NOT_TRADABLE if instrument is None else SkipReason.LIQUIDATION_TOO_NEAR
+        return _refuse(desk, signal, reason, fill_identities)
+    size = instrument.size_of(approval.copy_size_usd, mark)
+    if size * mark < desk.policy.execution.min_notional_usd:
+        return _refuse(desk, signal, SkipReason.SIZE_ZERO, fill_identities)
+    order = orders.entry_order(
+        signal_id=signal.id,
+        side=signal.side,
+        size=size,
+        mark=mark,
+        max_slippage=approval.timing.max_slippage,
+        instrument=instrument,
+        now=now,
+        policy=desk.policy.execution,
+    )
+    position = _claim(desk, signal, order, leverage, mark, fill_identities, now)
+    if position is None:
+        return desk.ledger.signals.get(signal.id) or signal
+    outcome = desk.exchange.set_leverage(signal.coin, leverage, now)
+    if not isinstance(outcome, Accepted):
+        # Nothing was sent, so nothing can be open: an unclear answer ends it as surely as a refusal.
+        settle(desk, position, order, Refused("isolated leverage couldn't be set"), now)
+    else:
+        settle(desk, position, order, desk.exchange.send(order, now), now)
+    return desk.ledger.signals.get(signal.id) or signal
+
+
+def settle(desk: Desk, position: Position, order: Order, outcome: Outcome, now: datetime) -> None:
+    """Go on from the venue's answer to an entry: protect what filled, or end the claim; an unknown answer waits."""
+    if outcome is UNKNOWN:
+        return
+    answered = exits.after(order, outcome)
+    if answered.filled_size > 0 and answered.average_price is not None:
+        with desk.ledger.transaction():
+            desk.ledger.book.put_order(answered)
+            filled = _filled(desk, position, answered, now)
+        protect(desk, filled, now)
+        return
+    reason = SkipReason.ORDER_REFUSED if isinstance(outcome, Refused) else SkipReason.NOT_FILLED
+    abandon(desk, position, answered, reason)
+
+
+def abandon(desk: Desk, position: Position, order: Order, reason: SkipReason) -> None:
+    """End a claim whose entry brought nothing: the signal says why, and no position remains."""
+    signal = desk.ledger.signals.get(position.signal_id)
+    with desk.ledger.transaction():
+        desk.ledger.book.put_order(order)
+        if position.id is not None:
+            desk.ledger.book.drop_position(position.id)
+        if signal is not None:
+            detail = {**signal.detail, "order_error": order.error}
+            desk.ledger.signals.amend(replace(signal, decision=reason.value, detail=detail, updated_at=signal.updated_at))
+
+
+def protect(desk: Desk, position: Position, now: datetime) -> None:
+    """Make a position's stop rest; a position that can't get one is closed at once."""
+    account = desk.exchange.account(now)
+    if account is UNKNOWN:
+        return
+    if stop.hold(desk, position, account, now) is None:
+        held = account.positions.get(position.coin)
+        exits.close(desk, position, ExitReason.STOP_REJECTED, held.mark if held else position.entry_price, now)
+
+
+def _leverage(desk: Desk, signal: Signal, instrument: Instrument) -> int | None:
+    rules = desk.policy.execution
+    wanted = margin.wanted_leverage(
+        signal.leverage, instrument.max_leverage, default=rules.default_leverage, cap=rules.max_leverage
+    )
+    return margin.safe_leverage(
+        wanted,
+        signal.side,
+        instrument.max_leverage,
+        desk.policy.exit.stop_loss_percent,
+        rules.min_liquidation_to_stop,
+    )
+
+
+def _refuse(desk: Desk, signal: Signal, reason: SkipReason, fill_identities: Iterable[str]) -> Signal:
+    skipped = replace(signal, decision=reason.value)
+    desk.ledger.signals.decide(skipped, fill_identities)
+    return skipped
+
+
+def _claim(
+    desk: Desk,
+    signal: Signal,
+    order: Order,
+    leverage: int,
+    mark: float,
+    fill_identities: Iterable[str],
+    now: datetime,
+) -> Position | None:
+    """Write the decision, the position-to-be and its entry in one transaction; None when another tick was first."""
+    exit_rules = desk.policy.exit
+    position = Position(
+        signal_id=signal.id,
+        coin=signal.coin,
+        side=signal.side,
+        source_trader=signal.trader,
+        opened_at=now,
+        status=PositionStatus.OPENING,
+        entry_price=mark,
+        size=order.size,
+        entry_size=order.size,
+        stop_price=stops.hard_stop(mark, signal.side, exit_rules),
+        trailing_stop_price=stops.trailing_stop(mark, signal.side, exit_rules),
+        best_price=mark,
+        leverage=leverage,
+        value_usd=order.size * mark,
+    )
+    with desk.ledger.transaction():
+        if not desk.ledger.signals.decide(replace(signal, decision=EXECUTE), fill_identities):
+            return None
+        desk.ledger.book.put_order(order)
+        return desk.ledger.book.put_position(position)
+
+
+def _filled(desk: Desk, position: Position, order: Order, now: datetime) -> Position:
+    """Return the claimed position as its entry filled, its stops measured from the real price."""
+    price = order.average_price or position.entry_price
+    exit_rules = desk.policy.exit
+    opened_at = book_entry(desk, order, now)
+    filled = replace(
+        position,
+        opened_at=opened_at,
+        checked_at=opened_at,
+        entry_price=price,
+        size=order.filled_size,
+        entry_size=order.filled_size,
+        stop_price=stops.hard_stop(price, position.side, exit_rules),
+        trailing_stop_price=stops.trailing_stop(price, position.side, exit_rules),
+        best_price=price,
+        value_usd=order.filled_size * price,
+    )
+    if position.id is not None:
+        desk.ledger.book.log_action(position.id, opened_at, "entered", None, price)
+    return desk.ledger.book.put_position(filled)
+
+
+def book_entry(desk: Desk, order: Order, now: datetime) -> datetime:
+    """Book the fills of an entry; return when it filled, `now` while the venue doesn't say."""
+    fills = desk.exchange.fills(order.created_at, now)
+    mine = [] if fills is UNKNOWN else [fill for fill in fills if fill.client_order_id == order.client_order_id]
+    desk.ledger.book.add_fills(order.signal_id, mine)
+    return min((fill.time for fill in mine), default=now)
+

@@ -1,0 +1,212 @@
+"""Turn a trader's stored fills into judged orders: which aren't decided yet, and what screening says of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.domain import gates
+from hlcopy.domain.episodes import (
+    BURST_GAP,
+    Effect,
+    Market,
+    chained,
+    effect_of,
+    group_orders,
+    has_gap,
+    market_of,
+    opened_at,
+    order_key,
+    signal_id,
+)
+from hlcopy.domain.models import DEFERRED, EXECUTE, Action, Signal
+from hlcopy.ports import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from hlcopy.domain.models import Fill, Trader, TraderOrder, TraderState
+    from hlcopy.ports import Desk
+
+# How far back an order that still fills may have begun before its trader was followed.
+_LONGEST_FILL: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """An order with what it did and the verdict of its screening."""
+
+    trader: Trader
+    effect: Effect
+    verdict: gates.Skip | gates.Defer | gates.Candidate
+    signal: Signal
+    identities: tuple[str, ...]
+
+    @property
+    def candidate(self) -> gates.Candidate:
+        """The verdict of an order that awaits confirmation."""
+        if not isinstance(self.verdict, gates.Candidate):
+            message = f"{self.signal.id} is no candidate"
+            raise TypeError(message)
+        return self.verdict
+
+
+def undecided(
+    desk: Desk, trader: Trader, fetched: Sequence[Fill], followed_from: datetime, now: datetime
+) -> list[Judged]:
+    """Return the trader's orders that have no final decision, screened as of now.
+
+    `fetched` are the fills just read; orders that began before `followed_from` are left alone. Late fills of decided orders are attached to them and change nothing.
+    """
+    waiting = desk.ledger.signals.deferred(trader.address)
+    begins = [signal.first_fill_at for signal in waiting] + [fill.time - 2 * BURST_GAP for fill in fetched]
+    if not begins:
+        return []
+    fills = chained(desk.ledger.history.fills(trader.address, since=min(begins), until=now))
+    judged = []
+    for order in group_orders(fills):
+        if market_of(order.coin) is not Market.PERP:
+            continue
+        known = desk.ledger.signals.get(signal_id(order))
+        if known is not None and known.is_final:
+            _attach(desk, order, now)
+        elif known is not None or not _began_unfollowed(desk, order, followed_from):
+            coin_fills = [fill for fill in fills if fill.coin == order.coin]
+            judged.append(_screen(desk, trader, order, coin_fills, known, followed_from, now))
+    return judged
+
+
+def _attach(desk: Desk, order: TraderOrder, now: datetime) -> None:
+    identities = [fill.identity for fill in order.fills]
+    seen = desk.ledger.signals.seen(identities)
+    if len(seen) < len(identities):
+        desk.ledger.signals.attach([identity for identity in identities if identity not in seen], now)
+
+
+def _began_unfollowed(desk: Desk, order: TraderOrder, followed_from: datetime) -> bool:
+    """Whether an order's first fill came before its trader was followed: it was never ours to judge."""
+    if order.first_time < followed_from:
+        return True
+    if order.first_time - followed_from > _LONGEST_FILL:
+        return False
+    earlier = desk.ledger.history.fills(
+        order.trader, coin=order.coin, since=followed_from - _LONGEST_FILL, until=followed_from
+    )
+    return any(order_key(fill) == order.key and fill.time < followed_from for fill in earlier)
+
+
+def _screen(
+    desk: Desk,
+    trader: Trader,
+    order: TraderOrder,
+    coin_fills: list[Fill],
+    known: Signal | None,
+    followed_from: datetime,
+    now: datetime,
+) -> Judged:
+    effect = effect_of(order)
+    verdict = gates.screen(
+        order,
+        effect,
+        opened_at=_opened_at(desk, order, followed_from, now) if effect.action is Action.ADD else None,
+        broken=has_gap(order, coin_fills),
+        equity=trader.account_value,
+        now=now,
+        policy=desk.policy.entry,
+    )
+    judged = Judged(
+        trader=trader,
+        effect=effect,
+        verdict=verdict,
+        signal=_signal(order, effect, trader, known, now),
+        identities=tuple(fill.identity for fill in order.fills),
+    )
+    return as_judged(judged, verdict, now)
+
+
+def _opened_at(desk: Desk, order: TraderOrder, followed_from: datetime, now: datetime) -> datetime | None:
+    """Find the Open that an Add belongs to in stored fills; fetch older ones when they don't reach far enough back."""
+    found = opened_at(order, _coin_history(desk, order))
+    reach = order.first_time - desk.policy.entry.add_max_age
+    if found is not None or followed_from <= reach:
+        return found
+    older = desk.source.fills(order.trader, reach, now)
+    if older is UNKNOWN:
+        return None
+    desk.ledger.history.add_fills(older)
+    return opened_at(order, _coin_history(desk, order))
+
+
+def _coin_history(desk: Desk, order: TraderOrder) -> list[Fill]:
+    return chained(desk.ledger.history.fills(order.trader, coin=order.coin, until=order.first_time))
+
+
+def _signal(order: TraderOrder, effect: Effect, trader: Trader, known: Signal | None, now: datetime) -> Signal:
+    equity = trader.account_value
+    return Signal(
+        id=signal_id(order),
+        trader=order.trader,
+        coin=order.coin,
+        side=effect.side,
+        action=effect.action,
+        order_key=order.key,
+        value_usd=effect.value_usd,
+        trade_price=effect.price,
+        trade_time=order.first_time,
+        first_fill_at=order.first_time,
+        decision=DEFERRED,
+        created_at=known.created_at if known is not None else now,
+        updated_at=now,
+        position_weight=effect.value_usd / equity if equity else None,
+        trader_equity=equity,
+        trader_score=trader.score,
+        trader_roi_7d=trader.roi_7d,
+    )
+
+
+def as_judged(judged: Judged, verdict: gates.Skip | gates.Defer | gates.Candidate, now: datetime) -> Judged:
+    """Return a judged order with a verdict written into its signal."""
+    signal = judged.signal
+    if isinstance(verdict, gates.Candidate):
+        signal = replace(signal, trade_time=verdict.passing.time)
+    elif isinstance(verdict, gates.Defer):
+        trade_time = verdict.trade_time or signal.trade_time
+        signal = replace(
+            signal, decision=DEFERRED, wait=verdict.wait, check_at=verdict.check_at, trade_time=trade_time
+        )
+    else:
+        signal = replace(signal, decision=verdict.reason.value, wait=None, check_at=None, detail=dict(verdict.detail))
+    signal = replace(signal, age_seconds=(now - signal.trade_time).total_seconds(), updated_at=now)
+    return replace(judged, verdict=verdict, signal=signal)
+
+
+def measured(
+    signal: Signal, verdict: gates.Skip | gates.Approval, state: TraderState, mark: float | None, now: datetime
+) -> Signal:
+    """Return a signal with what its confirmation measured; an approved one is EXECUTE."""
+    slippage = gates.signed_slippage(signal.trade_price, mark, signal.side) if mark is not None else None
+    weight = signal.value_usd / state.equity if state.equity else None
+    signal = replace(
+        signal, trader_equity=state.equity, position_weight=weight, mark_price=mark, slippage_pct=slippage, updated_at=now
+    )
+    if isinstance(verdict, gates.Skip):
+        refused = verdict.reason.value
+        passed = None if slippage is None else refused != "SKIP_SLIPPAGE_EXCEEDED"
+        return replace(signal, decision=refused, slippage_check_passed=passed, detail=dict(verdict.detail))
+    return replace(
+        signal,
+        decision=EXECUTE,
+        slippage_check_passed=True,
+        copy_size_usd=verdict.copy_size_usd,
+        leverage=verdict.leverage,
+        order_type=verdict.timing.order_type,
+        max_slippage=verdict.timing.max_slippage,
+        detail={
+            "base": verdict.size.base,
+            "multiplier": verdict.size.multiplier,
+            "penalty": verdict.size.penalty,
+            "cap": verdict.size.cap,
+        },
+    )

@@ -1,0 +1,116 @@
+"""Watch over our positions: reconcile, move the stop, take tiers, close."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hlcopy.domain import exits as rules
+from hlcopy.domain.models import ExitReason, Position, PositionStatus
+from hlcopy.ports import UNKNOWN
+from hlcopy.ticks import exit as exits
+from hlcopy.ticks import reconcile, stop
+from hlcopy.ticks.report import PositionAction, PositionView, Problem, Report
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hlcopy.ports import Account, Desk, Marks
+
+
+def run(desk: Desk, now: datetime) -> Report:
+    """Bring every position of ours up to date and leave those whose time has come."""
+    before = len(desk.ledger.book.actions())
+    problems: list[Problem] = []
+    with desk.account_lock():
+        account = reconcile.run(desk, now)
+        acted = False
+        for position in desk.ledger.book.positions():
+            if position.status is not PositionStatus.OPENING:
+                acted |= _watch(desk, position, account, problems, now)
+        if acted:
+            account = reconcile.run(desk, now)
+    return _report(desk, account, before, problems, now)
+
+
+def _watch(desk: Desk, position: Position, account: Account, problems: list[Problem], now: datetime) -> bool:
+    """Decide one position at its mark; return whether an order was sent."""
+    held = account.positions.get(position.coin)
+    if held is None:
+        return False
+    if position.status is PositionStatus.CLOSING:
+        exits.close(desk, position, position.closing_reason or ExitReason.CLOSED_ON_VENUE, held.mark, now)
+        return True
+    marks = desk.market.marks(position.coin, position.checked_at or position.opened_at, now)
+    if marks is None or marks is UNKNOWN:
+        problems.append(Problem(code="NO_PRICE", message="no fresh mark; its stop rests at the venue", item=position.coin))
+        if rules.is_time_up(position.opened_at, now, desk.policy.exit):
+            exits.close(desk, position, ExitReason.TIME_STOP, held.mark, now)
+            return True
+        return False
+    return _decide(desk, position, account, marks, problems, now)
+
+
+def _decide(
+    desk: Desk, position: Position, account: Account, marks: Marks, problems: list[Problem], now: datetime
+) -> bool:
+    best_mark = marks.highest if position.side.sign > 0 else marks.lowest
+    plan = rules.decide(position, best_mark, marks.last, now, desk.policy.exit)
+    watched = replace(
+        position, best_price=plan.best_price, trailing_stop_price=plan.trailing_stop_price, checked_at=marks.at
+    )
+    if watched != position:
+        desk.ledger.book.put_position(watched)
+    if plan.close is not None:
+        exits.close(desk, watched, plan.close, marks.last, now)
+        return True
+    if plan.tiers and _take_tiers(desk, watched, plan, marks.last, now):
+        return True
+    if stop.hold(desk, watched, account, now) is None:
+        problems.append(Problem(code="STOP_REJECTED", message="the venue refuses its stop: closing", item=position.coin))
+        exits.close(desk, watched, ExitReason.STOP_REJECTED, marks.last, now)
+        return True
+    return False
+
+
+def _take_tiers(desk: Desk, position: Position, plan: rules.Plan, mark: float, now: datetime) -> bool:
+    instrument = desk.market.instrument(position.coin)
+    if instrument is None:
+        return False
+    fraction = rules.tier_fraction(plan.tiers)
+    size = rules.tier_size(position.size, fraction, mark, instrument, desk.policy.execution.min_notional_usd)
+    if size is None:
+        return False
+    exits.take_tiers(desk, position, plan.tiers, size, mark, now)
+    return True
+
+
+def view(position: Position, account: Account) -> PositionView:
+    """Return a position with the venue's mark."""
+    held = account.positions.get(position.coin)
+    if held is None:
+        return PositionView(position=position, mark_price=None, unrealized_pct=None)
+    gain = rules.unrealized_percent(position.entry_price, held.mark, position.side)
+    return PositionView(position=position, mark_price=held.mark, unrealized_pct=gain)
+
+
+def _report(desk: Desk, account: Account, before: int, problems: list[Problem], now: datetime) -> Report:
+    done = desk.ledger.book.actions()[before:]
+    actions = tuple(
+        PositionAction(
+            position_id=int(row["position_id"] or 0),
+            action=str(row["action"]),
+            reason=ExitReason(str(row["reason"])) if row["reason"] else None,
+            price=float(row["price"]) if row["price"] is not None else None,
+        )
+        for row in done
+    )
+    positions = tuple(view(position, account) for position in desk.ledger.book.positions())
+    return Report(
+        command="monitor",
+        at=now,
+        counts={"positions": len(positions), "actions": len(actions)},
+        problems=tuple(problems),
+        actions=actions,
+        positions=positions,
+    )

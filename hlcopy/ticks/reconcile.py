@@ -1,0 +1,194 @@
+"""Make the ledger equal the venue, and finish what a crash left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.domain import booking
+from hlcopy.domain.models import ExitReason, IntentState, PositionStatus, Purpose, SkipReason
+from hlcopy.errors import TryLaterError
+from hlcopy.ports import MISSING, UNKNOWN, Accepted
+from hlcopy.ticks import entry, stop
+from hlcopy.ticks import exit as exits
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hlcopy.domain.models import Order, OurFill, Position
+    from hlcopy.ports import Account, Desk
+
+_TIER_PREFIX: Final = "tier-"
+
+
+def run(desk: Desk, now: datetime) -> Account:
+    """Book what happened at the venue, settle what is unresolved, and keep every position's stop.
+
+    To be called under the account lock, at the start of a tick that trades and after each of its exits. Raises
+    TryLaterError when our account can't be read: unknown is never flat.
+    """
+    book_fills(desk, now)
+    for order in desk.ledger.book.orders(state=IntentState.PENDING):
+        _resolve(desk, order, now)
+    account = read(desk, now)
+    for position in desk.ledger.book.positions():
+        if position.status is not PositionStatus.OPENING or _entry_filled(desk, position):
+            _compare(desk, position, account, now)
+    account = read(desk, now)
+    _sweep(desk, account, now)
+    return account
+
+
+def read(desk: Desk, now: datetime) -> Account:
+    """Return our account; raises TryLaterError when it can't be read."""
+    account = desk.exchange.account(now)
+    if account is UNKNOWN:
+        message = "our account can't be read at the venue; nothing was changed"
+        raise TryLaterError(message)
+    return account
+
+
+def book_fills(desk: Desk, now: datetime) -> None:
+    """Book our fills since the last look; one that no order of ours caused goes to the position it acted on."""
+    book = desk.ledger.book
+    live = book.positions()
+    marks = [book.fills_mark(), *(position.opened_at for position in live)]
+    since = min((mark for mark in marks if mark is not None), default=now)
+    fills = desk.exchange.fills(since, now)
+    if fills is UNKNOWN:
+        return
+    with desk.ledger.transaction():
+        for fill in fills:
+            book.add_fills(_cause(desk, fill, live), (fill,))
+        book.put_fills_mark(now)
+
+
+def _cause(desk: Desk, fill: OurFill, live: list[Position]) -> str | None:
+    order = desk.ledger.book.order(fill.client_order_id) if fill.client_order_id else None
+    if order is not None:
+        return order.signal_id
+    return next((position.signal_id for position in live if position.coin == fill.coin), None)
+
+
+def _entry_filled(desk: Desk, position: Position) -> bool:
+    orders = desk.ledger.book.orders(position.signal_id)
+    return any(order.purpose is Purpose.ENTRY and order.filled_size > 0 for order in orders)
+
+
+def _resolve(desk: Desk, order: Order, now: datetime) -> None:
+    """Find out what became of an order whose answer isn't known."""
+    found = desk.exchange.find(order.client_order_id, now)
+    if found is UNKNOWN:
+        return
+    if order.purpose is Purpose.ENTRY:
+        position = next((p for p in desk.ledger.book.positions() if p.signal_id == order.signal_id), None)
+        if position is not None and found is MISSING:
+            _miss(desk, position, order, now)
+        elif position is not None and found is not MISSING:
+            entry.settle(desk, position, order, found, now)
+    elif found is not MISSING:
+        desk.ledger.book.put_order(exits.after(order, found))
+    elif order.expires_at is not None and now > order.expires_at:
+        # Exits and stops are reduce-only and sent again under the next attempt's id: nothing to wait for.
+        desk.ledger.book.put_order(replace(order, state=IntentState.NEVER_LANDED))
+
+
+def _miss(desk: Desk, position: Position, order: Order, now: datetime) -> None:
+    """Take note that the venue doesn't know an entry; it is given up once it can't land any more, and never sent again."""
+    missed = _missed(desk, order, now)
+    if _never_landed(desk, missed, now):
+        entry.abandon(desk, position, replace(missed, state=IntentState.NEVER_LANDED), SkipReason.NEVER_LANDED)
+    else:
+        desk.ledger.book.put_order(missed)
+
+
+def _missed(desk: Desk, order: Order, now: datetime) -> Order:
+    """Count another answer that the venue doesn't know the order, if the last one is long enough ago."""
+    spaced = order.last_miss_at is None or now - order.last_miss_at >= desk.policy.execution.miss_spacing
+    return replace(order, misses=order.misses + 1, last_miss_at=now) if spaced else order
+
+
+def _never_landed(desk: Desk, order: Order, now: datetime) -> bool:
+    """Whether an entry can't land any more: expired, unknown often enough, no fill, no position (decision 21)."""
+    rules = desk.policy.execution
+    if order.expires_at is None or now <= order.expires_at + rules.expiry_grace:
+        return False
+    account = desk.exchange.account(now)
+    return (
+        order.misses >= rules.misses_to_give_up
+        and not desk.ledger.book.fills(order.signal_id)
+        and account is not UNKNOWN
+        and order.coin not in account.positions
+    )
+
+
+def _compare(desk: Desk, position: Position, account: Account, now: datetime) -> None:
+    """Make one position equal what the venue holds, and its stop with it."""
+    held = account.positions.get(position.coin)
+    fills = desk.ledger.book.fills(position.signal_id)
+    funding = desk.exchange.funding(position.coin, position.opened_at, now)
+    paid = position.funding_usd if funding is UNKNOWN else funding
+    if held is None or held.size * position.side.sign <= 0:
+        _finish(desk, position, account, fills, paid, now)
+        return
+    current = booking.reduced(position, fills, abs(held.size), paid)
+    current = replace(current, tiers_taken=_tiers_taken(desk, current))
+    if current != position:
+        with desk.ledger.transaction():
+            desk.ledger.book.put_position(current)
+            if current.size < position.size and position.id is not None:
+                reason = ExitReason.TAKE_PROFIT if current.tiers_taken != position.tiers_taken else None
+                desk.ledger.book.log_action(position.id, now, "reduced", reason, held.mark)
+    if stop.hold(desk, current, account, now) is None:
+        exits.close(desk, current, ExitReason.STOP_REJECTED, held.mark, now)
+
+
+def _tiers_taken(desk: Desk, position: Position) -> tuple[int, ...]:
+    """Return the tiers whose orders filled well enough to count (decision 24)."""
+    asked: dict[str, float] = {}
+    filled: dict[str, float] = {}
+    for order in desk.ledger.book.orders(position.signal_id):
+        if order.leg.startswith(_TIER_PREFIX):
+            asked.setdefault(order.leg, order.size)
+            filled[order.leg] = filled.get(order.leg, 0.0) + order.filled_size
+    done = {leg for leg, size in asked.items() if filled[leg] >= desk.policy.exit.tier_done_ratio * size}
+    numbers = {int(number) for leg in done for number in leg.removeprefix(_TIER_PREFIX).split("-")}
+    return tuple(sorted(numbers | set(position.tiers_taken)))
+
+
+def _finish(
+    desk: Desk, position: Position, account: Account, fills: list[OurFill], funding_usd: float, now: datetime
+) -> None:
+    """Book the end of a position that the venue no longer holds; its stop goes first, so that a crash repeats this."""
+    stop.cancel_all(desk, position, account, now)
+    leaving = [fill for fill in fills if fill.is_buy != (position.side.sign > 0)]
+    last = leaving[-1] if leaving else None
+    reason = _why(desk, last)
+    at = last.time if last is not None else now
+    ended = booking.closed(
+        replace(position, tiers_taken=_tiers_taken(desk, position)), fills, reason=reason, at=at, funding_usd=funding_usd
+    )
+    with desk.ledger.transaction():
+        desk.ledger.book.put_position(ended)
+        if ended.id is not None:
+            desk.ledger.book.log_action(ended.id, at, "closed", reason, last.price if last else None)
+
+
+def _why(desk: Desk, last: OurFill | None) -> ExitReason:
+    if last is None:
+        return ExitReason.CLOSED_ON_VENUE
+    if last.liquidation:
+        return ExitReason.LIQUIDATED
+    order = desk.ledger.book.order(last.client_order_id) if last.client_order_id else None
+    return order.reason if order is not None and order.reason is not None else ExitReason.CLOSED_ON_VENUE
+
+
+def _sweep(desk: Desk, account: Account, now: datetime) -> None:
+    """Cancel stops of ours that outlived their position; foreign orders are left alone."""
+    live = {position.signal_id for position in desk.ledger.book.positions()}
+    for resting in account.stops:
+        order = desk.ledger.book.order(resting.client_order_id) if resting.client_order_id else None
+        if order is None or order.signal_id in live:
+            continue
+        if isinstance(desk.exchange.cancel(order, now), Accepted):
+            desk.ledger.book.put_order(replace(order, state=IntentState.CANCELLED))

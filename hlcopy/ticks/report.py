@@ -1,0 +1,58 @@
+"""What a tick returns: what it did, to whom, and what went wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from hlcopy.domain.models import ExitReason, Position, Signal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something that failed while the rest went on; `item` names the trader, coin or position."""
+
+    code: str
+    message: str
+    item: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionAction:
+    """What was done with a position of ours."""
+
+    position_id: int
+    action: str
+    reason: ExitReason | None
+    price: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionView:
+    """A position of ours with the mark of the moment; both None when the mark isn't known."""
+
+    position: Position
+    mark_price: float | None
+    unrealized_pct: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The outcome of one tick."""
+
+    command: str
+    at: datetime
+    counts: Mapping[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    decisions: tuple[Signal, ...] = ()
+    actions: tuple[PositionAction, ...] = ()
+    positions: tuple[PositionView, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.problems

@@ -1,0 +1,130 @@
+"""Keep exactly one stop resting for a position: place the new one, see it rest, then cancel the old."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from hlcopy.domain import orders, stops
+from hlcopy.domain.models import IntentState, Position, PositionStatus, Purpose
+from hlcopy.ports import UNKNOWN, Accepted, Refused
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hlcopy.domain.models import Order
+    from hlcopy.ports import Account, Desk, RestingStop
+
+
+def current_trigger(desk: Desk, position: Position) -> stops.Trigger:
+    """Return where a position's stop belongs by what is known of its best price."""
+    return stops.trigger(position.entry_price, position.best_price, position.side, desk.policy.exit)
+
+
+def hold(desk: Desk, position: Position, account: Account, now: datetime) -> Position | None:
+    """Make one stop rest at the position's trigger for its whole size; None when it has no stop and can't get one.
+
+    `account` is a reading of this tick. An unclear answer leaves the position unconfirmed, for the next tick to look.
+    """
+    instrument = desk.market.instrument(position.coin)
+    if instrument is None:
+        return position
+    wanted = orders.stop_order(
+        position,
+        current_trigger(desk, position),
+        _next_attempt(desk, position),
+        instrument=instrument,
+        now=now,
+        policy=desk.policy.execution,
+    )
+    resting = ours(desk, position, account)
+    kept = next((stop for stop in resting if _serves(stop, wanted)), None)
+    if kept is None:
+        placed = _place(desk, position, wanted, now)
+        if placed is None:
+            return position if resting else None
+        if placed.state is not IntentState.RESTING:
+            return _record(desk, replace(position, stop_confirmed=False))
+        _cancel(desk, resting, now)
+        return _confirmed(desk, position, placed.client_order_id, placed.trigger_price, now)
+    _cancel(desk, [stop for stop in resting if stop is not kept], now)
+    return _confirmed(desk, position, kept.client_order_id, kept.trigger_price, now)
+
+
+def ours(desk: Desk, position: Position, account: Account) -> list[RestingStop]:
+    """Return the resting stops that this position's orders made."""
+    mine = {order.client_order_id for order in desk.ledger.book.orders(position.signal_id)}
+    return [stop for stop in account.stops if stop.coin == position.coin and stop.client_order_id in mine]
+
+
+def cancel_all(desk: Desk, position: Position, account: Account, now: datetime) -> None:
+    """Cancel every stop of a position that is gone."""
+    _cancel(desk, ours(desk, position, account), now)
+
+
+def _serves(stop: RestingStop, wanted: Order) -> bool:
+    return (
+        stop.reduce_only
+        and stop.is_buy == wanted.is_buy
+        and stop.trigger_price == wanted.trigger_price
+        and math.isclose(stop.size, wanted.size, rel_tol=1e-9)
+    )
+
+
+def _next_attempt(desk: Desk, position: Position) -> int:
+    return 1 + sum(order.purpose is Purpose.STOP for order in desk.ledger.book.orders(position.signal_id))
+
+
+def _place(desk: Desk, position: Position, wanted: Order, now: datetime) -> Order | None:
+    """Send a stop, once more when it is refused; None when it was refused each time."""
+    for attempt in range(wanted.attempt, wanted.attempt + desk.policy.execution.stop_attempts):
+        client_order_id = orders.client_order_id(Purpose.STOP, position.signal_id, "stop", attempt)
+        order = replace(wanted, attempt=attempt, client_order_id=client_order_id)
+        desk.ledger.book.put_order(order)
+        outcome = desk.exchange.send(order, now)
+        if isinstance(outcome, Refused):
+            desk.ledger.book.put_order(replace(order, state=IntentState.REFUSED, error=outcome.reason))
+            continue
+        if isinstance(outcome, Accepted) and _rests(desk, order, now):
+            order = replace(order, state=IntentState.RESTING)
+            desk.ledger.book.put_order(order)
+        return order
+    return None
+
+
+def _rests(desk: Desk, order: Order, now: datetime) -> bool:
+    account = desk.exchange.account(now)
+    return account is not UNKNOWN and any(stop.client_order_id == order.client_order_id for stop in account.stops)
+
+
+def _cancel(desk: Desk, stops_to_go: list[RestingStop], now: datetime) -> None:
+    for stop in stops_to_go:
+        order = desk.ledger.book.order(stop.client_order_id) if stop.client_order_id else None
+        if order is not None and isinstance(desk.exchange.cancel(order, now), Accepted):
+            desk.ledger.book.put_order(replace(order, state=IntentState.CANCELLED))
+
+
+def _confirmed(
+    desk: Desk, position: Position, client_order_id: str | None, trigger_price: float | None, now: datetime
+) -> Position:
+    status = PositionStatus.OPEN if position.status is PositionStatus.OPENING else position.status
+    held = replace(
+        position,
+        status=status,
+        stop_client_order_id=client_order_id,
+        trigger_price=trigger_price,
+        stop_confirmed=True,
+    )
+    if held == position:
+        return position
+    with desk.ledger.transaction():
+        if trigger_price != position.trigger_price and position.id is not None:
+            reason = current_trigger(desk, position).reason
+            action = "stop_placed" if position.trigger_price is None else "stop_moved"
+            desk.ledger.book.log_action(position.id, now, action, reason, trigger_price)
+        return _record(desk, held)
+
+
+def _record(desk: Desk, position: Position) -> Position:
+    return desk.ledger.book.put_position(position)
