@@ -1,0 +1,118 @@
+"""Which traders are followed: the criteria before a score counts, and the tiers of those that pass."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Final, TypeGuard
+
+from hlcopy.domain.scoring import Style
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import datetime
+
+    from hlcopy.domain.policy import ScoringPolicy
+    from hlcopy.domain.scoring import ScoreInputs
+
+PRIMARY: Final = "primary"
+SECONDARY: Final = "secondary"
+
+
+@unique
+class Disqualified(StrEnum):
+    """Why a trader isn't followed."""
+
+    HFT = "HFT"
+    FEW_TRADES = "FEW_TRADES"
+    SMALL_ACCOUNT = "SMALL_ACCOUNT"
+    NEGATIVE_30D = "NEGATIVE_30D"
+    WIN_RATE_HIGH = "WIN_RATE_HIGH"
+    WIN_RATE_LOW = "WIN_RATE_LOW"
+    BLACKLISTED = "BLACKLISTED"
+    BAD_HISTORY = "BAD_HISTORY"
+    BAD_EQUITY = "BAD_EQUITY"
+    OUTRANKED = "OUTRANKED"
+
+
+def disqualify(inputs: ScoreInputs, policy: ScoringPolicy, now: datetime) -> Disqualified | None:
+    """Return the first criterion that a trader fails, None when it may be followed (specification 3.5).
+
+    Nothing passes on a number that is unknown or broken: an equity like that is BAD_EQUITY, a count FEW_TRADES,
+    anything else of the history (no round trip seen whole, say) BAD_HISTORY.
+    """
+    return (
+        _by_speed(inputs, policy)
+        or _by_account(inputs, policy)
+        or _by_record(inputs, policy)
+        or _by_blacklist(inputs, now)
+    )
+
+
+def _by_speed(inputs: ScoreInputs, policy: ScoringPolicy) -> Disqualified | None:
+    metrics, equity, volume = inputs.metrics, inputs.account_value, _volume(inputs)
+    churns = _is_known(equity) and equity > 0 and _is_known(volume) and volume / equity > policy.max_volume_to_equity
+    if metrics.style is Style.HFT or churns:
+        return Disqualified.HFT
+    if not _is_known(metrics.nof_trades) or metrics.nof_trades < policy.min_trades_required:
+        return Disqualified.FEW_TRADES
+    return None
+
+
+def _by_account(inputs: ScoreInputs, policy: ScoringPolicy) -> Disqualified | None:
+    if not _is_known(inputs.account_value) or inputs.account_value <= 0:
+        return Disqualified.BAD_EQUITY
+    return Disqualified.SMALL_ACCOUNT if inputs.account_value < policy.min_account_value_usd else None
+
+
+def _by_record(inputs: ScoreInputs, policy: ScoringPolicy) -> Disqualified | None:
+    metrics = inputs.metrics
+    realized, win_rate = metrics.realized_30d_usd, metrics.win_rate
+    if not (_is_known(metrics.trades_per_day) and _is_known(_volume(inputs)) and _is_known(realized)):
+        return Disqualified.BAD_HISTORY
+    if realized <= 0:
+        return Disqualified.NEGATIVE_30D
+    if not _is_known(win_rate):
+        return Disqualified.BAD_HISTORY
+    if win_rate > policy.max_win_rate:
+        return Disqualified.WIN_RATE_HIGH
+    return Disqualified.WIN_RATE_LOW if win_rate < policy.min_win_rate else None
+
+
+def _by_blacklist(inputs: ScoreInputs, now: datetime) -> Disqualified | None:
+    until = inputs.blacklisted_until
+    return Disqualified.BLACKLISTED if until is not None and until >= now else None
+
+
+def _volume(inputs: ScoreInputs) -> float | None:
+    return inputs.metrics.volume_30d_usd if inputs.volume_30d_usd is None else inputs.volume_30d_usd
+
+
+def _is_known(number: float | None) -> TypeGuard[float]:
+    return number is not None and math.isfinite(number)
+
+
+def assign_tiers(
+    scores: Mapping[str, float], previous_primary: Collection[str], policy: ScoringPolicy
+) -> dict[str, tuple[str | None, Disqualified | None]]:
+    """Return each qualified trader's tier, best first, or the reason that it has none.
+
+    `scores` are by address; of equal scores the lower address is better. A primary keeps its place until it ranks below
+    `primary_keep_rank`, so that the set doesn't flicker; the places left go by rank (specification 3.6, decision 9). A
+    score of 0 is the specification's mark of the disqualified and gets no tier.
+    """
+    ranked = sorted((address for address in scores if _counts(scores[address])), key=lambda who: (-scores[who], who))
+    keeping = [address for address in ranked[: policy.primary_keep_rank] if address in previous_primary]
+    newcomers = [address for address in ranked if address not in keeping]
+    primary = set((keeping + newcomers)[: policy.primary_traders])
+    others = [address for address in ranked if address not in primary]
+    secondary = set(others[: policy.secondary_traders])
+    tiers: dict[str, tuple[str | None, Disqualified | None]] = {}
+    for address in ranked + sorted(address for address in scores if not _counts(scores[address])):
+        tier = PRIMARY if address in primary else SECONDARY if address in secondary else None
+        tiers[address] = (tier, None if tier else Disqualified.OUTRANKED)
+    return tiers
+
+
+def _counts(score: float) -> bool:
+    return math.isfinite(score) and score > 0
