@@ -35,8 +35,15 @@ def stage(ledger: Ledger) -> Scene:
     market.set("BTC", at(-60), 60_000.0)
     ledger.traders.put([trader(account_value=400_000.0, roi_7d=15.0)])
     ledger.traders.put_mark(TRADER, poll_mark(followed_from=at(-60), read_until=at(-60), polled_at=at(-60)))
-    source.add(fill(price=60_000.0, size=1.0, time=T0))
+    source.add(fill(price=60_000.0, size=1.0, time=T0, tid=1))
     return Scene(ledger, source, market)
+
+
+def rising(scene: Scene) -> Scene:
+    """Let the price rise through a tier and fall through the trailing stop."""
+    for minutes, price in ((30, 64_000.0), (40, 66_500.0), (50, 65_000.0), (60, 58_000.0)):
+        scene.market.set("BTC", at(minutes), price)
+    return scene
 
 
 @pytest.fixture
