@@ -1,0 +1,65 @@
+"""The ledgers in memory: what a backtest writes to, and the twin that the file is tested against."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hlcopy.adapters.memory.book import MemoryBook
+from hlcopy.adapters.memory.history import MemoryHistory
+from hlcopy.adapters.memory.journal import Journal
+from hlcopy.adapters.memory.paper import MemoryPaperBooks
+from hlcopy.adapters.memory.runs import MemoryRuns
+from hlcopy.adapters.memory.signals import MemorySignals
+from hlcopy.adapters.memory.traders import MemoryTraders
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+__all__ = ["MemoryLedger"]
+
+
+class MemoryLedger:
+    """The ledgers in memory, empty at first; gone with the process."""
+
+    def __init__(self) -> None:
+        self._journal = Journal()
+        self._traders = MemoryTraders(self._journal)
+        self._signals = MemorySignals(self._journal)
+        self._book = MemoryBook(self._journal)
+        self._history = MemoryHistory(self._journal)
+        self._runs = MemoryRuns(self._journal)
+        self._paper = MemoryPaperBooks(self._journal)
+
+    @property
+    def traders(self) -> MemoryTraders:
+        """Traders and their positions."""
+        return self._traders
+
+    @property
+    def signals(self) -> MemorySignals:
+        """Judged orders."""
+        return self._signals
+
+    @property
+    def book(self) -> MemoryBook:
+        """Our positions and orders."""
+        return self._book
+
+    @property
+    def history(self) -> MemoryHistory:
+        """Recorded markets."""
+        return self._history
+
+    @property
+    def runs(self) -> MemoryRuns:
+        """Runs of commands."""
+        return self._runs
+
+    @property
+    def paper(self) -> MemoryPaperBooks:
+        """The paper venue's own books."""
+        return self._paper
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing: what is written inside is kept when the block ends and undone when it raises; it may nest."""
+        return self._journal.transaction()

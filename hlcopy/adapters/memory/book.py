@@ -1,0 +1,121 @@
+"""Our positions, orders and fills in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+from hlcopy.domain.models import PositionStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hlcopy.adapters.memory.journal import Journal
+    from hlcopy.domain.models import IntentState, Order, OurFill, Position
+
+
+class MemoryBook:
+    """The ledger of our positions, order intents and fills in memory; live positions are kept apart."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._live: dict[int, Position] = {}
+        self._closed: dict[int, Position] = {}
+        self._orders: dict[str, Order] = {}
+        self._orders_by_signal: dict[str, dict[str, None]] = {}
+        self._fills: dict[str, list[OurFill]] = {}
+        self._fill_identities: dict[str, None] = {}
+        self._facts: dict[str, datetime] = {}  # the marks, and nothing when there is none
+        self._last_id = {"position": 0}
+        self._actions: list[dict[str, str | int | float | None]] = []
+
+    def positions(self, *, live_only: bool = True) -> list[Position]:
+        """Return our positions by id; `live_only` leaves out the closed ones."""
+        known = self._live if live_only else self._live | self._closed
+        return [known[position_id] for position_id in sorted(known)]
+
+    def position(self, position_id: int) -> Position | None:
+        """Return one position."""
+        return self._live.get(position_id) or self._closed.get(position_id)
+
+    def put_position(self, position: Position) -> Position:
+        """Insert (without id) or replace a position; return it with its id."""
+        last_id = self._last_id["position"]
+        position_id = last_id + 1 if position.id is None else position.id
+        if position_id > last_id:
+            self._journal.put(self._last_id, "position", position_id)
+        stored = position if position.id is not None else replace(position, id=position_id)
+        closed = position.status is PositionStatus.CLOSED
+        self._journal.drop(self._live if closed else self._closed, position_id)
+        self._journal.put(self._closed if closed else self._live, position_id, stored)
+        return stored
+
+    def drop_position(self, position_id: int) -> None:
+        """Remove the row of a claimed entry that never came to be."""
+        self._journal.drop(self._live, position_id)
+        self._journal.drop(self._closed, position_id)
+
+    def put_order(self, order: Order) -> None:
+        """Insert or replace an order intent by its client id."""
+        before = self._orders.get(order.client_order_id)
+        if before is not None and before.signal_id != order.signal_id:
+            self._journal.drop(self._orders_by_signal[before.signal_id], order.client_order_id)
+        self._journal.put(self._orders, order.client_order_id, order)
+        self._journal.put(self._orders_by_signal.setdefault(order.signal_id, {}), order.client_order_id, None)
+
+    def order(self, client_order_id: str) -> Order | None:
+        """Return one order intent."""
+        return self._orders.get(client_order_id)
+
+    def orders(self, signal_id: str | None = None, state: IntentState | None = None) -> list[Order]:
+        """Return order intents by time of creation, then client id."""
+        known = self._orders if signal_id is None else self._orders_by_signal.get(signal_id, {})
+        wanted = [order for order in map(self._orders.__getitem__, known) if state is None or order.state is state]
+        return sorted(wanted, key=attrgetter("created_at", "client_order_id"))
+
+    def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
+        """Store fills of ours once each; return how many were new."""
+        added = 0
+        for fill in fills:
+            if fill.identity in self._fill_identities:
+                continue
+            added += 1
+            self._journal.put(self._fill_identities, fill.identity, None)
+            if signal_id is not None:
+                self._journal.append(self._fills.setdefault(signal_id, []), fill)
+            self._advance("booked", fill.time)
+        return added
+
+    def fills(self, signal_id: str) -> list[OurFill]:
+        """Return the fills booked to a signal's position, oldest first."""
+        return sorted(self._fills.get(signal_id, []), key=attrgetter("time"))
+
+    def fills_mark(self) -> datetime | None:
+        """Return the time of the latest fill booked or looked at, None before the first."""
+        return max(self._facts.values(), default=None)
+
+    def put_fills_mark(self, at: datetime) -> None:
+        """Remember up to when our fills were read."""
+        self._journal.put(self._facts, "read", at)
+
+    def log_action(self, position_id: int, at: datetime, action: str, reason: str | None, price: float | None) -> None:
+        """Append to a position's story: entry, stop moved, tier, exit."""
+        moment = at.astimezone(UTC).isoformat(timespec="milliseconds")
+        row: dict[str, str | int | float | None] = {
+            "position_id": position_id,
+            "at": moment,
+            "action": action,
+            "reason": reason,
+            "price": price,
+        }
+        self._journal.append(self._actions, row)
+
+    def actions(self, position_id: int | None = None) -> list[Mapping[str, str | int | float | None]]:
+        """Return the story in order: keys position_id, at (ISO text), action, reason, price."""
+        return [dict(row) for row in self._actions if position_id is None or row["position_id"] == position_id]
+
+    def _advance(self, mark: str, at: datetime) -> None:
+        if mark not in self._facts or at > self._facts[mark]:
+            self._journal.put(self._facts, mark, at)

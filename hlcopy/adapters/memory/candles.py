@@ -1,0 +1,69 @@
+"""Candles in memory: one set of arrays per coin and interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hlcopy.domain.candles import Candles
+from hlcopy.domain.models import from_ms
+from hlcopy.ports import CandleCoverage
+
+if TYPE_CHECKING:
+    from hlcopy.adapters.memory.journal import Journal
+
+
+class MemoryCandles:
+    """Stored candles by coin and interval."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._stored: dict[tuple[str, int], Candles] = {}
+
+    def add(self, candles: Candles) -> int:
+        """Store candles, a later one replacing a stored one of the same time; return how many times were new."""
+        if not len(candles):
+            return 0
+        key = (candles.coin, candles.interval_ms)
+        stored = self._stored.get(key)
+        merged = candles if stored is None else _merged(stored, candles)
+        self._journal.put(self._stored, key, merged)
+        return len(merged) - (0 if stored is None else len(stored))
+
+    def between(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
+        """Return the candles that open at or after `start_ms` and before `end_ms`, as views."""
+        stored = self._stored.get((coin, interval_ms))
+        return _none(coin, interval_ms) if stored is None else stored.between(start_ms, end_ms)
+
+    def coverage(self) -> list[CandleCoverage]:
+        """Return what is stored per coin and interval, by coin, finest first."""
+        return [_coverage(self._stored[key]) for key in sorted(self._stored)]
+
+
+def _coverage(candles: Candles) -> CandleCoverage:
+    first_ms, last_ms = int(candles.t[0]), int(candles.t[-1])
+    return CandleCoverage(
+        coin=candles.coin,
+        interval_ms=candles.interval_ms,
+        first=from_ms(first_ms),
+        last=from_ms(last_ms),
+        count=len(candles),
+        missing=(last_ms - first_ms) // candles.interval_ms + 1 - len(candles),
+    )
+
+
+def _merged(old: Candles, new: Candles) -> Candles:
+    import numpy as np  # noqa: PLC0415 - a desk without candles shouldn't pay for it
+
+    times = np.concatenate((old.t, new.t))
+    columns = ((old.o, new.o), (old.h, new.h), (old.l, new.l), (old.c, new.c), (old.v, new.v))
+    values = [np.concatenate(pair) for pair in columns]
+    if new.t[0] > old.t[-1]:
+        return Candles(new.coin, new.interval_ms, times, *values)
+    last = len(times) - 1 - np.unique(times[::-1], return_index=True)[1]  # of two of the same time the new one
+    return Candles(new.coin, new.interval_ms, times[last], *(column[last] for column in values))
+
+
+def _none(coin: str, interval_ms: int) -> Candles:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    return Candles(coin, interval_ms, np.empty(0, np.int64), *(np.empty(0) for _ in "ohlcv"))

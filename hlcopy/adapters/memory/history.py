@@ -1,0 +1,120 @@
+"""Recorded markets in memory."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from functools import partial
+from itertools import pairwise
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.adapters.memory.candles import MemoryCandles
+from hlcopy.ports import FillCoverage, FundingCoverage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from hlcopy.adapters.memory.journal import Journal
+    from hlcopy.domain.candles import Candles
+    from hlcopy.domain.models import Fill
+    from hlcopy.ports import CandleCoverage, FundingRate
+
+_time: Final = attrgetter("time")
+
+
+class MemoryHistory:
+    """The ledger of recorded markets in memory; fills are kept by trader and by trader and coin, each in order of time."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._identities: set[str] = set()
+        self._by_trader: dict[str, list[Fill]] = {}
+        self._by_coin: dict[tuple[str, str], list[Fill]] = {}
+        self._candles = MemoryCandles(journal)
+        self._funding: dict[str, list[FundingRate]] = {}
+
+    def add_fills(self, fills: Iterable[Fill]) -> int:
+        """Store fills once each by identity, keeping the order given; return how many were new."""
+        new: dict[str, Fill] = {}
+        for fill in fills:
+            identity = fill.identity
+            if identity not in self._identities:
+                new.setdefault(identity, fill)
+        self._identities.update(new)
+        self._insert(new.values())
+        self._journal.record(lambda: self._forget(new))
+        return len(new)
+
+    def fills(
+        self, trader: str, *, coin: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Fill]:
+        """Return a trader's fills by time, then order of arrival; both ends are inclusive."""
+        stored = self._by_trader.get(trader, []) if coin is None else self._by_coin.get((trader, coin), [])
+        first = 0 if since is None else bisect_left(stored, since, key=_time)
+        last = len(stored) if until is None else bisect_right(stored, until, key=_time)
+        return stored[first:last]
+
+    def fill_coverage(self) -> list[FillCoverage]:
+        """Return what is stored per trader, by address."""
+        return [
+            FillCoverage(trader=trader, first=stored[0].time, last=stored[-1].time, count=len(stored))
+            for trader, stored in sorted(self._by_trader.items())
+            if stored
+        ]
+
+    def add_candles(self, candles: Candles) -> int:
+        """Store candles, a later one replacing a stored one of the same time; return how many times were new."""
+        return self._candles.add(candles)
+
+    def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
+        """Return the candles that open at or after `start_ms` and before `end_ms`; the arrays are views."""
+        return self._candles.between(coin, interval_ms, start_ms, end_ms)
+
+    def candle_coverage(self) -> list[CandleCoverage]:
+        """Return what is stored per coin and interval, by coin, finest first."""
+        return self._candles.coverage()
+
+    def add_funding(self, rates: Iterable[FundingRate]) -> int:
+        """Store funding rates once each; return how many were new."""
+        added = 0
+        for rate in rates:
+            stored = self._funding.setdefault(rate.coin, [])
+            place = bisect_left(stored, rate.time, key=_time)
+            if place == len(stored) or stored[place].time != rate.time:
+                stored.insert(place, rate)
+                self._journal.record(partial(stored.remove, rate))
+                added += 1
+        return added
+
+    def funding(self, coin: str, since: datetime, until: datetime) -> list[FundingRate]:
+        """Return rates by time, after `since` and up to `until`."""
+        stored = self._funding.get(coin, [])
+        return stored[bisect_right(stored, since, key=_time) : bisect_right(stored, until, key=_time)]
+
+    def funding_coverage(self) -> list[FundingCoverage]:
+        """Return what is stored per coin."""
+        return [
+            FundingCoverage(coin=coin, first=stored[0].time, last=stored[-1].time, count=len(stored))
+            for coin, stored in sorted(self._funding.items())
+            if stored
+        ]
+
+    def _insert(self, fills: Iterable[Fill]) -> None:
+        grown: dict[int, tuple[list[Fill], int]] = {}
+        for fill in fills:
+            by_trader = self._by_trader.setdefault(fill.trader, [])
+            by_coin = self._by_coin.setdefault((fill.trader, fill.coin), [])
+            for stored in (by_trader, by_coin):
+                grown.setdefault(id(stored), (stored, max(len(stored) - 1, 0)))
+                stored.append(fill)
+        for stored, start in grown.values():
+            if any(later.time < earlier.time for earlier, later in pairwise(stored[start:])):
+                stored.sort(key=_time)
+
+    def _forget(self, gone: dict[str, Fill]) -> None:
+        self._identities.difference_update(gone)
+        traders = {fill.trader for fill in gone.values()}
+        coins = {(fill.trader, fill.coin) for fill in gone.values()}
+        for stored in (*map(self._by_trader.__getitem__, traders), *map(self._by_coin.__getitem__, coins)):
+            stored[:] = [fill for fill in stored if fill.identity not in gone]

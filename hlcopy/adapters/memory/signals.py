@@ -1,0 +1,85 @@
+"""Signals in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hlcopy.domain.models import EXECUTE, Signal
+
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from hlcopy.adapters.memory.journal import Journal
+
+
+class MemorySignals:
+    """The ledger of judged orders in memory; the deferred ones are kept apart, since every tick asks for them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._final: dict[str, Signal] = {}
+        self._deferred: dict[str, Signal] = {}
+        self._seen: dict[str, None] = {}
+
+    def get(self, signal_id: str) -> Signal | None:
+        """Return one signal."""
+        return self._deferred.get(signal_id) or self._final.get(signal_id)
+
+    def defer(self, signal: Signal) -> bool:
+        """Store a deferred signal, inserting or updating it; False, and nothing changed, when it is already final."""
+        if signal.id in self._final:
+            return False
+        self._journal.put(self._deferred, signal.id, signal)
+        return True
+
+    def decide(self, signal: Signal, fill_identities: Iterable[str]) -> bool:
+        """Store a final decision and mark its fills as decided; False, and nothing changed, when it is already final."""
+        if signal.id in self._final:
+            return False
+        self._journal.drop(self._deferred, signal.id)
+        self._journal.put(self._final, signal.id, signal)
+        self._mark_seen(fill_identities)
+        return True
+
+    def amend(self, signal: Signal) -> None:
+        """Replace a final EXECUTE signal by what became of it (never landed, not filled, copied size)."""
+        stored = self._final.get(signal.id)
+        if stored is not None and stored.decision == EXECUTE:
+            self._journal.put(self._final, signal.id, signal)
+
+    def attach(self, fill_identities: Iterable[str], at: datetime) -> None:  # noqa: ARG002 - only the file shows it
+        """Mark late fills of a decided order as decided."""
+        self._mark_seen(fill_identities)
+
+    def seen(self, fill_identities: Iterable[str]) -> set[str]:
+        """Return those of the identities that are marked as decided."""
+        return {identity for identity in fill_identities if identity in self._seen}
+
+    def deferred(self, trader: str | None = None) -> builtins.list[Signal]:
+        """Return the deferred signals, soonest due first, then by id."""
+        wanted = (signal for signal in self._deferred.values() if trader is None or signal.trader == trader)
+        return sorted(wanted, key=_due)
+
+    def list(
+        self, *, limit: int | None = None, decision: str | None = None, since: datetime | None = None
+    ) -> builtins.list[Signal]:
+        """Return signals, newest trade first, then by id; `since` is by trade time."""
+        wanted = [
+            signal
+            for table in (self._final, self._deferred)
+            for signal in table.values()
+            if (decision is None or signal.decision == decision) and (since is None or signal.trade_time >= since)
+        ]
+        wanted.sort(key=lambda signal: signal.id)
+        wanted.sort(key=lambda signal: signal.trade_time, reverse=True)
+        return wanted if limit is None else wanted[:limit]
+
+    def _mark_seen(self, fill_identities: Iterable[str]) -> None:
+        for identity in fill_identities:
+            self._journal.put(self._seen, identity, None)
+
+
+def _due(signal: Signal) -> tuple[float, str]:
+    return (float("-inf") if signal.check_at is None else signal.check_at.timestamp(), signal.id)

@@ -1,0 +1,177 @@
+"""The tables `our_positions`, `orders`, `our_fills` and `actions`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.adapters.store.rows import FLAG, JSON_TUPLE, TIME, Column, Table, one_of, to_text
+from hlcopy.domain.models import ExitReason, IntentState, Order, OurFill, Position, PositionStatus, Purpose, Side
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hlcopy.adapters.store.connection import Connection
+
+_POSITIONS: Final = Table(
+    "our_positions",
+    Position,
+    (
+        Column("id"),
+        Column("token_symbol", "coin"),
+        Column("side", codec=one_of(Side)),
+        Column("entry_price"),
+        Column("size"),
+        Column("value_usd"),
+        Column("stop_price"),
+        Column("trailing_stop_price"),
+        Column("opened_at", codec=TIME),
+        Column("source_trader"),
+        Column("source_signal_id", "signal_id"),
+        Column("status", codec=one_of(PositionStatus)),
+        Column("entry_size"),
+        Column("leverage"),
+        Column("trigger_price"),
+        Column("stop_client_order_id"),
+        Column("stop_confirmed", codec=FLAG),
+        Column("tiers_taken", codec=JSON_TUPLE),
+        Column("checked_at", codec=TIME),
+        Column("closing_reason", codec=one_of(ExitReason)),
+        Column("closed_at", codec=TIME),
+        Column("close_reason", codec=one_of(ExitReason)),
+        Column("exit_price"),
+        Column("realized_pnl_usd"),
+        Column("fees_usd"),
+        Column("funding_usd"),
+    ),
+    key=("id",),
+    written={
+        "highest_price": lambda position: position.best_price if position.side is Side.LONG else None,
+        "lowest_price": lambda position: position.best_price if position.side is Side.SHORT else None,
+    },
+    computed={"best_price": "coalesce(highest_price, lowest_price)"},
+)
+_ORDERS: Final = Table(
+    "orders",
+    Order,
+    (
+        Column("client_order_id"),
+        Column("purpose", codec=one_of(Purpose)),
+        Column("signal_id"),
+        Column("leg"),
+        Column("attempt"),
+        Column("token_symbol", "coin"),
+        Column("is_buy", codec=FLAG),
+        Column("size"),
+        Column("limit_price"),
+        Column("trigger_price"),
+        Column("reduce_only", codec=FLAG),
+        Column("created_at", codec=TIME),
+        Column("expires_at", codec=TIME),
+        Column("reason", codec=one_of(ExitReason)),
+        Column("state", codec=one_of(IntentState)),
+        Column("filled_size"),
+        Column("average_price"),
+        Column("error"),
+        Column("misses"),
+        Column("last_miss_at", codec=TIME),
+    ),
+    key=("client_order_id",),
+)
+OUR_FILL_COLUMNS: Final = (
+    Column("identity"),
+    Column("token_symbol", "coin"),
+    Column("is_buy", codec=FLAG),
+    Column("price"),
+    Column("size"),
+    Column("fee"),
+    Column("time", codec=TIME),
+    Column("client_order_id"),
+    Column("liquidation", codec=FLAG),
+    Column("slippage_usd"),
+)
+_FILLS: Final = Table("our_fills", OurFill, OUR_FILL_COLUMNS, key=("identity",), beside=("signal_id",))
+_FILLS_MARK: Final = "our_fills_read_until"
+
+
+class StoredBook:
+    """The ledger of our positions, order intents and fills over the file."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def positions(self, *, live_only: bool = True) -> list[Position]:
+        """Return our positions by id; `live_only` leaves out the closed ones."""
+        only = "WHERE status <> 'closed'" if live_only else ""
+        return [_POSITIONS.item(row) for row in self._db.rows(f"{_POSITIONS.select} {only} ORDER BY id")]
+
+    def position(self, position_id: int) -> Position | None:
+        """Return one position."""
+        row = self._db.row(f"{_POSITIONS.select} WHERE id = ?", (position_id,))
+        return _POSITIONS.item(row) if row else None
+
+    def put_position(self, position: Position) -> Position:
+        """Insert (without id) or replace a position; return it with its id."""
+        if position.id is None:
+            return replace(position, id=self._db.insert(_POSITIONS.insert, _POSITIONS.values(position)))
+        self._db.run(_POSITIONS.upsert, _POSITIONS.values(position))
+        return position
+
+    def drop_position(self, position_id: int) -> None:
+        """Remove the row of a claimed entry that never came to be."""
+        self._db.run("DELETE FROM our_positions WHERE id = ?", (position_id,))
+
+    def put_order(self, order: Order) -> None:
+        """Insert or replace an order intent by its client id."""
+        self._db.run(_ORDERS.upsert, _ORDERS.values(order))
+
+    def order(self, client_order_id: str) -> Order | None:
+        """Return one order intent."""
+        row = self._db.row(f"{_ORDERS.select} WHERE client_order_id = ?", (client_order_id,))
+        return _ORDERS.item(row) if row else None
+
+    def orders(self, signal_id: str | None = None, state: IntentState | None = None) -> list[Order]:
+        """Return order intents by time of creation, then client id."""
+        wanted = {"signal_id": signal_id, "state": state}
+        given = {column: value for column, value in wanted.items() if value is not None}
+        where = f"WHERE {' AND '.join(f'{column} = :{column}' for column in given)}" if given else ""
+        rows = self._db.rows(f"{_ORDERS.select} {where} ORDER BY created_at, client_order_id", given)
+        return [_ORDERS.item(row) for row in rows]
+
+    def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
+        """Store fills of ours once each; return how many were new."""
+        return self._db.run_many(_FILLS.insert_once, [_FILLS.values(fill, signal_id) for fill in fills])
+
+    def fills(self, signal_id: str) -> list[OurFill]:
+        """Return the fills booked to a signal's position, oldest first."""
+        rows = self._db.rows(f"{_FILLS.select} WHERE signal_id = ? ORDER BY time, id", (signal_id,))
+        return [_FILLS.item(row) for row in rows]
+
+    def fills_mark(self) -> datetime | None:
+        """Return the time of the latest fill booked or looked at, None before the first."""
+        row = self._db.row(
+            "SELECT max(at) FROM (SELECT max(time) AS at FROM our_fills UNION ALL SELECT value FROM meta WHERE key = ?)",
+            (_FILLS_MARK,),
+        )
+        return datetime.fromisoformat(row[0]) if row and row[0] else None
+
+    def put_fills_mark(self, at: datetime) -> None:
+        """Remember up to when our fills were read."""
+        self._db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_FILLS_MARK, to_text(at)))
+
+    def log_action(self, position_id: int, at: datetime, action: str, reason: str | None, price: float | None) -> None:
+        """Append to a position's story: entry, stop moved, tier, exit."""
+        self._db.run(
+            "INSERT INTO actions (position_id, at, action, reason, price) VALUES (?, ?, ?, ?, ?)",
+            (position_id, to_text(at), action, reason, price),
+        )
+
+    def actions(self, position_id: int | None = None) -> list[Mapping[str, str | int | float | None]]:
+        """Return the story in order: keys position_id, at (ISO text), action, reason, price."""
+        rows = self._db.rows(
+            "SELECT position_id, at, action, reason, price FROM actions "
+            "WHERE :position_id IS NULL OR position_id = :position_id ORDER BY id",
+            {"position_id": position_id},
+        )
+        return [dict(zip(("position_id", "at", "action", "reason", "price"), row, strict=True)) for row in rows]

@@ -1,0 +1,173 @@
+"""The tables `fills` and `funding`; candles have a module of their own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.adapters.store.candles import add_candles, candle_coverage, read_candles
+from hlcopy.domain.models import Fill, from_ms, to_ms
+from hlcopy.ports import FillCoverage, FundingCoverage, FundingRate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from hlcopy.adapters.store.connection import Connection, Row
+    from hlcopy.domain.candles import Candles
+    from hlcopy.ports import CandleCoverage
+
+_ADD_FILL: Final = (
+    "INSERT OR IGNORE INTO fills (trader_id, token_symbol, is_buy, price, size, time, start_position, direction, "
+    "closed_pnl, fee, fee_token, hash, oid, tid, twap_id, crossed, liquidated_user) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_FILLS: Final = (
+    "SELECT token_symbol, is_buy, price, size, time, start_position, direction, closed_pnl, fee, fee_token, hash, oid, "
+    "tid, twap_id, crossed, liquidated_user FROM fills "
+    "WHERE trader_id = (SELECT id FROM fill_traders WHERE address = :trader) AND time BETWEEN :since AND :until "
+    "AND (:coin IS NULL OR token_symbol = :coin) ORDER BY time, id"
+)
+_FIRST_MS: Final = -(2**62)
+_LAST_MS: Final = 2**62
+
+
+class StoredHistory:
+    """The ledger of recorded markets over the file."""
+
+    def __init__(self, db: Connection) -> None:
+        self._db = db
+
+    def add_fills(self, fills: Iterable[Fill]) -> int:
+        """Store fills once each by identity, keeping the order given; return how many were new."""
+        given = list(fills)
+        with self._db.transaction():
+            ids = self._trader_ids({fill.trader for fill in given})
+            return self._db.run_many(_ADD_FILL, (_fill_row(ids[fill.trader], fill) for fill in given))
+
+    def fills(
+        self, trader: str, *, coin: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ) -> list[Fill]:
+        """Return a trader's fills by time, then order of arrival; both ends are inclusive."""
+        span = {"since": to_ms(since) if since else _FIRST_MS, "until": to_ms(until) if until else _LAST_MS}
+        return _made_fills(trader, self._db.rows(_FILLS, {"trader": trader, "coin": coin, **span}))
+
+    def fill_coverage(self) -> list[FillCoverage]:
+        """Return what is stored per trader, by address."""
+        rows = self._db.rows(
+            "SELECT address, first, last, count FROM fill_traders JOIN (SELECT trader_id, min(time) AS first, "
+            "max(time) AS last, count(*) AS count FROM fills GROUP BY trader_id) ON trader_id = id ORDER BY address"
+        )
+        return [
+            FillCoverage(trader=trader, first=from_ms(first), last=from_ms(last), count=count)
+            for trader, first, last, count in rows
+        ]
+
+    def add_candles(self, candles: Candles) -> int:
+        """Store candles, a later one replacing a stored one of the same time; return how many times were new."""
+        return add_candles(self._db, candles)
+
+    def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
+        """Return the candles that open at or after `start_ms` and before `end_ms`."""
+        return read_candles(self._db, coin, interval_ms, start_ms, end_ms)
+
+    def candle_coverage(self) -> list[CandleCoverage]:
+        """Return what is stored per coin and interval, by coin, finest first."""
+        return candle_coverage(self._db)
+
+    def add_funding(self, rates: Iterable[FundingRate]) -> int:
+        """Store funding rates once each; return how many were new."""
+        rows = [(rate.coin, to_ms(rate.time), rate.rate) for rate in rates]
+        return self._db.run_many("INSERT OR IGNORE INTO funding (token_symbol, time, rate) VALUES (?, ?, ?)", rows)
+
+    def funding(self, coin: str, since: datetime, until: datetime) -> list[FundingRate]:
+        """Return rates by time, after `since` and up to `until`."""
+        rows = self._db.rows(
+            "SELECT time, rate FROM funding WHERE token_symbol = ? AND time > ? AND time <= ? ORDER BY time",
+            (coin, to_ms(since), to_ms(until)),
+        )
+        return [FundingRate(coin=coin, time=from_ms(time), rate=rate) for time, rate in rows]
+
+    def funding_coverage(self) -> list[FundingCoverage]:
+        """Return what is stored per coin."""
+        rows = self._db.rows(
+            "SELECT token_symbol, min(time), max(time), count(*) FROM funding GROUP BY token_symbol ORDER BY token_symbol"
+        )
+        return [
+            FundingCoverage(coin=coin, first=from_ms(first), last=from_ms(last), count=count)
+            for coin, first, last, count in rows
+        ]
+
+    def _trader_ids(self, addresses: set[str]) -> dict[str, int]:
+        self._db.run_many(
+            "INSERT OR IGNORE INTO fill_traders (address) VALUES (?)", [(each,) for each in sorted(addresses)]
+        )
+        rows = self._db.rows(
+            "SELECT address, id FROM fill_traders WHERE address IN (SELECT value FROM json_each(?))",
+            (json.dumps(list(addresses)),),
+        )
+        return dict(rows)
+
+
+def _fill_row(trader_id: int, fill: Fill) -> Row:
+    return (
+        trader_id,
+        fill.coin,
+        fill.is_buy,
+        fill.price,
+        fill.size,
+        to_ms(fill.time),
+        fill.start_position,
+        fill.direction,
+        fill.closed_pnl,
+        fill.fee,
+        fill.fee_token,
+        fill.hash,
+        fill.oid,
+        fill.tid,
+        fill.twap_id,
+        fill.crossed,
+        fill.liquidated_user,
+    )
+
+
+def _made_fills(trader: str, rows: list[Row]) -> list[Fill]:
+    return [
+        Fill(
+            trader=trader,
+            coin=coin,
+            is_buy=is_buy == 1,
+            price=price,
+            size=size,
+            time=from_ms(time),
+            start_position=start_position,
+            direction=direction,
+            closed_pnl=closed_pnl,
+            fee=fee,
+            fee_token=fee_token,
+            hash=hash_,
+            oid=oid,
+            tid=tid,
+            twap_id=twap_id,
+            crossed=crossed == 1,
+            liquidated_user=liquidated_user,
+        )
+        for (
+            coin,
+            is_buy,
+            price,
+            size,
+            time,
+            start_position,
+            direction,
+            closed_pnl,
+            fee,
+            fee_token,
+            hash_,
+            oid,
+            tid,
+            twap_id,
+            crossed,
+            liquidated_user,
+        ) in rows
+    ]

@@ -1,0 +1,874 @@
+"""What every ledger promises, over the file and in memory alike."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from math import inf
+from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hlcopy.adapters.memory import MemoryLedger
+from hlcopy.adapters.store import Binding, Store
+from hlcopy.domain.models import (
+    EXECUTE,
+    Action,
+    ExitReason,
+    IntentState,
+    OrderType,
+    PositionStatus,
+    Purpose,
+    Run,
+    Side,
+    SkipReason,
+    Trader,
+    Wait,
+    to_ms,
+)
+from hlcopy.ports import CandleCoverage, FillCoverage, FundingCoverage
+from tests.builders import (
+    MINUTE_MS,
+    OTHER_TRADER,
+    T0,
+    TRADER,
+    at,
+    candles,
+    fill,
+    funding_rate,
+    order,
+    our_fill,
+    paper_order,
+    paper_position,
+    poll_mark,
+    position,
+    signal,
+    trader,
+    trader_position,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hlcopy.domain.candles import Candles
+    from hlcopy.ports import Ledger
+
+
+class BoomError(Exception):
+    """What goes wrong inside a transaction."""
+
+
+@pytest.fixture(params=["file", "memory"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "memory":
+        yield MemoryLedger()
+        return
+    with Store.open(tmp_path / "ledger.db", Binding("paper", "mainnet")) as store:
+        yield store
+
+
+def closes(found: Candles) -> list[float]:
+    return [float(close) for close in found.c]
+
+
+def test_a_trader_comes_back_as_it_was_put(ledger: Ledger) -> None:
+    full = trader(blacklisted_until=at(days=3), disqualified_reason="HFT", scored=False)
+    bare = Trader(address=OTHER_TRADER)
+    ledger.traders.put([full, bare])
+    assert [full, bare] == [ledger.traders.get(TRADER), ledger.traders.get(OTHER_TRADER)]
+    assert ledger.traders.get("0xnobody") is None
+
+
+def test_traders_are_listed_best_score_first_then_by_address(ledger: Ledger) -> None:
+    ledger.traders.put(
+        [trader(address=address, score=score) for address, score in (("c", 0.5), ("b", 0.9), ("a", 0.5))]
+    )
+    assert [each.address for each in ledger.traders.all()] == ["b", "a", "c"]
+
+
+def test_a_new_score_replaces_the_old_but_keeps_the_blacklisting(ledger: Ledger) -> None:
+    ledger.traders.put([trader()])
+    ledger.traders.blacklist(TRADER, at(days=14))
+    ledger.traders.put([trader(score=0.1, label=None, blacklisted_until=None)])
+    assert ledger.traders.get(TRADER) == trader(score=0.1, label=None, blacklisted_until=at(days=14))
+
+
+def test_a_new_score_never_blacklists_a_stored_trader(ledger: Ledger) -> None:
+    ledger.traders.put([trader()])
+    ledger.traders.put([trader(blacklisted_until=at(days=1))])
+    assert ledger.traders.get(TRADER) == trader()
+
+
+def test_an_earlier_end_never_shortens_a_blacklisting(ledger: Ledger) -> None:
+    ledger.traders.put([trader()])
+    for days, expected in ((5, 5), (2, 5), (9, 9)):
+        ledger.traders.blacklist(TRADER, at(days=days))
+        assert ledger.traders.get(TRADER) == trader(blacklisted_until=at(days=expected))
+
+
+def test_a_trader_nobody_scored_can_be_blacklisted(ledger: Ledger) -> None:
+    ledger.traders.blacklist(TRADER, at(days=14))
+    assert ledger.traders.all() == [Trader(address=TRADER, blacklisted_until=at(days=14))]
+
+
+def test_a_reading_of_positions_replaces_the_one_before(ledger: Ledger) -> None:
+    short = trader_position(coin="ETH", size=-3.0, entry_price=None, leverage=None, isolated=True)
+    ledger.traders.put_positions(TRADER, [short, trader_position()], T0)
+    ledger.traders.put_positions(OTHER_TRADER, [trader_position(size=7.0)], T0)
+    assert ledger.traders.positions(TRADER) == (trader_position(), short)
+    ledger.traders.put_positions(TRADER, [short], at(1))
+    ledger.traders.put_positions(TRADER, [short], at(1))
+    assert ledger.traders.positions(TRADER) == (short,)
+    ledger.traders.put_positions(TRADER, [], at(2))
+    assert ledger.traders.positions(TRADER) == ()
+    assert ledger.traders.positions(OTHER_TRADER) == (trader_position(size=7.0),)
+
+
+def test_a_poll_mark_is_remembered(ledger: Ledger) -> None:
+    assert ledger.traders.mark(TRADER) is None
+    ledger.traders.put_mark(TRADER, poll_mark(read_until=T0, polled_at=at(1)))
+    ledger.traders.put_mark(TRADER, poll_mark(read_until=at(2), polled_at=at(3)))
+    assert ledger.traders.mark(TRADER) == poll_mark(read_until=at(2), polled_at=at(3))
+
+
+def test_a_signal_comes_back_as_it_was_put(ledger: Ledger) -> None:
+    full = signal(
+        id="full",
+        side=Side.SHORT,
+        action=Action.ADD,
+        decision=SkipReason.SLIPPAGE.value,
+        age_seconds=900.5,
+        slippage_check_passed=False,
+        slippage_pct=2.5,
+        mark_price=102.5,
+        trader_score=0.7,
+        trader_roi_7d=-3.0,
+        copy_size_usd=500.0,
+        leverage=2.5,
+        order_type=OrderType.LIMIT,
+        max_slippage=0.3,
+        wait=Wait.CONFIRMATION,
+        detail={"base_usd": 1.5, "note": "half", "nothing": None},
+    )
+    bare = signal(id="bare", position_weight=None, trader_equity=None, check_at=None)
+    ledger.signals.decide(full, ())
+    ledger.signals.defer(bare)
+    assert (full, bare) == (ledger.signals.get("full"), ledger.signals.get("bare"))
+    assert ledger.signals.get("nothing") is None
+
+
+def test_a_deferral_is_updated_in_place(ledger: Ledger) -> None:
+    later = signal(check_at=at(30), wait=Wait.UNKNOWN_TRADER_STATE)
+    assert [ledger.signals.defer(signal()), ledger.signals.defer(later), ledger.signals.defer(later)] == [True] * 3
+    assert ledger.signals.list() == [later]
+
+
+def test_a_final_decision_is_never_overwritten(ledger: Ledger) -> None:
+    final = signal(decision=EXECUTE)
+    ledger.signals.defer(signal())
+    assert ledger.signals.decide(final, ["f1"])
+    assert not ledger.signals.decide(signal(decision=SkipReason.TOO_OLD.value), ["f2"])
+    assert not ledger.signals.defer(signal())
+    assert ledger.signals.list() == [final]
+    assert ledger.signals.deferred() == []
+
+
+def test_a_signal_can_be_decided_at_once(ledger: Ledger) -> None:
+    assert ledger.signals.decide(signal(decision=EXECUTE), [])
+    assert ledger.signals.get("signal-1") == signal(decision=EXECUTE)
+
+
+def test_a_decision_marks_its_fills_and_a_refused_one_does_not(ledger: Ledger) -> None:
+    assert ledger.signals.seen(["f1"]) == set()
+    ledger.signals.decide(signal(decision=EXECUTE), ["f1", "f2", "f1"])
+    ledger.signals.decide(signal(decision=EXECUTE), ["f3"])
+    assert ledger.signals.seen(["f1", "f2", "f3", "f1"]) == {"f1", "f2"}
+    assert ledger.signals.seen([]) == set()
+
+
+def test_late_fills_are_marked_once(ledger: Ledger) -> None:
+    ledger.signals.decide(signal(decision=EXECUTE), ["f1"])
+    ledger.signals.attach(["f1", "f2"], at(1))
+    ledger.signals.attach(iter(["f2"]), at(2))
+    assert ledger.signals.seen(iter(["f0", "f1", "f2"])) == {"f1", "f2"}
+
+
+def test_thousands_of_identities_can_be_asked_for_at_once(ledger: Ledger) -> None:
+    identities = [f"f{index}" for index in range(40_000)]
+    ledger.signals.attach(identities[::2], T0)
+    assert ledger.signals.seen(identities) == set(identities[::2])
+
+
+def test_only_an_executed_signal_is_amended(ledger: Ledger) -> None:
+    landed = signal(decision=EXECUTE, copy_size_usd=500.0)
+    gone = replace(landed, decision=SkipReason.NEVER_LANDED.value)
+    ledger.signals.amend(landed)
+    assert ledger.signals.list() == []
+    ledger.signals.defer(signal())
+    ledger.signals.amend(landed)
+    assert ledger.signals.list() == [signal()]
+    ledger.signals.decide(signal(decision=EXECUTE), [])
+    for amended, expected in ((landed, landed), (gone, gone), (landed, gone)):
+        ledger.signals.amend(amended)
+        assert ledger.signals.list() == [expected]
+
+
+def test_deferred_signals_are_listed_soonest_due_first_then_by_id(ledger: Ledger) -> None:
+    for name, due, who in (("d", at(5), TRADER), ("b", at(5), TRADER), ("c", at(1), OTHER_TRADER), ("a", None, TRADER)):
+        ledger.signals.defer(signal(id=name, check_at=due, trader=who))
+    ledger.signals.decide(signal(id="e", decision=EXECUTE), [])
+    assert [each.id for each in ledger.signals.deferred()] == ["a", "c", "b", "d"]
+    assert [each.id for each in ledger.signals.deferred(OTHER_TRADER)] == ["c"]
+
+
+def test_signals_are_listed_newest_trade_first_then_by_id(ledger: Ledger) -> None:
+    for name, minutes in (("c", 1), ("a", 1), ("d", 3), ("b", 0)):
+        ledger.signals.defer(signal(id=name, trade_time=at(minutes)))
+    ledger.signals.decide(signal(id="e", decision=EXECUTE, trade_time=at(2)), [])
+    assert [each.id for each in ledger.signals.list()] == ["d", "e", "a", "c", "b"]
+    assert [each.id for each in ledger.signals.list(limit=2)] == ["d", "e"]
+    assert [each.id for each in ledger.signals.list(limit=0)] == []
+    assert [each.id for each in ledger.signals.list(decision="DEFERRED", limit=2)] == ["d", "a"]
+    assert [each.id for each in ledger.signals.list(since=at(1))] == ["d", "e", "a", "c"]
+    assert [each.id for each in ledger.signals.list(since=at(1), decision=EXECUTE)] == ["e"]
+
+
+def test_a_position_gets_its_id_when_it_is_first_put(ledger: Ledger) -> None:
+    first = ledger.book.put_position(position())
+    second = ledger.book.put_position(position(coin="ETH"))
+    assert (first.id, second.id) == (1, 2)
+    assert ledger.book.positions() == [first, second]
+    assert ledger.book.position(2) == second
+    assert ledger.book.position(3) is None
+
+
+@pytest.mark.parametrize("side", Side)
+def test_a_position_comes_back_as_it_was_put(ledger: Ledger, side: Side) -> None:
+    opened = ledger.book.put_position(position(side=side, best_price=101.25, status=PositionStatus.OPENING))
+    full = replace(
+        opened,
+        status=PositionStatus.CLOSED,
+        best_price=110.5,
+        trigger_price=95.25,
+        stop_client_order_id="0xstop",
+        stop_confirmed=True,
+        tiers_taken=(1, 2),
+        checked_at=at(1),
+        closing_reason=ExitReason.TIME_STOP,
+        closed_at=at(2),
+        close_reason=ExitReason.TRAILING_STOP,
+        exit_price=99.5,
+        realized_pnl_usd=-3.25,
+        fees_usd=0.5,
+        funding_usd=-0.25,
+    )
+    assert ledger.book.put_position(full) == full
+    assert ledger.book.positions(live_only=False) == [full]
+
+
+def test_closed_positions_are_left_out_of_the_live_ones(ledger: Ledger) -> None:
+    put = [ledger.book.put_position(position(status=status)) for status in PositionStatus]
+    assert ledger.book.positions() == [each for each in put if each.status is not PositionStatus.CLOSED]
+    assert ledger.book.positions(live_only=False) == put
+    ledger.book.put_position(replace(put[0], status=PositionStatus.CLOSED))
+    assert [each.id for each in ledger.book.positions()] == [2, 3]
+
+
+def test_the_id_of_a_dropped_position_never_comes_again(ledger: Ledger) -> None:
+    ledger.book.put_position(position())
+    ledger.book.drop_position(1)
+    ledger.book.drop_position(1)
+    assert ledger.book.positions(live_only=False) == []
+    assert ledger.book.put_position(position()).id == 2
+    ledger.book.put_position(position(id=7))
+    assert ledger.book.put_position(position()).id == 8
+
+
+def test_an_order_comes_back_as_it_was_put(ledger: Ledger) -> None:
+    bare = order()
+    full = order(
+        client_order_id="0xfull",
+        purpose=Purpose.STOP,
+        leg="stop",
+        attempt=3,
+        is_buy=False,
+        limit_price=None,
+        trigger_price=95.0,
+        reduce_only=True,
+        expires_at=None,
+        reason=ExitReason.STOP_LOSS,
+        state=IntentState.FILLED,
+        filled_size=1.5,
+        average_price=94.9,
+        error="late",
+        misses=2,
+        last_miss_at=at(1),
+    )
+    ledger.book.put_order(bare)
+    ledger.book.put_order(full)
+    assert (bare, full) == (ledger.book.order(bare.client_order_id), ledger.book.order("0xfull"))
+    assert ledger.book.order("0xnothing") is None
+
+
+def test_orders_are_listed_by_creation_then_client_id(ledger: Ledger) -> None:
+    for name, minutes, signal_id in (("c", 1, "s1"), ("a", 1, "s2"), ("b", 0, "s1")):
+        ledger.book.put_order(order(client_order_id=name, created_at=at(minutes), signal_id=signal_id))
+    ledger.book.put_order(order(client_order_id="b", created_at=T0, signal_id="s1", state=IntentState.FILLED))
+
+    def names(signal_id: str | None = None, state: IntentState | None = None) -> list[str]:
+        return [each.client_order_id for each in ledger.book.orders(signal_id, state)]
+
+    assert names() == ["b", "a", "c"]
+    assert names("s1") == ["b", "c"]
+    assert names(state=IntentState.PENDING) == ["a", "c"]
+    assert names("s1", IntentState.FILLED) == ["b"]
+    assert names("s3") == []
+
+
+def test_an_order_put_again_for_another_signal_moves_there(ledger: Ledger) -> None:
+    ledger.book.put_order(order(signal_id="s1"))
+    ledger.book.put_order(order(signal_id="s2"))
+    assert ledger.book.orders("s1") == []
+    assert ledger.book.orders("s2") == [order(signal_id="s2")]
+
+
+def test_our_fills_are_booked_once(ledger: Ledger) -> None:
+    late, early = our_fill(time=at(1)), our_fill(time=T0, client_order_id=None, liquidation=True, slippage_usd=0.5)
+    same_time = our_fill(time=at(1))
+    assert ledger.book.add_fills("s1", [late, early, late]) == 2
+    assert ledger.book.add_fills("s1", [late, same_time]) == 1
+    assert ledger.book.add_fills("s2", [early]) == 0
+    assert ledger.book.fills("s1") == [early, late, same_time]
+    assert ledger.book.fills("s2") == []
+
+
+def test_a_fill_that_is_no_positions_is_booked_to_none(ledger: Ledger) -> None:
+    foreign = our_fill()
+    assert ledger.book.add_fills(None, [foreign]) == 1
+    assert ledger.book.add_fills("s1", [foreign]) == 0
+    assert ledger.book.fills("s1") == []
+
+
+def test_the_mark_of_our_fills_is_the_latest_booked_or_looked_at(ledger: Ledger) -> None:
+    assert ledger.book.fills_mark() is None
+    ledger.book.put_fills_mark(at(5))
+    assert ledger.book.fills_mark() == at(5)
+    ledger.book.add_fills(None, [our_fill(time=at(9)), our_fill(time=at(2))])
+    assert ledger.book.fills_mark() == at(9)
+    ledger.book.put_fills_mark(at(7))
+    assert ledger.book.fills_mark() == at(9)
+    ledger.book.put_fills_mark(at(11))
+    assert ledger.book.fills_mark() == at(11)
+
+
+def test_a_positions_story_is_told_in_order(ledger: Ledger) -> None:
+    ledger.book.log_action(1, at(1), "enter", None, 100.0)
+    ledger.book.log_action(2, at(0), "enter", None, None)
+    ledger.book.log_action(1, at(2.5), "close", "STOP_LOSS", 95.0)
+    story = [
+        {"position_id": 1, "at": "2026-03-01T00:01:00.000+00:00", "action": "enter", "reason": None, "price": 100.0},
+        {
+            "position_id": 1,
+            "at": "2026-03-01T00:02:30.000+00:00",
+            "action": "close",
+            "reason": "STOP_LOSS",
+            "price": 95.0,
+        },
+    ]
+    assert ledger.book.actions(1) == story
+    assert [row["position_id"] for row in ledger.book.actions()] == [1, 2, 1]
+
+
+def test_a_fill_comes_back_as_it_was_put(ledger: Ledger) -> None:
+    full = fill(
+        is_buy=False,
+        time=T0 + timedelta(milliseconds=1),
+        start_position=-0.1,
+        direction="Close Long",
+        closed_pnl=-1.5,
+        fee=0.045,
+        fee_token="USDH",  # noqa: S106 - a coin
+        hash="0x" + "f" * 64,
+        oid=2**40,
+        tid=2**52,
+        twap_id=7,
+        crossed=False,
+        liquidated_user=TRADER,
+    )
+    bare = fill()
+    assert ledger.history.add_fills([bare, full]) == 2
+    assert ledger.history.fills(TRADER) == [bare, full]
+
+
+def test_fills_are_stored_once_by_identity(ledger: Ledger) -> None:
+    first = fill(tid=1)
+    others = [fill(tid=1, is_buy=False), fill(tid=1, coin="ETH"), fill(tid=1, trader=OTHER_TRADER), fill(tid=2)]
+    assert ledger.history.add_fills([first, first]) == 1
+    assert ledger.history.add_fills(iter([replace(first, size=9.0), *others])) == 4
+    assert ledger.history.add_fills([first, *others]) == 0
+    assert ledger.history.add_fills([]) == 0
+    assert first in ledger.history.fills(TRADER)
+    assert len(ledger.history.fills(TRADER)) == 4
+
+
+def test_fills_are_read_by_time_then_order_of_arrival(ledger: Ledger) -> None:
+    late, twin, early = fill(time=at(2), tid=9), fill(time=at(2), tid=5), fill(time=at(1), tid=7)
+    ledger.history.add_fills([late, twin])
+    ledger.history.add_fills([early, last := fill(time=at(3), tid=1)])
+    assert ledger.history.fills(TRADER) == [early, late, twin, last]
+
+
+def test_fills_are_chosen_by_trader_coin_and_inclusive_times(ledger: Ledger) -> None:
+    made = [fill(time=at(minute), coin="BTC" if minute % 2 else "ETH") for minute in range(6)]
+    ledger.history.add_fills([*made, fill(trader=OTHER_TRADER, time=at(2))])
+    assert ledger.history.fills(TRADER, since=at(1), until=at(4)) == made[1:5]
+    assert ledger.history.fills(TRADER, coin="BTC") == made[1::2]
+    assert ledger.history.fills(TRADER, coin="ETH", since=at(1)) == [made[2], made[4]]
+    assert ledger.history.fills(TRADER, until=at(0)) == made[:1]
+    assert ledger.history.fills("0xnobody") == []
+    assert ledger.history.fills(TRADER, coin="SOL") == []
+
+
+def test_fill_coverage_is_by_trader(ledger: Ledger) -> None:
+    assert ledger.history.fill_coverage() == []
+    ledger.history.add_fills(
+        [fill(trader=OTHER_TRADER, time=at(9)), fill(time=at(3)), fill(time=at(1)), fill(time=at(2))]
+    )
+    assert ledger.history.fill_coverage() == [
+        FillCoverage(trader=TRADER, first=at(1), last=at(3), count=3),
+        FillCoverage(trader=OTHER_TRADER, first=at(9), last=at(9), count=1),
+    ]
+
+
+def test_candles_come_back_in_order_across_days(ledger: Ledger) -> None:
+    put = candles([100.0 + index / 8 for index in range(3000)], spread=0.5)
+    assert ledger.history.add_candles(put) == 3000
+    found = ledger.history.candles("BTC", MINUTE_MS, int(put.t[10]), int(put.t[2990]))
+    assert (found.coin, found.interval_ms, len(found)) == ("BTC", MINUTE_MS, 2980)
+    for name in ("t", "o", "h", "l", "c", "v"):
+        assert getattr(found, name).tolist() == getattr(put, name)[10:2990].tolist()
+
+
+def test_a_later_candle_replaces_a_stored_one_of_the_same_time(ledger: Ledger) -> None:
+    assert ledger.history.add_candles(candles([1.0, 2.0, 3.0])) == 3
+    assert ledger.history.add_candles(candles([1.0, 2.0, 3.0])) == 0
+    assert ledger.history.add_candles(candles([20.0, 30.0, 40.0], start=at(1))) == 1
+    assert ledger.history.add_candles(candles([0.5], start=at(-1))) == 1
+    assert closes(ledger.history.candles("BTC", MINUTE_MS, 0, 2**50)) == [0.5, 1.0, 20.0, 30.0, 40.0]
+
+
+def test_candles_with_holes_keep_their_times(ledger: Ledger) -> None:
+    ledger.history.add_candles(candles([1.0, 2.0]))
+    ledger.history.add_candles(candles([3.0], start=at(5)))
+    ledger.history.add_candles(candles([4.0], start=at(days=2)))
+    found = ledger.history.candles("BTC", MINUTE_MS, 0, 2**50)
+    assert found.t.tolist() == [to_ms(moment) for moment in (T0, at(1), at(5), at(days=2))]
+    assert closes(found) == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_any_number_is_a_price(ledger: Ledger) -> None:
+    put = candles([1 / 3, 2.5e9, 1e-12, 3e300, inf, 0.00001234])
+    ledger.history.add_candles(put)
+    assert closes(ledger.history.candles("BTC", MINUTE_MS, 0, 2**50)) == put.c.tolist()
+
+
+def test_candles_are_kept_apart_by_coin_and_interval(ledger: Ledger) -> None:
+    for coin, interval_ms, price in (("BTC", MINUTE_MS, 1.0), ("BTC", 5 * MINUTE_MS, 2.0), ("ETH", MINUTE_MS, 3.0)):
+        ledger.history.add_candles(candles([price], coin=coin, interval_ms=interval_ms))
+    assert closes(ledger.history.candles("BTC", 5 * MINUTE_MS, 0, 2**50)) == [2.0]
+    assert closes(ledger.history.candles("ETH", MINUTE_MS, 0, 2**50)) == [3.0]
+
+
+@pytest.mark.parametrize(("start", "end"), [(at(0), at(0)), (at(10), at(20)), (at(-20), at(0)), (at(5), at(1))])
+def test_no_candles_is_an_empty_answer(ledger: Ledger, start: object, end: object) -> None:
+    ledger.history.add_candles(candles([1.0, 2.0]))
+    for coin in ("BTC", "ETH"):
+        assert len(ledger.history.candles(coin, MINUTE_MS, to_ms(start), to_ms(end))) == 0  # type: ignore[arg-type]
+
+
+def test_adding_no_candles_changes_nothing(ledger: Ledger) -> None:
+    assert ledger.history.add_candles(candles([1.0]).between(0, 0)) == 0
+    assert ledger.history.candle_coverage() == []
+
+
+def test_candle_coverage_counts_the_missing_ones(ledger: Ledger) -> None:
+    ledger.history.add_candles(candles([1.0] * 3, coin="ETH"))
+    ledger.history.add_candles(candles([1.0] * 10, interval_ms=5 * MINUTE_MS))
+    ledger.history.add_candles(candles([1.0] * 10))
+    ledger.history.add_candles(candles([1.0] * 10, start=at(days=1)))
+    coverage = ledger.history.candle_coverage()
+    assert coverage[0] == CandleCoverage(
+        coin="BTC", interval_ms=MINUTE_MS, first=T0, last=at(9, days=1), count=20, missing=1430
+    )
+    assert [(each.coin, each.interval_ms, each.missing) for each in coverage[1:]] == [
+        ("BTC", 5 * MINUTE_MS, 0),
+        ("ETH", MINUTE_MS, 0),
+    ]
+
+
+def test_funding_rates_are_stored_once(ledger: Ledger) -> None:
+    rates = [funding_rate(time=at(hours=hour), rate=hour / 1e6) for hour in range(4)]
+    assert ledger.history.add_funding([rates[2], rates[0], rates[3], rates[1]]) == 4
+    assert ledger.history.add_funding([replace(rates[0], rate=9.0), funding_rate(coin="ETH")]) == 1
+    assert ledger.history.funding("BTC", at(hours=-1), at(hours=9)) == rates
+    assert ledger.history.funding_coverage() == [
+        FundingCoverage(coin="BTC", first=T0, last=at(hours=3), count=4),
+        FundingCoverage(coin="ETH", first=T0, last=T0, count=1),
+    ]
+
+
+def test_funding_is_read_after_the_start_and_up_to_the_end(ledger: Ledger) -> None:
+    rates = [funding_rate(time=at(hours=hour)) for hour in range(4)]
+    ledger.history.add_funding(rates)
+    assert ledger.history.funding("BTC", T0, at(hours=2)) == rates[1:3]
+    assert ledger.history.funding("SOL", T0, at(hours=2)) == []
+
+
+def test_a_run_is_recorded_from_start_to_finish(ledger: Ledger) -> None:
+    assert ledger.runs.last("poll") is None
+    first = ledger.runs.start("poll", T0)
+    assert ledger.runs.last("poll") == Run(id=first, command="poll", started_at=T0)
+    ledger.runs.finish(first, at(1), ok=False, counts={"traders": 3}, errors=["one failed"])
+    done = Run(
+        id=first,
+        command="poll",
+        started_at=T0,
+        finished_at=at(1),
+        ok=False,
+        counts={"traders": 3},
+        errors=("one failed",),
+    )
+    assert ledger.runs.last("poll") == done
+    other = ledger.runs.start("monitor", at(2))
+    assert other != first
+    assert ledger.runs.last("poll") == done
+    again = ledger.runs.start("poll", at(-5))
+    assert ledger.runs.last("poll") == Run(id=again, command="poll", started_at=at(-5))
+
+
+def test_the_paper_account_does_not_exist_before_it_is_made(ledger: Ledger) -> None:
+    assert (ledger.paper.cash(), ledger.paper.synced_at()) == (None, None)
+    ledger.paper.put_synced_at(T0)
+    assert (ledger.paper.cash(), ledger.paper.synced_at()) == (None, T0)
+    ledger.paper.put_cash(0.0)
+    ledger.paper.put_cash(99.5)
+    ledger.paper.put_synced_at(at(1))
+    assert (ledger.paper.cash(), ledger.paper.synced_at()) == (99.5, at(1))
+
+
+def test_paper_positions_are_one_for_each_coin(ledger: Ledger) -> None:
+    short = paper_position(coin="ETH", size=-1.0)
+    for each in (short, paper_position(), paper_position(size=3.0)):
+        ledger.paper.put_position(each)
+    assert ledger.paper.positions() == [paper_position(size=3.0), short]
+    ledger.paper.drop_position("BTC")
+    ledger.paper.drop_position("BTC")
+    assert ledger.paper.positions() == [short]
+
+
+def test_paper_leverage_is_set_for_each_coin(ledger: Ledger) -> None:
+    assert ledger.paper.leverage("BTC") is None
+    ledger.paper.put_leverage("BTC", 3)
+    ledger.paper.put_leverage("BTC", 5)
+    assert ledger.paper.leverage("BTC") == 5
+    assert ledger.paper.leverage("ETH") is None
+
+
+def test_paper_orders_are_listed_by_state_oldest_first(ledger: Ledger) -> None:
+    late, twin, early = (
+        paper_order(client_order_id=name, placed_at=at(minutes)) for name, minutes in (("b", 2), ("a", 2), ("c", 1))
+    )
+    for each in (late, twin, early):
+        ledger.paper.put_order(each)
+    assert ledger.paper.orders(IntentState.RESTING) == [early, twin, late]
+    done = replace(
+        twin,
+        state=IntentState.FILLED,
+        trigger_price=None,
+        filled_size=2.0,
+        average_price=94.5,
+        error="thin",
+        is_buy=True,
+    )
+    ledger.paper.put_order(done)
+    assert ledger.paper.orders(IntentState.RESTING) == [early, late]
+    assert ledger.paper.orders(IntentState.FILLED) == [done]
+    assert ledger.paper.order("a") == done
+    assert ledger.paper.order("d") is None
+
+
+def test_paper_fills_are_read_in_the_order_they_were_appended(ledger: Ledger) -> None:
+    made = [our_fill(time=at(minutes)) for minutes in (3, 1, 2, 5)]
+    for each in made:
+        ledger.paper.add_fill(each)
+    assert ledger.paper.fills(at(2)) == [made[0], made[2], made[3]]
+    assert ledger.paper.fills(at(4)) == [made[3]]
+    assert ledger.paper.fills(at(6)) == []
+    assert ledger.paper.count_fills() == 4
+
+
+def test_paper_funding_is_summed_after_the_start_and_up_to_the_end(ledger: Ledger) -> None:
+    for hour, usd in ((3, 8.0), (1, 1.0), (2, -0.5), (2, -0.5)):
+        ledger.paper.add_funding("BTC", at(hours=hour), usd)
+    assert ledger.paper.funding("BTC", at(hours=1), at(hours=3)) == 7.0
+    assert ledger.paper.funding("BTC", T0, at(hours=2)) == 0.0
+    assert ledger.paper.funding("ETH", T0, at(hours=9)) == 0.0
+
+
+def write_everything(ledger: Ledger) -> None:
+    ledger.traders.put([trader(score=0.9), trader(address="new")])
+    ledger.traders.blacklist(TRADER, at(days=20))
+    ledger.traders.put_positions(TRADER, [], at(5))
+    ledger.traders.put_mark(TRADER, poll_mark(read_until=at(5), polled_at=at(5)))
+    ledger.signals.decide(signal(decision=EXECUTE), ["f1"])
+    ledger.signals.amend(signal(decision=EXECUTE, copy_size_usd=1.0))
+    ledger.signals.defer(signal(id="new"))
+    ledger.signals.attach(["f2"], at(5))
+    ledger.book.put_position(position(id=1, status=PositionStatus.CLOSED))
+    ledger.book.put_position(position(coin="ETH"))
+    ledger.book.drop_position(1)
+    ledger.book.put_order(order(signal_id="s2", state=IntentState.FILLED))
+    ledger.book.add_fills("signal-1", [our_fill(time=at(5))])
+    ledger.book.put_fills_mark(at(6))
+    ledger.book.log_action(1, at(5), "close", None, None)
+    ledger.history.add_fills([fill(time=at(-5)), fill(coin="SOL"), fill(trader=OTHER_TRADER)])
+    ledger.history.add_candles(candles([9.0, 9.0, 9.0]))
+    ledger.history.add_candles(candles([9.0], coin="ETH"))
+    ledger.history.add_funding([funding_rate(time=at(hours=1)), funding_rate(coin="ETH")])
+    ledger.runs.finish(ledger.runs.start("poll", at(5)), at(6), ok=True, counts={}, errors=())
+    ledger.paper.put_cash(1.0)
+    ledger.paper.put_synced_at(at(5))
+    ledger.paper.put_position(paper_position(size=9.0))
+    ledger.paper.drop_position("BTC")
+    ledger.paper.put_leverage("BTC", 1)
+    ledger.paper.put_order(paper_order(state=IntentState.CANCELLED))
+    ledger.paper.add_fill(our_fill(time=at(5)))
+    ledger.paper.add_funding("BTC", at(5), 1.0)
+
+
+def read_everything(ledger: Ledger) -> dict[str, object]:
+    funding_span = (at(days=-1), at(days=1))
+    found = {coin: ledger.history.candles(coin, MINUTE_MS, 0, 2**50) for coin in ("BTC", "ETH")}
+    return {
+        "traders": ledger.traders.all(),
+        "trader positions": ledger.traders.positions(TRADER),
+        "marks": ledger.traders.mark(TRADER),
+        "signals": ledger.signals.list(),
+        "deferred": ledger.signals.deferred(),
+        "seen": ledger.signals.seen(["f0", "f1", "f2"]),
+        "live": ledger.book.positions(),
+        "positions": ledger.book.positions(live_only=False),
+        "orders": [ledger.book.orders(signal_id) for signal_id in (None, "signal-1", "s2")],
+        "our fills": ledger.book.fills("signal-1"),
+        "our fills' mark": ledger.book.fills_mark(),
+        "actions": ledger.book.actions(),
+        "fills": [ledger.history.fills(TRADER), ledger.history.fills(TRADER, coin="BTC")],
+        "fill coverage": ledger.history.fill_coverage(),
+        "candles": {coin: (each.t.tolist(), each.c.tolist(), each.v.tolist()) for coin, each in found.items()},
+        "candle coverage": ledger.history.candle_coverage(),
+        "funding": ledger.history.funding("BTC", *funding_span),
+        "funding coverage": ledger.history.funding_coverage(),
+        "runs": ledger.runs.last("poll"),
+        "paper account": (ledger.paper.cash(), ledger.paper.synced_at(), ledger.paper.leverage("BTC")),
+        "paper positions": ledger.paper.positions(),
+        "paper orders": [ledger.paper.orders(state) for state in IntentState],
+        "paper fills": (ledger.paper.fills(T0), ledger.paper.count_fills()),
+        "paper funding": ledger.paper.funding("BTC", *funding_span),
+    }
+
+
+def write_a_beginning(ledger: Ledger) -> None:
+    ledger.traders.put([trader()])
+    ledger.traders.put_positions(TRADER, [trader_position()], T0)
+    ledger.traders.put_mark(TRADER, poll_mark(read_until=T0, polled_at=T0))
+    ledger.signals.defer(signal())
+    ledger.signals.attach(["f0"], T0)
+    ledger.book.put_position(position())
+    ledger.book.put_order(order())
+    ledger.book.add_fills("signal-1", [our_fill()])
+    ledger.book.log_action(1, T0, "enter", None, 100.0)
+    ledger.history.add_fills([fill(), fill(time=at(1))])
+    ledger.history.add_candles(candles([1.0, 2.0]))
+    ledger.history.add_funding([funding_rate()])
+    ledger.runs.start("poll", T0)
+    ledger.paper.put_cash(100.0)
+    ledger.paper.put_position(paper_position())
+    ledger.paper.put_order(paper_order())
+    ledger.paper.add_fill(our_fill())
+    ledger.paper.add_funding("BTC", T0, 0.5)
+
+
+def test_a_transaction_keeps_everything_when_it_ends_well(ledger: Ledger) -> None:
+    write_a_beginning(ledger)
+    before = read_everything(ledger)
+    with ledger.transaction():
+        write_everything(ledger)
+        inside = read_everything(ledger)
+    assert read_everything(ledger) == inside
+    assert [name for name in inside if inside[name] == before[name]] == []
+
+
+def attempt(ledger: Ledger, write: Callable[[Ledger], object], error: type[BaseException] = BoomError) -> None:
+    with ledger.transaction():
+        write(ledger)
+        raise error
+
+
+def test_a_transaction_that_raises_leaves_no_trace(ledger: Ledger) -> None:
+    write_a_beginning(ledger)
+    before = read_everything(ledger)
+    with pytest.raises(BoomError):
+        attempt(ledger, write_everything)
+    assert read_everything(ledger) == before
+    assert ledger.book.put_position(position()).id == 2
+
+
+def test_an_empty_ledger_is_empty_again_after_a_transaction_that_raises(ledger: Ledger) -> None:
+    before = read_everything(ledger)
+    with pytest.raises(BoomError):
+        attempt(ledger, write_a_beginning)
+    assert read_everything(ledger) == before
+
+
+def test_a_nested_transaction_is_undone_with_the_outer_one(ledger: Ledger) -> None:
+    def nested(inner: Ledger) -> None:
+        with inner.transaction():
+            write_a_beginning(inner)
+
+    before = read_everything(ledger)
+    with pytest.raises(BoomError):
+        attempt(ledger, nested)
+    assert read_everything(ledger) == before
+
+
+def test_a_nested_transaction_that_raises_is_undone_alone_when_the_outer_one_goes_on(ledger: Ledger) -> None:
+    with ledger.transaction():
+        ledger.signals.defer(signal(id="kept"))
+        with pytest.raises(BoomError):
+            attempt(ledger, lambda inner: inner.signals.defer(signal(id="undone")))
+        ledger.signals.defer(signal(id="kept too"))
+    assert [each.id for each in ledger.signals.list()] == ["kept", "kept too"]
+
+
+def test_an_interrupted_transaction_leaves_no_trace(ledger: Ledger) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        attempt(ledger, lambda inner: inner.signals.decide(signal(decision=EXECUTE), ["f1"]), KeyboardInterrupt)
+    assert ledger.signals.list() == []
+    assert ledger.signals.seen(["f1"]) == set()
+
+
+@dataclass(frozen=True)
+class Step:
+    """A call of a method of a ledger."""
+
+    part: str
+    method: str
+    arguments: tuple[object, ...]
+
+    def __call__(self, ledger: Ledger) -> object:
+        return getattr(getattr(ledger, self.part), self.method)(*self.arguments)
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Steps inside a transaction, which raises at its end or doesn't."""
+
+    steps: list[Step | Transaction]
+    fails: bool
+
+    def __call__(self, ledger: Ledger) -> list[object]:
+        answers: list[object] = []
+        with suppress(BoomError), ledger.transaction():
+            answers = [step(ledger) for step in self.steps]
+            if self.fails:
+                raise BoomError
+        return answers
+
+
+def step(part: str, method: str, *arguments: st.SearchStrategy[Any]) -> st.SearchStrategy[Step]:
+    return st.builds(Step, st.just(part), st.just(method), st.tuples(*arguments))
+
+
+MOMENTS = st.integers(0, 9).map(at)
+NAMES = st.sampled_from(["a", "b", "c"])
+COINS = st.sampled_from(["BTC", "ETH"])
+NUMBERS = st.integers(1, 9).map(float)
+WALLETS = st.sampled_from([TRADER, OTHER_TRADER])
+SIGNALS = st.builds(signal, id=NAMES, trader=WALLETS, trade_time=MOMENTS, check_at=st.none() | MOMENTS)
+FINALS = st.builds(
+    signal, id=NAMES, trade_time=MOMENTS, decision=st.sampled_from([EXECUTE, "SKIP_TOO_OLD"]), copy_size_usd=NUMBERS
+)
+POSITIONS = st.builds(position, id=st.none() | st.integers(1, 3), size=NUMBERS, status=st.sampled_from(PositionStatus))
+ORDERS = st.builds(
+    order, client_order_id=NAMES, signal_id=NAMES, created_at=MOMENTS, state=st.sampled_from(IntentState)
+)
+OUR_FILLS = st.builds(our_fill, identity=NAMES, time=MOMENTS)
+FILLS = st.builds(fill, trader=WALLETS, coin=COINS, tid=st.integers(1, 5), time=MOMENTS)
+CANDLES = st.builds(
+    lambda coin, values, start: candles(values, coin=coin, start=at(start)),
+    COINS,
+    st.lists(NUMBERS, max_size=3),
+    st.sampled_from([-2, -1, 0, 1, 4]),
+)
+RATES = st.builds(funding_rate, coin=COINS, time=MOMENTS, rate=NUMBERS)
+STEPS = st.one_of(
+    step("traders", "put", st.lists(st.builds(trader, address=WALLETS, score=NUMBERS), max_size=2)),
+    step("traders", "blacklist", WALLETS, MOMENTS),
+    step("traders", "put_positions", WALLETS, st.lists(st.builds(trader_position, size=NUMBERS), max_size=1), MOMENTS),
+    step("traders", "put_mark", WALLETS, st.builds(poll_mark, read_until=MOMENTS)),
+    step("signals", "defer", SIGNALS),
+    step("signals", "decide", FINALS, st.lists(NAMES)),
+    step("signals", "amend", FINALS),
+    step("signals", "attach", st.lists(NAMES), MOMENTS),
+    step("book", "put_position", POSITIONS),
+    step("book", "drop_position", st.integers(1, 3)),
+    step("book", "put_order", ORDERS),
+    step("book", "add_fills", st.none() | NAMES, st.lists(OUR_FILLS, max_size=3)),
+    step("book", "put_fills_mark", MOMENTS),
+    step("book", "log_action", st.integers(1, 3), MOMENTS, NAMES, st.none() | NAMES, st.none() | NUMBERS),
+    step("history", "add_fills", st.lists(FILLS, max_size=4)),
+    step("history", "add_candles", CANDLES),
+    step("history", "add_funding", st.lists(RATES, max_size=3)),
+    step("runs", "start", NAMES, MOMENTS),
+    step("paper", "put_cash", NUMBERS),
+    step("paper", "put_position", st.builds(paper_position, coin=COINS, size=NUMBERS)),
+    step("paper", "drop_position", COINS),
+    step("paper", "put_order", st.builds(paper_order, client_order_id=NAMES, state=st.sampled_from(IntentState))),
+    step("paper", "add_fill", OUR_FILLS),
+    step("paper", "add_funding", COINS, MOMENTS, NUMBERS),
+)
+SCRIPTS = st.lists(
+    STEPS
+    | st.recursive(
+        st.builds(Transaction, st.lists(STEPS, max_size=6), st.booleans()),
+        lambda inner: st.builds(Transaction, st.lists(STEPS | inner, max_size=4), st.booleans()),
+        max_leaves=3,
+    ),
+    max_size=20,
+)
+
+
+@pytest.fixture(scope="module")
+def blank_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("blank") / "ledger.db"
+    Store.open(path, Binding("paper", "mainnet")).close()
+    return path
+
+
+@given(script=SCRIPTS)
+@settings(deadline=None, max_examples=60)
+def test_the_file_and_memory_answer_alike_whatever_happens(blank_file: Path, script: list[Step | Transaction]) -> None:
+    with TemporaryDirectory() as folder:
+        copied = Path(copyfile(blank_file, Path(folder, "ledger.db")))
+        with Store.open(copied, Binding("paper", "mainnet"), create=False) as store:
+            memory = MemoryLedger()
+            for each in script:
+                assert each(store) == each(memory)
+            assert read_everything(store) == read_everything(memory)
+            assert store.history.fills(OTHER_TRADER) == memory.history.fills(OTHER_TRADER)
