@@ -22,6 +22,8 @@ if TYPE_CHECKING:
         Order,
         OurFill,
         Position,
+        PositionAction,
+        Purpose,
         Run,
         Signal,
         Trader,
@@ -102,7 +104,7 @@ MissingType = Literal[Missing.MISSING]
 
 @dataclass(frozen=True, slots=True)
 class VenuePosition:
-    """What our account holds in one coin; `size` is signed base units, `funding_usd` paid since it opened."""
+    """What our account holds in one coin; `size` is signed base units."""
 
     coin: str
     size: float
@@ -111,7 +113,6 @@ class VenuePosition:
     isolated: bool
     liquidation_price: float | None
     mark: float
-    funding_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +263,9 @@ class Book(Protocol):
     def order(self, client_order_id: str) -> Order | None:
         """Return one order intent."""
 
-    def orders(self, signal_id: str | None = None, state: IntentState | None = None) -> list[Order]:
+    def orders(
+        self, signal_id: str | None = None, *, state: IntentState | None = None, purpose: Purpose | None = None
+    ) -> list[Order]:
         """Return order intents by time of creation, then client id."""
 
     def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
@@ -277,11 +280,14 @@ class Book(Protocol):
     def put_fills_mark(self, at: datetime) -> None:
         """Remember up to when our fills were read."""
 
-    def log_action(self, position_id: int, at: datetime, action: str, reason: str | None, price: float | None) -> None:
-        """Append to a position's story: entry, stop moved, tier, exit."""
+    def log_action(self, action: PositionAction) -> None:
+        """Append to a position's story."""
 
-    def actions(self, position_id: int | None = None) -> list[Mapping[str, str | int | float | None]]:
-        """Return the story in order: keys position_id, at (ISO text), action, reason, price."""
+    def actions(self, position_id: int | None = None, *, skip: int = 0) -> list[PositionAction]:
+        """Return the story of one position or of all in order; the first `skip` lines of all are left out."""
+
+    def count_actions(self) -> int:
+        """Return how many lines the story of all positions has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

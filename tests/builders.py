@@ -16,6 +16,7 @@ from hlcopy.domain.models import (
     Order,
     OurFill,
     Position,
+    PositionAction,
     PositionStatus,
     Purpose,
     Side,
@@ -191,6 +192,11 @@ def our_fill(**overrides: object) -> OurFill:
         client_order_id="0x" + "1" * 32,
     )
     return _with(made, overrides)
+
+
+def action(**overrides: object) -> PositionAction:
+    """Return a line of a position's story: entered at 100 at `T0`."""
+    return _with(PositionAction(position_id=1, at=T0, action="entered", reason=None, price=100.0), overrides)
 
 
 def poll_mark(**overrides: object) -> PollMark:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hlcopy.domain import costs, margin, stops
 from hlcopy.domain.instrument import MIN_NOTIONAL_USD, Instrument
@@ -25,12 +24,10 @@ from hlcopy.ports import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from hlcopy.domain.policy import CostPolicy
     from hlcopy.ports import Ledger
-
-HOUR: Final = timedelta(hours=1)
-_LONG_AGO: Final = timedelta(days=36_500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +165,12 @@ class PaperExchange:
             isolated=True,
             liquidation_price=liquidation,
             mark=self._mark(held, now),
-            funding_usd=self._books.funding(held.coin, held.opened_at - _LONG_AGO, now),
         )
 
     def _sync(self, now: datetime) -> None:
         """Apply what happened since the last look: funding, stops that the price reached, liquidations."""
+        if self._books.synced_at() == now:
+            return  # within one moment the price can't move
         if self._books.cash() is None:
             self._books.put_cash(self._starting_equity)
         for held in self._books.positions():

@@ -72,7 +72,12 @@ def load(history: History, traders: Sequence[str], start: datetime, end: datetim
 
 
 def build(
-    recording: Recording, ledger: Ledger, equity: Mapping[str, float], start: datetime, policy: Policy, our_equity: float
+    recording: Recording,
+    ledger: Ledger,
+    equity: Mapping[str, float],
+    start: datetime,
+    policy: Policy,
+    our_equity: float,
 ) -> ReplayDesk:
     """Return a desk at the start of a replay: the traders followed from now on, what they did before already known."""
     policy = replace(policy, entry=replace(policy.entry, max_state_age=None))
@@ -82,9 +87,7 @@ def build(
     with ledger.transaction():
         for address, stated in equity.items():
             # Without scoring a wallet has the neutral score and is followed from the first moment.
-            ledger.traders.put(
-                [Trader(address=address, score=0.5, tier="primary", account_value=stated, scored=False)]
-            )
+            ledger.traders.put([Trader(address=address, score=0.5, tier="primary", account_value=stated, scored=False)])
             ledger.traders.put_mark(address, PollMark(followed_from=start, read_until=start, polled_at=start))
             ledger.history.add_fills(fill for fill in recording.fills[address] if fill.time < start)
     desk = Desk(

@@ -11,13 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain import stops
 from hlcopy.domain.models import Position, PositionStatus, from_ms, to_ms
 from hlcopy.domain.scan import EventKind, next_event
 from hlcopy.domain.scoring import roi_7d_at_stated_equity
-from hlcopy.ports import PollMark
 from hlcopy.ticks import monitor, poll, positions
-from hlcopy.ticks.schedule import next_slot, slot
+from hlcopy.ticks.schedule import is_due, next_slot, slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +57,7 @@ class Engine:
         self._listen = listen
         self._midnight = slot(self._start, DAY)
         self._watch: dict[int, tuple[Position, datetime | None]] = {}
+        self._refreshed: datetime | None = None
         self._tally = Tally()
 
     def run(self) -> Tally:
@@ -84,8 +83,9 @@ class Engine:
         if self._next_poll() <= now:
             self._keep_schedule(now)
             self._tick(poll.run, now)
-            if self._desk.ledger.book.positions():
+            if self._desk.ledger.book.positions() and is_due(self._refreshed, now, self._desk.policy.cadence.positions):
                 self._tick(positions.run, now)
+                self._refreshed = now
 
     def _tick(self, run: Callable[..., Report], now: datetime) -> None:
         report = run(self._desk, now)

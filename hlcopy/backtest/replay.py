@@ -48,8 +48,8 @@ class ReplayClock:
 class ReplaySource:
     """The traders' fills and accounts as they could be known at the simulated present.
 
-    A fill becomes visible `feed_delay` after it happened. Positions are rebuilt from fills, since a real account can be
-    read without that delay. The equity of each wallet is stated by the user and never ages.
+    A fill becomes visible `feed_delay` after it happened, and so do the positions that are rebuilt from fills: were they
+    known sooner, a close of the last minute would look like a position that vanished. The equity of each wallet is stated by the user and never ages.
     """
 
     def __init__(
@@ -78,9 +78,9 @@ class ReplaySource:
         return self._fills.get(trader, [])[begin:end]
 
     def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
-        """Return the positions that the fills up to now leave, valued at the mark, else at the coin's last fill."""
+        """Return the positions that the visible fills leave, valued at the mark, else at the coin's last fill."""
         self._clock.check(now)
-        latest = self._advance(trader, now)
+        latest = self._advance(trader, now - self._feed_delay)
         positions = {}
         for coin, fill in latest.items():
             size = fill.end_position

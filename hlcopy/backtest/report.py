@@ -59,7 +59,7 @@ class Backtest:
     start: date
     end: date
     policy: Policy
-    assumptions: Mapping[str, str | float | int | bool | None | Mapping[str, str | float]]
+    assumptions: Mapping[str, str | float | int | bool | Mapping[str, str | float] | None]
     metrics: Metrics
     positions: Sequence[Position]
     signals: Sequence[Signal]
@@ -129,7 +129,7 @@ def summarize(
 
 def _assumptions(
     replay: ReplayDesk, recording: Recording, equity: Mapping[str, float], our_equity: float
-) -> dict[str, str | float | int | bool | None | Mapping[str, str | float]]:
+) -> dict[str, str | float | int | bool | Mapping[str, str | float] | None]:
     policy = replay.desk.policy
     return {
         "our_equity_usd": our_equity,
@@ -150,9 +150,7 @@ def _assumptions(
     }
 
 
-def _warnings(
-    recording: Recording, tally: Tally, signals: Sequence[Signal], equity: Mapping[str, float]
-) -> list[Warn]:
+def _warnings(recording: Recording, tally: Tally, signals: Sequence[Signal], equity: Mapping[str, float]) -> list[Warn]:
     found = [
         Warn(code="EQUITY_ASSUMED", message=f"the equity of {len(equity)} traders is stated, not measured"),
         Warn(code="SURVIVORSHIP_BIASED", message="the traders are a fixed list, chosen with hindsight"),

@@ -42,10 +42,10 @@ def run(
     recording = load(history, list(equity), start, end - timedelta(milliseconds=1))
     for address, fills in recording.fills.items():
         if not fills:
-            message = f"no fills of {address} are stored up to {last_day}; import them with: hlcopy data import fills FILE"
+            message = (
+                f"no fills of {address} are stored up to {last_day}; import them with: hlcopy data import fills FILE"
+            )
             raise BadInputError(message)
     replay = build(recording, ledger, equity, start, policy, our_equity)
     tally = Engine(replay, end, stated_equity=equity, progress=progress, listen=listen).run()
-    return summarize(
-        replay, recording, tally, equity=equity, our_equity=our_equity, start=start, last_day=last_day
-    )
+    return summarize(replay, recording, tally, equity=equity, our_equity=our_equity, start=start, last_day=last_day)

@@ -154,9 +154,16 @@ def _untangle(together: list[Fill], position: dict[str, float]) -> list[Fill]:
     by_coin: dict[str, list[Fill]] = defaultdict(list)
     for fill in together:
         by_coin[fill.coin].append(fill)
-    if not any(_breaks(part, position.get(coin)) for coin, part in by_coin.items()):
+    tangled = {
+        coin for coin, part in by_coin.items() if market_of(coin) is Market.PERP and _breaks(part, position.get(coin))
+    }
+    if not tangled:
         return together
-    return [fill for coin, part in by_coin.items() for fill in _least_broken(part, position.get(coin))]
+    return [
+        fill
+        for coin, part in by_coin.items()
+        for fill in (_least_broken(part, position.get(coin)) if coin in tangled else part)
+    ]
 
 
 def _breaks(fills: Sequence[Fill], start: float | None) -> int:
@@ -171,26 +178,43 @@ def _breaks(fills: Sequence[Fill], start: float | None) -> int:
 
 def _least_broken(fills: list[Fill], start: float | None) -> list[Fill]:
     by_tid = sorted(fills, key=lambda fill: fill.tid)
-    return min((fills, by_tid, fills[::-1], _linked(by_tid, start)), key=lambda order: _breaks(order, start))
+    best = min((fills, by_tid, fills[::-1]), key=lambda order: _breaks(order, start))
+    if not _breaks(best, start):
+        return best
+    return min((best, _linked(by_tid, start)), key=lambda order: _breaks(order, start))
 
 
 def _linked(fills: list[Fill], start: float | None) -> list[Fill]:
-    """Follow the chain: take the fill that starts where the last one ended, else the next in line."""
+    """Follow the chain: take the fill that starts where the last one ended, else one that continues no other."""
     remaining = list(fills)
     linked: list[Fill] = []
     expected = start
     while remaining:
-        index = next(
-            (
-                i
-                for i, fill in enumerate(remaining)
-                if expected is not None and is_continuous(expected, fill.start_position)
-            ),
-            0,
-        )
-        linked.append(remaining.pop(index))
+        linked.append(remaining.pop(_next(remaining, expected)))
         expected = linked[-1].end_position
     return linked
+
+
+def _next(remaining: list[Fill], expected: float | None) -> int:
+    going_on = [
+        index
+        for index, fill in enumerate(remaining)
+        if expected is not None and is_continuous(expected, fill.start_position)
+    ]
+    candidates = going_on or [i for i, fill in enumerate(remaining) if _starts_a_chain(remaining, fill)] or [0]
+    # One that another continues comes first: after a dead end the rest would look like a gap.
+    return next((i for i in candidates if _has_next(remaining, remaining[i])), candidates[0])
+
+
+def _starts_a_chain(fills: list[Fill], first: Fill) -> bool:
+    """Whether more fills leave the position that a fill starts from than come to it."""
+    leaving = sum(is_continuous(first.start_position, fill.start_position) for fill in fills)
+    coming = sum(is_continuous(first.start_position, fill.end_position) for fill in fills)
+    return leaving > coming
+
+
+def _has_next(fills: list[Fill], this: Fill) -> bool:
+    return any(is_continuous(this.end_position, fill.start_position) for fill in fills if fill is not this)
 
 
 def gaps(fills: Sequence[Fill]) -> list[Gap]:
@@ -268,8 +292,9 @@ def passing(order: TraderOrder, min_value: float, min_weight: float, equity: flo
     """Return when the order's entering part first passed the size and the weight gate, None while it hasn't."""
     value = 0.0
     for fill in order.fills:
-        value += _beyond_zero(fill) * fill.price
-        if value >= min_value and value / equity >= min_weight:
+        added = _beyond_zero(fill) * fill.price
+        value += added
+        if added > 0 and value >= min_value and value / equity >= min_weight:
             return Passing(time=fill.time, size_after=abs(fill.end_position))
     return None
 
@@ -290,31 +315,63 @@ def has_gap(order: TraderOrder, coin_fills: Sequence[Fill]) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Share:
+    """A fill as part of its order: what counts as flat is judged by the order, before its first fill and after its last."""
+
+    order: TraderOrder
+    effect: Effect
+    value_usd: float
+    is_first: bool
+    is_last: bool
+
+    def opens(self, side: Side) -> bool:
+        """Whether its order opened a position on a side from flat."""
+        return self.effect.action is Action.OPEN and self.effect.side is side and not self.effect.flipped
+
+
+def _shares(coin_fills: Sequence[Fill]) -> dict[str, _Share]:
+    """Return what each fill of a coin is part of, by identity."""
+    shares: dict[str, _Share] = {}
+    for order in group_orders(coin_fills):
+        effect = effect_of(order)
+        value = sum(fill.notional for fill in order.fills)
+        for fill in order.fills:
+            shares[fill.identity] = _Share(
+                order=order,
+                effect=effect,
+                value_usd=value,
+                is_first=fill is order.fills[0],
+                is_last=fill is order.fills[-1],
+            )
+    return shares
+
+
 def opened_at(order: TraderOrder, coin_fills: Sequence[Fill]) -> datetime | None:
     """Return when the position that an order adds to left zero; None when its Open isn't among the fills or a gap hides it.
 
     `coin_fills` are the trader's chained fills in the coin, from before the order on.
     """
-    start = order.fills[0]
-    side_sign = 1 if order.is_buy else -1
-    values: dict[str, float] = defaultdict(float)
-    for fill in coin_fills:
-        values[order_key(fill) or fill.identity] += fill.notional
+    start = order.fills[0].identity
+    sign = 1 if order.is_buy else -1
+    shares = _shares(coin_fills)
     opened: datetime | None = None
+    opened_by: TraderOrder | None = None
     expected: float | None = None
     for fill in coin_fills:
         if expected is not None and not is_continuous(expected, fill.start_position):
             opened = None
-        if fill.identity == start.identity:
-            return opened
-        value = values[order_key(fill) or fill.identity]
-        began_flat = is_flat(fill.start_position, fill.price, value) or side_sign * fill.start_position < 0
-        ends_beyond = side_sign * fill.end_position > 0
-        if began_flat and ends_beyond:
-            opened = fill.time
-        elif not ends_beyond or (fill.is_buy != order.is_buy and is_flat(fill.end_position, fill.price, value)):
-            opened = None
+        if fill.identity == start:
+            break
         expected = fill.end_position
+        share = shares[fill.identity]
+        if fill.is_buy == order.is_buy and sign * fill.end_position > 0:
+            began_flat = is_flat(fill.start_position, fill.price, share.value_usd) or sign * fill.start_position < 0
+            # The first fills of an order that opens are all near zero: the first of them left it.
+            if began_flat and (opened is None or share.order is not opened_by):
+                opened, opened_by = fill.time, share.order
+        elif sign * fill.end_position <= 0 or is_flat(fill.end_position, fill.price, share.value_usd):
+            opened = None
     return opened
 
 
@@ -330,17 +387,27 @@ class Since:
 def since_trade(side: Side, size_after: float, trade_time: datetime, coin_fills: Sequence[Fill]) -> Since:
     """Follow a coin's chained fills after a trade; `size_after` is the position just after it, in base units."""
     position = side.sign * size_after
-    for fill in coin_fills:
-        if fill.time < trade_time:
-            continue
-        if fill.time == trade_time and not is_continuous(position, fill.start_position):
-            continue  # a fill of the same moment, before the one that passed the gates
+    shares = _shares(coin_fills)
+    for fill in _after(position, side, trade_time, coin_fills):
         if not is_continuous(position, fill.start_position):
             return Since(reversed=False, unbroken=False, position=None)
         position = fill.end_position
-        if side.sign * position <= 0 or is_flat(position, fill.price, fill.notional):
+        leaving = fill.is_buy != (side is Side.LONG)
+        value = shares[fill.identity].value_usd
+        if side.sign * position <= 0 or (leaving and is_flat(position, fill.price, value)):
             return Since(reversed=True, unbroken=True, position=position)
     return Since(reversed=False, unbroken=True, position=position)
+
+
+def _after(position: float, side: Side, trade_time: datetime, coin_fills: Sequence[Fill]) -> Sequence[Fill]:
+    """Return the fills that came after the one that left a trade's position at `position`."""
+    fills = [fill for fill in coin_fills if fill.time >= trade_time]
+    same_moment = sum(fill.time == trade_time for fill in fills)
+    for index in range(same_moment - 1, -1, -1):
+        fill = fills[index]
+        if fill.is_buy == (side is Side.LONG) and is_continuous(position, fill.end_position):
+            return fills[index + 1 :]
+    return fills[same_moment:]
 
 
 @dataclass(slots=True)
@@ -392,30 +459,31 @@ def round_trips(fills: Sequence[Fill]) -> list[RoundTrip]:
 
 
 def _coin_trips(coin: str, fills: Sequence[Fill]) -> list[RoundTrip]:
-    values: dict[str, float] = defaultdict(float)
-    for fill in fills:
-        values[order_key(fill) or fill.identity] += fill.notional
+    shares = _shares(fills)
     trips: list[RoundTrip] = []
     trip: _Trip | None = None
-    expected: float | None = None
+    last: Fill | None = None
     for fill in fills:
-        value = values[order_key(fill) or fill.identity]
-        if expected is not None and not is_continuous(expected, fill.start_position):
-            if trip is not None:
+        share = shares[fill.identity]
+        if last is not None and trip is not None:
+            if not is_continuous(last.end_position, fill.start_position):
                 trip.complete = False
                 trips.append(trip.done(coin, fill.time))
-            trip = None
-        if trip is None and not is_flat(fill.start_position, fill.price, value):
+                trip = None
+            elif trip.exit_size > 0 and share.is_first and share.opens(trip.side):
+                trips.append(trip.done(coin, last.time))  # what was left of it is flat beside this order
+                trip = None
+        if trip is None and not is_flat(fill.start_position, fill.price, share.value_usd):
             # Its beginning wasn't seen: the history starts, or goes on after a gap, in the middle of a position.
             trip = _Trip(side=Side.of(fill.start_position), opened_at=fill.time, complete=False)
-        expected = fill.end_position
-        trip = _apply(trips, trip, coin, fill, value)
+        last = fill
+        trip = _apply(trips, trip, coin, fill, share)
     if trip is not None:
         trips.append(trip.done(coin, None))
     return trips
 
 
-def _apply(trips: list[RoundTrip], trip: _Trip | None, coin: str, fill: Fill, order_value: float) -> _Trip | None:
+def _apply(trips: list[RoundTrip], trip: _Trip | None, coin: str, fill: Fill, share: _Share) -> _Trip | None:
     """Let one fill act on the open trip: it may grow, shrink, end it, or turn it into one of the other side."""
     direction = Side.LONG if fill.is_buy else Side.SHORT
     fee_per_unit = fill.fee / fill.size
@@ -424,12 +492,13 @@ def _apply(trips: list[RoundTrip], trip: _Trip | None, coin: str, fill: Fill, or
     if trip is not None and trip.side is not direction:
         trip.leave(leaving, fill.price)
         trip.pnl += fill.closed_pnl - fee_per_unit * leaving
-        if trip.side.sign * fill.end_position <= 0 or is_flat(fill.end_position, fill.price, order_value):
+        ended = share.is_last and share.effect.action is Action.CLOSE
+        if ended or trip.side.sign * fill.end_position <= 0:
             trips.append(trip.done(coin, fill.time))
             trip = None
     if beyond > 0 and (trip is None or trip.side is direction):
         if trip is None:
-            if leaving > 0 and is_flat(fill.end_position, fill.price, order_value):
+            if share.effect.action is Action.CLOSE:
                 return None  # it closed one side and overshot by a remainder
             trip = _Trip(side=direction, opened_at=fill.time, complete=True)
         trip.enter(beyond, fill.price)

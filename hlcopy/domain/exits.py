@@ -28,9 +28,15 @@ class Plan:
     tiers: tuple[Tier, ...]
 
 
+def _is_price(mark: float) -> bool:
+    return math.isfinite(mark) and mark > 0
+
+
 def ratchet(position: Position, mark: float, policy: ExitPolicy) -> tuple[float, float]:
     """Return the best price and the exact trailing stop after a mark; neither ever loosens."""
-    best = stops.best_of(position.best_price, mark, position.side)
+    best = stops.best_of(position.best_price, mark, position.side) if _is_price(mark) else position.best_price
+    if best == position.best_price:
+        return best, position.trailing_stop_price
     trail = stops.trailing_stop(best, position.side, policy)
     return best, stops.best_of(position.trailing_stop_price, trail, position.side)
 
@@ -47,6 +53,8 @@ def is_time_up(opened_at: datetime, now: datetime, policy: ExitPolicy) -> bool:
 
 def tiers_due(position: Position, mark: float, policy: ExitPolicy) -> tuple[Tier, ...]:
     """Return the tiers whose gain is reached and that weren't taken yet, lowest first."""
+    if not _is_price(mark):
+        return ()
     gain = unrealized_percent(position.entry_price, mark, position.side)
     return tuple(tier for tier in policy.tiers if gain >= tier.gain_percent and tier.number not in position.tiers_taken)
 
@@ -67,12 +75,13 @@ def tier_size(size: float, fraction: float, mark: float, instrument: Instrument,
 def decide(position: Position, best_mark: float, mark: float, now: datetime, policy: ExitPolicy) -> Plan:
     """Return what to do with a position at a mark; `best_mark` is the most favourable mark since the last tick.
 
-    The stop is tested first, then time, then tiers: the order of the specification's monitor.
+    The stop is tested first, then time, then tiers: the order of the specification's monitor. A mark that is no price
+    fires neither stop nor tier.
     """
     best, trail = ratchet(position, best_mark, policy)
     trigger = stops.trigger(position.entry_price, best, position.side, policy)
     close: ExitReason | None = None
-    if stops.is_crossed(trigger.price, mark, position.side):
+    if _is_price(mark) and stops.is_crossed(trigger.price, mark, position.side):
         close = trigger.reason
     elif is_time_up(position.opened_at, now, policy):
         close = ExitReason.TIME_STOP

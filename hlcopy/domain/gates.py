@@ -188,10 +188,12 @@ def score_gate(trader: Trader, now: datetime, policy: EntryPolicy) -> SkipReason
     """Pass a trader who isn't blacklisted and whose score is young enough (decision 9)."""
     if trader.blacklisted_until is not None and now < trader.blacklisted_until:
         return SkipReason.BLACKLISTED
+    if not math.isfinite(trader.score):
+        return SkipReason.STALE_SCORE
     if not trader.scored:
         return None
     scored_at = trader.last_scored_at
-    return None if scored_at is not None and now - scored_at <= policy.max_score_age else SkipReason.STALE_SCORE
+    return None if scored_at is not None and now - scored_at < policy.max_score_age else SkipReason.STALE_SCORE
 
 
 def kept_gate(facts: Facts, policy: EntryPolicy) -> SkipReason | None:
@@ -201,7 +203,7 @@ def kept_gate(facts: Facts, policy: EntryPolicy) -> SkipReason | None:
     if facts.since.reversed or not size * facts.effect.side.sign > 0:
         return SkipReason.REVERSED
     kept = abs(size) / facts.candidate.passing.size_after
-    return None if kept >= policy.confirm_min_kept else SkipReason.REDUCED
+    return None if math.isfinite(size) and kept >= policy.confirm_min_kept else SkipReason.REDUCED
 
 
 def signed_slippage(trade_price: float, mark: float, side: Side) -> float:
@@ -223,7 +225,7 @@ def timing_gate(
     limit = Timing(OrderType.LIMIT, policy.limit_slippage_percent)
     if age < policy.limit_until:
         return limit if abs(slippage_pct) < policy.limit_slippage_percent else SkipReason.STALE_HIGH_SLIPPAGE
-    convinced = score > policy.late_min_score and weight > policy.late_min_weight
+    convinced = policy.late_min_score < score < math.inf and policy.late_min_weight < weight < math.inf
     return limit if convinced else SkipReason.TOO_OLD
 
 
@@ -234,7 +236,8 @@ def effective_leverage(state: TraderState, coin: str, policy: EntryPolicy) -> fl
         return held.leverage
     if policy.leverage_from == "nominal" or not state.equity or not state.equity > 0:
         return None
-    return max(1.0, sum(position.value_usd for position in state.positions.values()) / state.equity)
+    leverage = sum(position.value_usd for position in state.positions.values()) / state.equity
+    return max(1.0, leverage) if math.isfinite(leverage) else leverage  # max() would make a NaN unlevered
 
 
 def book_gate(coin: str, side: Side, trader: str, portfolio: Portfolio, policy: LimitsPolicy) -> SkipReason | None:
@@ -246,7 +249,8 @@ def book_gate(coin: str, side: Side, trader: str, portfolio: Portfolio, policy: 
         return SkipReason.MAX_POSITIONS
     if sum(holding.source_trader == trader for holding in holdings) >= policy.max_positions_per_trader:
         return SkipReason.TRADER_LIMIT
-    return next((reason for reason, room in room_left(coin, side, portfolio, policy) if not room > 0), None)
+    rooms = room_left(coin, side, portfolio, policy)
+    return next((reason for reason, room in rooms if not 0 < room < math.inf), None)
 
 
 def room_left(

@@ -36,7 +36,7 @@ class Instrument:
         if not (math.isfinite(price) and price > 0):
             message = f"{self.coin}: {price!r} is no price"
             raise ValueError(message)
-        exact = Decimal(repr(price))
+        exact = Decimal(str(price))  # not repr: a NumPy float's names its type
         return float(exact.quantize(Decimal(1).scaleb(-self._places(exact)), rounding))
 
     def limit_price(self, bound: float, *, is_buy: bool) -> float:
@@ -52,8 +52,9 @@ class Instrument:
         if not (math.isfinite(size) and size >= 0):
             message = f"{self.coin}: {size!r} is no size"
             raise ValueError(message)
-        # repr keeps 0.29999999999999998 at 0.3: a whole position must round to itself.
-        return float(Decimal(repr(size)).quantize(Decimal(1).scaleb(-self.size_decimals), ROUND_DOWN))
+        lot = Decimal(1).scaleb(-self.size_decimals)
+        # A millionth of a lot is noise of float sums: a whole position of 0.3 - 0.1 is 0.2 and must not round to 0.1.
+        return float((Decimal(str(size)) + lot.scaleb(-6)).quantize(lot, ROUND_DOWN))
 
     def size_of(self, notional_usd: float, price: float) -> float:
         """Return the largest legal size worth at most a notional at a price."""

@@ -405,6 +405,17 @@ class OurFill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PositionAction:
+    """A line of a position's story: entered, stop placed or moved, reduced, closed."""
+
+    position_id: int
+    at: datetime
+    action: str
+    reason: ExitReason | None
+    price: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run of a command."""
 

@@ -53,7 +53,13 @@ def entry_order(
 
 
 def stop_order(
-    position: Position, trigger: stops.Trigger, attempt: int, *, instrument: Instrument, now: datetime, policy: ExecutionPolicy
+    position: Position,
+    trigger: stops.Trigger,
+    attempt: int,
+    *,
+    instrument: Instrument,
+    now: datetime,
+    policy: ExecutionPolicy,
 ) -> Order:
     """Return a reduce-only stop for all of a position, its trigger on a legal price toward safety.
 

@@ -58,8 +58,11 @@ def copy_size(
     penalty = leverage_penalty(leverage, policy)
     cap = min(our_account_value * policy.max_single_position_ratio, policy.max_single_position_usd)
     usd = min(base * multiplier * penalty, cap)
-    if not (math.isfinite(base) and math.isfinite(usd) and usd >= policy.min_copy_size_usd):
-        usd = 0.0  # NaN and infinity end here too
+    facts = (trader_position_value, trader_account_value, our_account_value, trader_roi_7d, leverage)
+    # NaN and infinity hide in a fallback, a cap or a penalty: a size made of them is none.
+    finite = all(fact is None or math.isfinite(fact) for fact in (*facts, usd))
+    if not (finite and usd >= policy.min_copy_size_usd):
+        usd = 0.0
     return CopySize(
         usd=round(usd, 2), base=base, multiplier=multiplier, penalty=penalty, cap=cap, floor=policy.min_copy_size_usd
     )

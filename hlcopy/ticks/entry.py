@@ -13,6 +13,7 @@ from hlcopy.domain.models import (
     EXECUTE,
     ExitReason,
     Position,
+    PositionAction,
     PositionStatus,
     SkipReason,
 )
@@ -91,7 +92,9 @@ def abandon(desk: Desk, position: Position, order: Order, reason: SkipReason) ->
             desk.ledger.book.drop_position(position.id)
         if signal is not None:
             detail = {**signal.detail, "order_error": order.error}
-            desk.ledger.signals.amend(replace(signal, decision=reason.value, detail=detail, updated_at=signal.updated_at))
+            desk.ledger.signals.amend(
+                replace(signal, decision=reason.value, detail=detail, updated_at=signal.updated_at)
+            )
 
 
 def protect(desk: Desk, position: Position, now: datetime) -> None:
@@ -176,7 +179,9 @@ def _filled(desk: Desk, position: Position, order: Order, now: datetime) -> Posi
         value_usd=order.filled_size * price,
     )
     if position.id is not None:
-        desk.ledger.book.log_action(position.id, opened_at, "entered", None, price)
+        desk.ledger.book.log_action(
+            PositionAction(position_id=position.id, at=opened_at, action="entered", reason=None, price=price)
+        )
     return desk.ledger.book.put_position(filled)
 
 
@@ -186,4 +191,3 @@ def book_entry(desk: Desk, order: Order, now: datetime) -> datetime:
     mine = [] if fills is UNKNOWN else [fill for fill in fills if fill.client_order_id == order.client_order_id]
     desk.ledger.book.add_fills(order.signal_id, mine)
     return min((fill.time for fill in mine), default=now)
-

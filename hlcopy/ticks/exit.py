@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import orders
-from hlcopy.domain.models import ExitReason, IntentState, PositionStatus
+from hlcopy.domain.models import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.ports import Accepted, Refused
 
 if TYPE_CHECKING:
@@ -23,13 +23,20 @@ def close(desk: Desk, position: Position, reason: ExitReason, mark: float, now: 
     _send(desk, closing, leg="exit", size=position.size, reason=closing.closing_reason or reason, mark=mark, now=now)
 
 
-def take_tiers(desk: Desk, position: Position, tiers: tuple[Tier, ...], size: float, mark: float, now: datetime) -> None:
+def take_tiers(
+    desk: Desk, position: Position, tiers: tuple[Tier, ...], size: float, mark: float, now: datetime
+) -> None:
     """Send one order for the tiers that are due together; what it filled decides whether they count as taken."""
     leg = "tier-" + "-".join(str(tier.number) for tier in tiers)
-    sent = [order for order in desk.ledger.book.orders(position.signal_id) if order.leg == leg]
+    sent = _sent(desk, position, leg)
     if sent:  # what an earlier attempt left unfilled, not the same share once more
         size = sent[0].size - sum(order.filled_size for order in sent)
     _send(desk, position, leg=leg, size=size, reason=ExitReason.TAKE_PROFIT, mark=mark, now=now)
+
+
+def _sent(desk: Desk, position: Position, leg: str) -> list[Order]:
+    exits = desk.ledger.book.orders(position.signal_id, purpose=Purpose.EXIT)
+    return [order for order in exits if order.leg == leg]
 
 
 def _send(
@@ -39,7 +46,7 @@ def _send(
     if instrument is None:
         return
     book = desk.ledger.book
-    attempt = 1 + sum(order.leg == leg for order in book.orders(position.signal_id))
+    attempt = 1 + len(_sent(desk, position, leg))
     order = orders.exit_order(
         position,
         leg=leg,
@@ -60,9 +67,7 @@ def _send(
 def after(order: Order, outcome: Outcome) -> Order:
     """Return an order as the venue's answer leaves it; an unknown answer changes nothing."""
     if isinstance(outcome, Accepted):
-        return replace(
-            order, state=outcome.state, filled_size=outcome.filled_size, average_price=outcome.average_price
-        )
+        return replace(order, state=outcome.state, filled_size=outcome.filled_size, average_price=outcome.average_price)
     if isinstance(outcome, Refused):
         return replace(order, state=IntentState.REFUSED, error=outcome.reason)
     return order

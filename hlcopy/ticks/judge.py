@@ -173,9 +173,7 @@ def as_judged(judged: Judged, verdict: gates.Skip | gates.Defer | gates.Candidat
         signal = replace(signal, trade_time=verdict.passing.time)
     elif isinstance(verdict, gates.Defer):
         trade_time = verdict.trade_time or signal.trade_time
-        signal = replace(
-            signal, decision=DEFERRED, wait=verdict.wait, check_at=verdict.check_at, trade_time=trade_time
-        )
+        signal = replace(signal, decision=DEFERRED, wait=verdict.wait, check_at=verdict.check_at, trade_time=trade_time)
     else:
         signal = replace(signal, decision=verdict.reason.value, wait=None, check_at=None, detail=dict(verdict.detail))
     signal = replace(signal, age_seconds=(now - signal.trade_time).total_seconds(), updated_at=now)
@@ -189,7 +187,12 @@ def measured(
     slippage = gates.signed_slippage(signal.trade_price, mark, signal.side) if mark is not None else None
     weight = signal.value_usd / state.equity if state.equity else None
     signal = replace(
-        signal, trader_equity=state.equity, position_weight=weight, mark_price=mark, slippage_pct=slippage, updated_at=now
+        signal,
+        trader_equity=state.equity,
+        position_weight=weight,
+        mark_price=mark,
+        slippage_pct=slippage,
+        updated_at=now,
     )
     if isinstance(verdict, gates.Skip):
         refused = verdict.reason.value

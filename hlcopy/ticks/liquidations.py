@@ -47,9 +47,6 @@ def check(desk: Desk, positions: list[Position], problems: list[Problem], now: d
 
 
 def _judge(desk: Desk, position: Position, problems: list[Problem], now: datetime) -> Fate:
-    fills = desk.ledger.history.fills(
-        position.source_trader, coin=position.coin, since=position.opened_at - _BEFORE_ENTRY, until=now
-    )
     readings: list[float] = []
     for _ in range(2):
         state = desk.source.state(position.source_trader, now)
@@ -61,6 +58,14 @@ def _judge(desk: Desk, position: Position, problems: list[Problem], now: datetim
         if readings[-1] * position.side.sign > 0 or len(readings) > 1:
             break
         desk.pause(desk.policy.execution.liquidation_recheck.total_seconds())
+    since = position.opened_at - _BEFORE_ENTRY
+    # Read after the account, lest a close in between look like a position that vanished.
+    latest = desk.source.fills(position.source_trader, since, now)
+    if latest is UNKNOWN:
+        problems.append(Problem(code="FILLS_UNREADABLE", message="can't be read", item=position.source_trader))
+        return Fate.UNKNOWN
+    desk.ledger.history.add_fills(latest)
+    fills = desk.ledger.history.fills(position.source_trader, coin=position.coin, since=since, until=now)
     return fate(
         Evidence(
             trader=position.source_trader,

@@ -10,7 +10,7 @@ from hlcopy.domain.models import ExitReason, Position, PositionStatus
 from hlcopy.ports import UNKNOWN
 from hlcopy.ticks import exit as exits
 from hlcopy.ticks import reconcile, stop
-from hlcopy.ticks.report import PositionAction, PositionView, Problem, Report
+from hlcopy.ticks.report import PositionView, Problem, Report
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def run(desk: Desk, now: datetime) -> Report:
     """Bring every position of ours up to date and leave those whose time has come."""
-    before = len(desk.ledger.book.actions())
+    before = desk.ledger.book.count_actions()
     problems: list[Problem] = []
     with desk.account_lock():
         account = reconcile.run(desk, now)
@@ -43,7 +43,9 @@ def _watch(desk: Desk, position: Position, account: Account, problems: list[Prob
         return True
     marks = desk.market.marks(position.coin, position.checked_at or position.opened_at, now)
     if marks is None or marks is UNKNOWN:
-        problems.append(Problem(code="NO_PRICE", message="no fresh mark; its stop rests at the venue", item=position.coin))
+        problems.append(
+            Problem(code="NO_PRICE", message="no fresh mark; its stop rests at the venue", item=position.coin)
+        )
         if rules.is_time_up(position.opened_at, now, desk.policy.exit):
             exits.close(desk, position, ExitReason.TIME_STOP, held.mark, now)
             return True
@@ -67,7 +69,9 @@ def _decide(
     if plan.tiers and _take_tiers(desk, watched, plan, marks.last, now):
         return True
     if stop.hold(desk, watched, account, now) is None:
-        problems.append(Problem(code="STOP_REJECTED", message="the venue refuses its stop: closing", item=position.coin))
+        problems.append(
+            Problem(code="STOP_REJECTED", message="the venue refuses its stop: closing", item=position.coin)
+        )
         exits.close(desk, watched, ExitReason.STOP_REJECTED, marks.last, now)
         return True
     return False
@@ -95,16 +99,7 @@ def view(position: Position, account: Account) -> PositionView:
 
 
 def _report(desk: Desk, account: Account, before: int, problems: list[Problem], now: datetime) -> Report:
-    done = desk.ledger.book.actions()[before:]
-    actions = tuple(
-        PositionAction(
-            position_id=int(row["position_id"] or 0),
-            action=str(row["action"]),
-            reason=ExitReason(str(row["reason"])) if row["reason"] else None,
-            price=float(row["price"]) if row["price"] is not None else None,
-        )
-        for row in done
-    )
+    actions = tuple(desk.ledger.book.actions(skip=before))
     positions = tuple(view(position, account) for position in desk.ledger.book.positions())
     return Report(
         command="monitor",

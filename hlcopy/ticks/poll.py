@@ -185,7 +185,10 @@ def _since(desk: Desk, judged: Judged, now: datetime) -> Since:
 def _agreeing(desk: Desk, signal: Signal) -> int:
     """Count the followed traders who hold the coin on the signal's side, its own trader among them."""
     others = sum(
-        any(held.coin == signal.coin and held.side is signal.side for held in desk.ledger.traders.positions(trader.address))
+        any(
+            held.coin == signal.coin and held.side is signal.side
+            for held in desk.ledger.traders.positions(trader.address)
+        )
         for trader in desk.ledger.traders.all()
         if trader.tier is not None and trader.address != signal.trader
     )

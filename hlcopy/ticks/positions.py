@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from hlcopy.domain.models import PositionStatus
 from hlcopy.ports import UNKNOWN
 from hlcopy.ticks import liquidations, monitor, reconcile
-from hlcopy.ticks.poll import fetch
-from hlcopy.ticks.report import PositionAction, Problem, Report
+from hlcopy.ticks.report import Problem, Report
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,17 +24,12 @@ def run(desk: Desk, now: datetime) -> Report:
     refreshed = 0
     for address in sorted(followed | sources):
         refreshed += _refresh(desk, address, problems, now)
-    for address in sorted(sources):
-        fetch(desk, address, problems, now)
+    before = desk.ledger.book.count_actions()
     struck = liquidations.check(desk, live, problems, now)
     with desk.account_lock():
         account = reconcile.read(desk, now)
     views = tuple(monitor.view(position, account) for position in desk.ledger.book.positions())
-    actions = tuple(
-        PositionAction(position_id=position.id or 0, action="closed", reason=closed.close_reason, price=closed.exit_price)
-        for position in struck
-        if (closed := desk.ledger.book.position(position.id or 0)) is not None
-    )
+    actions = tuple(desk.ledger.book.actions(skip=before))
     return Report(
         command="positions",
         at=now,

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import booking
-from hlcopy.domain.models import ExitReason, IntentState, PositionStatus, Purpose, SkipReason
+from hlcopy.domain.models import ExitReason, IntentState, PositionAction, PositionStatus, Purpose, SkipReason
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import MISSING, UNKNOWN, Accepted
 from hlcopy.ticks import entry, stop
@@ -71,8 +71,8 @@ def _cause(desk: Desk, fill: OurFill, live: list[Position]) -> str | None:
 
 
 def _entry_filled(desk: Desk, position: Position) -> bool:
-    orders = desk.ledger.book.orders(position.signal_id)
-    return any(order.purpose is Purpose.ENTRY and order.filled_size > 0 for order in orders)
+    entries = desk.ledger.book.orders(position.signal_id, purpose=Purpose.ENTRY)
+    return any(order.filled_size > 0 for order in entries)
 
 
 def _resolve(desk: Desk, order: Order, now: datetime) -> None:
@@ -138,7 +138,9 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime) ->
             desk.ledger.book.put_position(current)
             if current.size < position.size and position.id is not None:
                 reason = ExitReason.TAKE_PROFIT if current.tiers_taken != position.tiers_taken else None
-                desk.ledger.book.log_action(position.id, now, "reduced", reason, held.mark)
+                desk.ledger.book.log_action(
+                    PositionAction(position_id=position.id, at=now, action="reduced", reason=reason, price=held.mark)
+                )
     if stop.hold(desk, current, account, now) is None:
         exits.close(desk, current, ExitReason.STOP_REJECTED, held.mark, now)
 
@@ -147,7 +149,7 @@ def _tiers_taken(desk: Desk, position: Position) -> tuple[int, ...]:
     """Return the tiers whose orders filled well enough to count (decision 24)."""
     asked: dict[str, float] = {}
     filled: dict[str, float] = {}
-    for order in desk.ledger.book.orders(position.signal_id):
+    for order in desk.ledger.book.orders(position.signal_id, purpose=Purpose.EXIT):
         if order.leg.startswith(_TIER_PREFIX):
             asked.setdefault(order.leg, order.size)
             filled[order.leg] = filled.get(order.leg, 0.0) + order.filled_size
@@ -166,12 +168,19 @@ def _finish(
     reason = _why(desk, last)
     at = last.time if last is not None else now
     ended = booking.closed(
-        replace(position, tiers_taken=_tiers_taken(desk, position)), fills, reason=reason, at=at, funding_usd=funding_usd
+        replace(position, tiers_taken=_tiers_taken(desk, position)),
+        fills,
+        reason=reason,
+        at=at,
+        funding_usd=funding_usd,
     )
     with desk.ledger.transaction():
         desk.ledger.book.put_position(ended)
         if ended.id is not None:
-            desk.ledger.book.log_action(ended.id, at, "closed", reason, last.price if last else None)
+            price = last.price if last is not None else None
+            desk.ledger.book.log_action(
+                PositionAction(position_id=ended.id, at=at, action="closed", reason=reason, price=price)
+            )
 
 
 def _why(desk: Desk, last: OurFill | None) -> ExitReason:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from hlcopy.domain.models import ExitReason, Position, Signal
+    from hlcopy.domain.models import Position, PositionAction, Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,16 +19,6 @@ class Problem:
     code: str
     message: str
     item: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionAction:
-    """What was done with a position of ours."""
-
-    position_id: int
-    action: str
-    reason: ExitReason | None
-    price: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import orders, stops
-from hlcopy.domain.models import IntentState, Position, PositionStatus, Purpose
+from hlcopy.domain.models import IntentState, Position, PositionAction, PositionStatus, Purpose
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 
 if TYPE_CHECKING:
@@ -31,12 +31,7 @@ def hold(desk: Desk, position: Position, account: Account, now: datetime) -> Pos
     if instrument is None:
         return position
     wanted = orders.stop_order(
-        position,
-        current_trigger(desk, position),
-        _next_attempt(desk, position),
-        instrument=instrument,
-        now=now,
-        policy=desk.policy.execution,
+        position, current_trigger(desk, position), 0, instrument=instrument, now=now, policy=desk.policy.execution
     )
     resting = ours(desk, position, account)
     kept = next((stop for stop in resting if _serves(stop, wanted)), None)
@@ -54,8 +49,12 @@ def hold(desk: Desk, position: Position, account: Account, now: datetime) -> Pos
 
 def ours(desk: Desk, position: Position, account: Account) -> list[RestingStop]:
     """Return the resting stops that this position's orders made."""
-    mine = {order.client_order_id for order in desk.ledger.book.orders(position.signal_id)}
-    return [stop for stop in account.stops if stop.coin == position.coin and stop.client_order_id in mine]
+    return [stop for stop in account.stops if stop.coin == position.coin and _caused_by(desk, stop, position)]
+
+
+def _caused_by(desk: Desk, stop: RestingStop, position: Position) -> bool:
+    order = desk.ledger.book.order(stop.client_order_id) if stop.client_order_id else None
+    return order is not None and order.signal_id == position.signal_id
 
 
 def cancel_all(desk: Desk, position: Position, account: Account, now: datetime) -> None:
@@ -73,12 +72,13 @@ def _serves(stop: RestingStop, wanted: Order) -> bool:
 
 
 def _next_attempt(desk: Desk, position: Position) -> int:
-    return 1 + sum(order.purpose is Purpose.STOP for order in desk.ledger.book.orders(position.signal_id))
+    return 1 + len(desk.ledger.book.orders(position.signal_id, purpose=Purpose.STOP))
 
 
 def _place(desk: Desk, position: Position, wanted: Order, now: datetime) -> Order | None:
     """Send a stop, once more when it is refused; None when it was refused each time."""
-    for attempt in range(wanted.attempt, wanted.attempt + desk.policy.execution.stop_attempts):
+    first = _next_attempt(desk, position)
+    for attempt in range(first, first + desk.policy.execution.stop_attempts):
         client_order_id = orders.client_order_id(Purpose.STOP, position.signal_id, "stop", attempt)
         order = replace(wanted, attempt=attempt, client_order_id=client_order_id)
         desk.ledger.book.put_order(order)
@@ -122,7 +122,9 @@ def _confirmed(
         if trigger_price != position.trigger_price and position.id is not None:
             reason = current_trigger(desk, position).reason
             action = "stop_placed" if position.trigger_price is None else "stop_moved"
-            desk.ledger.book.log_action(position.id, now, action, reason, trigger_price)
+            desk.ledger.book.log_action(
+                PositionAction(position_id=position.id, at=now, action=action, reason=reason, price=trigger_price)
+            )
         return _record(desk, held)
 
 

@@ -38,6 +38,7 @@ from tests.builders import (
     OTHER_TRADER,
     T0,
     TRADER,
+    action,
     at,
     candles,
     fill,
@@ -322,7 +323,7 @@ def test_orders_are_listed_by_creation_then_client_id(ledger: Ledger) -> None:
     ledger.book.put_order(order(client_order_id="b", created_at=T0, signal_id="s1", state=IntentState.FILLED))
 
     def names(signal_id: str | None = None, state: IntentState | None = None) -> list[str]:
-        return [each.client_order_id for each in ledger.book.orders(signal_id, state)]
+        return [each.client_order_id for each in ledger.book.orders(signal_id, state=state)]
 
     assert names() == ["b", "a", "c"]
     assert names("s1") == ["b", "c"]
@@ -368,21 +369,17 @@ def test_the_mark_of_our_fills_is_the_latest_booked_or_looked_at(ledger: Ledger)
 
 
 def test_a_positions_story_is_told_in_order(ledger: Ledger) -> None:
-    ledger.book.log_action(1, at(1), "enter", None, 100.0)
-    ledger.book.log_action(2, at(0), "enter", None, None)
-    ledger.book.log_action(1, at(2.5), "close", "STOP_LOSS", 95.0)
-    story = [
-        {"position_id": 1, "at": "2026-03-01T00:01:00.000+00:00", "action": "enter", "reason": None, "price": 100.0},
-        {
-            "position_id": 1,
-            "at": "2026-03-01T00:02:30.000+00:00",
-            "action": "close",
-            "reason": "STOP_LOSS",
-            "price": 95.0,
-        },
-    ]
-    assert ledger.book.actions(1) == story
-    assert [row["position_id"] for row in ledger.book.actions()] == [1, 2, 1]
+    entered = action(position_id=1, at=at(1), price=100.0)
+    other = action(position_id=2, at=at(0), price=None)
+    closed = action(position_id=1, at=at(2.5), action="closed", reason=ExitReason.STOP_LOSS, price=95.0)
+    for line in (entered, other, closed):
+        ledger.book.log_action(line)
+
+    assert ledger.book.actions(1) == [entered, closed]
+    assert ledger.book.actions() == [entered, other, closed]
+    assert ledger.book.actions(skip=2) == [closed]
+    assert ledger.book.actions(2, skip=2) == []
+    assert ledger.book.count_actions() == 3
 
 
 def test_a_fill_comes_back_as_it_was_put(ledger: Ledger) -> None:
@@ -636,7 +633,7 @@ def write_everything(ledger: Ledger) -> None:
     ledger.book.put_order(order(signal_id="s2", state=IntentState.FILLED))
     ledger.book.add_fills("signal-1", [our_fill(time=at(5))])
     ledger.book.put_fills_mark(at(6))
-    ledger.book.log_action(1, at(5), "close", None, None)
+    ledger.book.log_action(action(at=at(5), price=None))
     ledger.history.add_fills([fill(time=at(-5)), fill(coin="SOL"), fill(trader=OTHER_TRADER)])
     ledger.history.add_candles(candles([9.0, 9.0, 9.0]))
     ledger.history.add_candles(candles([9.0], coin="ETH"))
@@ -692,7 +689,7 @@ def write_a_beginning(ledger: Ledger) -> None:
     ledger.book.put_position(position())
     ledger.book.put_order(order())
     ledger.book.add_fills("signal-1", [our_fill()])
-    ledger.book.log_action(1, T0, "enter", None, 100.0)
+    ledger.book.log_action(action())
     ledger.history.add_fills([fill(), fill(time=at(1))])
     ledger.history.add_candles(candles([1.0, 2.0]))
     ledger.history.add_funding([funding_rate()])
@@ -831,7 +828,7 @@ STEPS = st.one_of(
     step("book", "put_order", ORDERS),
     step("book", "add_fills", st.none() | NAMES, st.lists(OUR_FILLS, max_size=3)),
     step("book", "put_fills_mark", MOMENTS),
-    step("book", "log_action", st.integers(1, 3), MOMENTS, NAMES, st.none() | NAMES, st.none() | NUMBERS),
+    step("book", "log_action", st.builds(action, position_id=st.integers(1, 3), at=MOMENTS, price=st.none() | NUMBERS)),
     step("history", "add_fills", st.lists(FILLS, max_size=4)),
     step("history", "add_candles", CANDLES),
     step("history", "add_funding", st.lists(RATES, max_size=3)),

@@ -107,7 +107,7 @@ def test_what_was_written_is_there_after_reopening(path: Path) -> None:
 
 
 def test_a_missing_file_is_named_when_it_may_not_be_made(path: Path) -> None:
-    with pytest.raises(BadInputError, match=r"no database at .*hlcopy\.db; run a tick"):
+    with pytest.raises(BadInputError, match=r"no database at .*hlcopy\.db; make one"):
         Store.open(path, PAPER, create=False)
     assert not path.parent.exists()
 

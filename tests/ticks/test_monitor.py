@@ -65,7 +65,7 @@ def test_the_stop_follows_a_gain_on_its_grid_and_never_back(scene: Scene) -> Non
     account = desk.exchange.account(at(61))
     assert account is not UNKNOWN
     assert [stop.trigger_price for stop in account.stops] == [raised.trigger_price]
-    assert [row["action"] for row in scene.ledger.book.actions()] == ["entered", "stop_placed", "stop_moved"]
+    assert [line.action for line in scene.ledger.book.actions()] == ["entered", "stop_placed", "stop_moved"]
 
 
 def test_a_gain_below_the_grid_s_first_line_moves_nothing(scene: Scene) -> None:
@@ -308,4 +308,4 @@ def test_reconcile_twice_changes_nothing(scene: Scene) -> None:
     reconcile.run(desk, at(16))
     assert state == (scene.ledger.book.positions(), scene.ledger.book.orders(), scene.ledger.book.actions())
     assert scene.ledger.book.fills_mark() == at(16)
-    assert T0 < at(16)
+    assert at(16) > T0

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from hlcopy.domain.models import PositionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
+    from datetime import datetime
 
     from hlcopy.adapters.memory.journal import Journal
-    from hlcopy.domain.models import IntentState, Order, OurFill, Position
+    from hlcopy.domain.models import IntentState, Order, OurFill, Position, PositionAction, Purpose
 
 
 class MemoryBook:
@@ -29,7 +29,7 @@ class MemoryBook:
         self._fill_identities: dict[str, None] = {}
         self._facts: dict[str, datetime] = {}  # the marks, and nothing when there is none
         self._last_id = {"position": 0}
-        self._actions: list[dict[str, str | int | float | None]] = []
+        self._actions: list[PositionAction] = []
 
     def positions(self, *, live_only: bool = True) -> list[Position]:
         """Return our positions by id; `live_only` leaves out the closed ones."""
@@ -69,10 +69,16 @@ class MemoryBook:
         """Return one order intent."""
         return self._orders.get(client_order_id)
 
-    def orders(self, signal_id: str | None = None, state: IntentState | None = None) -> list[Order]:
+    def orders(
+        self, signal_id: str | None = None, *, state: IntentState | None = None, purpose: Purpose | None = None
+    ) -> list[Order]:
         """Return order intents by time of creation, then client id."""
         known = self._orders if signal_id is None else self._orders_by_signal.get(signal_id, {})
-        wanted = [order for order in map(self._orders.__getitem__, known) if state is None or order.state is state]
+        wanted = [
+            order
+            for order in map(self._orders.__getitem__, known)
+            if state in {None, order.state} and purpose in {None, order.purpose}
+        ]
         return sorted(wanted, key=attrgetter("created_at", "client_order_id"))
 
     def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
@@ -100,21 +106,18 @@ class MemoryBook:
         """Remember up to when our fills were read."""
         self._journal.put(self._facts, "read", at)
 
-    def log_action(self, position_id: int, at: datetime, action: str, reason: str | None, price: float | None) -> None:
-        """Append to a position's story: entry, stop moved, tier, exit."""
-        moment = at.astimezone(UTC).isoformat(timespec="milliseconds")
-        row: dict[str, str | int | float | None] = {
-            "position_id": position_id,
-            "at": moment,
-            "action": action,
-            "reason": reason,
-            "price": price,
-        }
-        self._journal.append(self._actions, row)
+    def log_action(self, action: PositionAction) -> None:
+        """Append to a position's story."""
+        self._journal.append(self._actions, action)
 
-    def actions(self, position_id: int | None = None) -> list[Mapping[str, str | int | float | None]]:
-        """Return the story in order: keys position_id, at (ISO text), action, reason, price."""
-        return [dict(row) for row in self._actions if position_id is None or row["position_id"] == position_id]
+    def actions(self, position_id: int | None = None, *, skip: int = 0) -> list[PositionAction]:
+        """Return the story of one position or of all in order; the first `skip` lines of all are left out."""
+        later = self._actions[skip:]
+        return later if position_id is None else [line for line in later if line.position_id == position_id]
+
+    def count_actions(self) -> int:
+        """Return how many lines the story of all positions has."""
+        return len(self._actions)
 
     def _advance(self, mark: str, at: datetime) -> None:
         if mark not in self._facts or at > self._facts[mark]:

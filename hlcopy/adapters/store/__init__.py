@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hlcopy.adapters.store.binding import Binding, bind
 from hlcopy.adapters.store.book import StoredBook
-from hlcopy.adapters.store.connection import Connection, connect
+from hlcopy.adapters.store.connection import Connection, connect, tighten
 from hlcopy.adapters.store.history import StoredHistory
 from hlcopy.adapters.store.migrations import migrate
 from hlcopy.adapters.store.paper import StoredPaperBooks
@@ -46,6 +46,7 @@ class Store:
         try:
             migrate(db)
             bind(db, binding)
+            tighten(path)
         except BaseException:
             db.close()
             raise

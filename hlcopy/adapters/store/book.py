@@ -7,10 +7,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store.rows import FLAG, JSON_TUPLE, TIME, Column, Table, one_of, to_text
-from hlcopy.domain.models import ExitReason, IntentState, Order, OurFill, Position, PositionStatus, Purpose, Side
+from hlcopy.domain.models import (
+    ExitReason,
+    IntentState,
+    Order,
+    OurFill,
+    Position,
+    PositionAction,
+    PositionStatus,
+    Purpose,
+    Side,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from hlcopy.adapters.store.connection import Connection
 
@@ -131,9 +141,11 @@ class StoredBook:
         row = self._db.row(f"{_ORDERS.select} WHERE client_order_id = ?", (client_order_id,))
         return _ORDERS.item(row) if row else None
 
-    def orders(self, signal_id: str | None = None, state: IntentState | None = None) -> list[Order]:
+    def orders(
+        self, signal_id: str | None = None, *, state: IntentState | None = None, purpose: Purpose | None = None
+    ) -> list[Order]:
         """Return order intents by time of creation, then client id."""
-        wanted = {"signal_id": signal_id, "state": state}
+        wanted = {"signal_id": signal_id, "state": state, "purpose": purpose}
         given = {column: value for column, value in wanted.items() if value is not None}
         where = f"WHERE {' AND '.join(f'{column} = :{column}' for column in given)}" if given else ""
         rows = self._db.rows(f"{_ORDERS.select} {where} ORDER BY created_at, client_order_id", given)
@@ -160,18 +172,33 @@ class StoredBook:
         """Remember up to when our fills were read."""
         self._db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_FILLS_MARK, to_text(at)))
 
-    def log_action(self, position_id: int, at: datetime, action: str, reason: str | None, price: float | None) -> None:
-        """Append to a position's story: entry, stop moved, tier, exit."""
+    def log_action(self, action: PositionAction) -> None:
+        """Append to a position's story."""
         self._db.run(
             "INSERT INTO actions (position_id, at, action, reason, price) VALUES (?, ?, ?, ?, ?)",
-            (position_id, to_text(at), action, reason, price),
+            (action.position_id, to_text(action.at), action.action, action.reason, action.price),
         )
 
-    def actions(self, position_id: int | None = None) -> list[Mapping[str, str | int | float | None]]:
-        """Return the story in order: keys position_id, at (ISO text), action, reason, price."""
+    def actions(self, position_id: int | None = None, *, skip: int = 0) -> list[PositionAction]:
+        """Return the story of one position or of all in order; the first `skip` lines of all are left out."""
+        # Nothing is ever deleted here, so ids count the lines from 1.
         rows = self._db.rows(
             "SELECT position_id, at, action, reason, price FROM actions "
-            "WHERE :position_id IS NULL OR position_id = :position_id ORDER BY id",
-            {"position_id": position_id},
+            "WHERE id > :skip AND (:position_id IS NULL OR position_id = :position_id) ORDER BY id",
+            {"position_id": position_id, "skip": skip},
         )
-        return [dict(zip(("position_id", "at", "action", "reason", "price"), row, strict=True)) for row in rows]
+        return [
+            PositionAction(
+                position_id=row[0],
+                at=datetime.fromisoformat(row[1]),
+                action=row[2],
+                reason=None if row[3] is None else ExitReason(row[3]),
+                price=row[4],
+            )
+            for row in rows
+        ]
+
+    def count_actions(self) -> int:
+        """Return how many lines the story of all positions has."""
+        ((last,),) = self._db.rows("SELECT coalesce(max(id), 0) FROM actions")
+        return int(last)

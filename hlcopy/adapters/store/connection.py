@@ -130,6 +130,7 @@ def connect(path: Path, *, create: bool) -> Connection:
         raise in_our_words(error, path) or error from error
     db = Connection(path, raw)
     try:
+        _refuse_foreign(db)
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "foreign_keys = ON"):
             db.run(f"PRAGMA {pragma}")
     except BaseException:
@@ -138,18 +139,32 @@ def connect(path: Path, *, create: bool) -> Connection:
     return db
 
 
+def tighten(path: Path) -> None:
+    """Let only its owner read a file that has proved to be ours."""
+    if path.stat().st_mode & 0o077:
+        path.chmod(_OWNER_ONLY)
+
+
+def _refuse_foreign(db: Connection) -> None:
+    """Refuse another program's database before anything in it is changed."""
+    ((version,),) = db.rows("PRAGMA user_version")
+    tables = {name for (name,) in db.rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "meta" not in tables if version else tables:
+        message = f"{db.path} is another program's database; set HLCOPY_DB to another file"
+        raise ConfigError(message)
+
+
 def _provide(path: Path, *, create: bool) -> None:
-    if path.is_dir():
-        message = f"{path} is a folder, not a database; set HLCOPY_DB to a file"
+    if path.exists() and not path.is_file():
+        kind = "a folder" if path.is_dir() else "no ordinary file"
+        message = f"{path} is {kind}, not a database; set HLCOPY_DB to a file"
         raise ConfigError(message)
     if not path.exists():
         if not create:
-            message = f"there is no database at {path}; run a tick such as `hlcopy poll` first, or set HLCOPY_DB"
+            message = f"there is no database at {path}; make one with `hlcopy data import`, or set HLCOPY_DB"
             raise BadInputError(message)
         path.parent.mkdir(parents=True, exist_ok=True)
         _create(path)
-    elif path.stat().st_mode & 0o077:
-        path.chmod(_OWNER_ONLY)
 
 
 def _create(path: Path) -> None:

@@ -1,0 +1,9 @@
+"""`python -m hlcopy` is `hlcopy`."""
+
+from __future__ import annotations
+
+import sys
+
+from hlcopy.cli import main
+
+sys.exit(main())

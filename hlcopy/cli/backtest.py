@@ -1,0 +1,151 @@
+"""The backtest: recorded traders through the real ticks."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from hlcopy.cli import logs, options
+from hlcopy.errors import BadInputError
+
+if TYPE_CHECKING:
+    from hlcopy.backtest.report import Backtest
+    from hlcopy.cli.options import Session
+    from hlcopy.ports import Ledger
+
+app = typer.Typer(rich_markup_mode=None)
+
+Save = Annotated[
+    Path | None,
+    typer.Option("--save", metavar="PATH", help="Keep signals and positions in a new database.", show_default=False),
+]
+
+_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy backtest --from 2025-03-16 --to 2025-05-01 --trader 0x513b...=2000000
+  hlcopy backtest --from 2025-04-01 --to 2025-04-30 --trader 0x513b...=2e6 \\
+      --save april.db && hlcopy signals --db april.db
+
+\b
+The files it runs on come in with: hlcopy data import
+"""
+_TRADER: Final = re.compile(r"(0[xX][0-9a-fA-F]{40})=(.+)")
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep `app` a group, whatever the number of its commands."""
+
+
+def _day(option: str, given: str) -> date:
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        message = f"{option} must be a day such as 2025-03-16, not {given!r}"
+        raise BadInputError(message) from None
+
+
+def _equity(traders: list[str]) -> dict[str, float]:
+    """Return each wallet's stated equity by its lower-case address."""
+    stated: dict[str, float] = {}
+    for given in traders:
+        match = _TRADER.fullmatch(given.strip())
+        usd = _amount(match.group(2)) if match else None
+        if match is None or usd is None:
+            message = f"--trader must be ADDRESS=EQUITY_USD such as 0x{'12' * 3}...=250000, not {given!r}"
+            raise BadInputError(message)
+        address = match.group(1).lower()
+        if address in stated:
+            message = f"--trader {address} is given twice"
+            raise BadInputError(message)
+        stated[address] = usd
+    return stated
+
+
+def _amount(given: str) -> float | None:
+    try:
+        usd = float(given.replace("_", "").removeprefix("$"))
+    except ValueError:
+        return None
+    return usd if math.isfinite(usd) and usd > 0 else None
+
+
+@app.command("backtest", epilog=_EXAMPLES)
+def backtest(
+    *,
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first UTC day.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last UTC day, whole.")],
+    trader: Annotated[
+        list[str],
+        typer.Option(metavar="ADDRESS=EQUITY_USD", help="A wallet to follow and what it is worth; may be repeated."),
+    ],
+    save: Save = None,
+    db: options.Db = None,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Replay recorded fills and candles through the same ticks that trade.
+
+    Prints the trades, exits and skips by reason, the return, what it cost, and everything that was assumed. Nothing is
+    sent anywhere and the recorded history isn't changed.
+    """
+    first_day, last_day, equity = _day("--from", first), _day("--to", last), _equity(trader)
+    if last_day >= datetime.now(UTC).date():
+        message = f"--to {last_day} isn't over yet; a backtest needs whole days of the past"
+        raise BadInputError(message)
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
+    result = _run(session, first_day, last_day, equity, save)
+    logs.log("backtest", first=str(first_day), last=str(last_day), entries=result.metrics.entries)
+    from hlcopy.render.backtest import backtest_document, backtest_text  # noqa: PLC0415 - only what is printed is loaded
+
+    if as_json:
+        session.show_json(backtest_document(result))
+        return
+    session.show(backtest_text(result, session.width))
+    if save is not None:
+        session.show(
+            f"\nLook further:\n  hlcopy signals --db {save}\n  hlcopy positions --no-refresh --all --db {save}\n"
+        )
+
+
+def _run(session: Session, first: date, last: date, equity: dict[str, float], save: Path | None) -> Backtest:
+    from hlcopy.adapters.memory import MemoryLedger  # noqa: PLC0415 - a usage error needn't load it
+
+    if save is not None and save.exists():
+        message = f"{save} exists already; --save writes a new file"
+        raise BadInputError(message)
+    ledger = MemoryLedger()
+    with session.store() as store:
+        result = _replay(session, store, ledger, first, last, equity)
+    if save is not None:
+        from hlcopy.backtest.keep import keep  # noqa: PLC0415 - seldom needed
+        from hlcopy.wiring import open_store  # noqa: PLC0415 - brings the database with it
+
+        with open_store(session.settings, path=save, create=True) as kept:
+            keep(ledger, kept)
+    return result
+
+
+def _replay(
+    session: Session, history: Ledger, ledger: Ledger, first: date, last: date, equity: dict[str, float]
+) -> Backtest:
+    from hlcopy.backtest.run import run  # noqa: PLC0415 - brings numpy with it
+
+    with session.progress() as progress:
+        return run(
+            history.history,
+            ledger,
+            first_day=first,
+            last_day=last,
+            equity=equity,
+            our_equity=session.settings.paper_equity_usd,
+            policy=session.settings.policy(),
+            progress=progress,
+        )

@@ -1,0 +1,233 @@
+"""Commands over recorded history: data import, data status."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+import typer
+
+from hlcopy.cli import logs, options
+from hlcopy.errors import TryLaterError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from hlcopy.adapters.store import Store
+    from hlcopy.adapters.wire import IntervalName
+    from hlcopy.domain.candles import Candles
+    from hlcopy.domain.models import Fill
+    from hlcopy.ports import FundingRate, History, Ledger, Progress
+    from hlcopy.render.history import HistoryStatus
+
+Kind = Literal["fills", "candles", "funding"]
+Files = Annotated[
+    list[Path], typer.Argument(metavar="FILE...", help="CSV, JSON or JSON lines; may be gzip.", show_default=False)
+]
+
+_IMPORT_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy data import fills fills.csv.gz
+  hlcopy data import fills userFills.json --trader 0x513b...
+  hlcopy data import candles BTC-5m.csv.gz SOL-5m.csv.gz
+"""
+_STATUS_EXAMPLES: Final = """\
+\b
+Example:
+  hlcopy data status --json
+"""
+
+app = typer.Typer(rich_markup_mode=None)
+data = typer.Typer(rich_markup_mode=None)
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep `app` a group, whatever the number of its commands."""
+
+
+@data.callback(invoke_without_command=True)
+def _data(context: typer.Context) -> None:
+    """Recorded fills, candles and funding: import, status."""  # noqa: D401 - the line that help shows
+    options.help_when_bare(context)
+
+
+app.add_typer(data, name="data")
+
+
+def _address(given: str | None) -> str | None:
+    if given is not None and not re.fullmatch(r"0[xX][0-9a-fA-F]{40}", given):
+        message = "must be an address: 0x and 40 hexadecimal digits"
+        raise typer.BadParameter(message)
+    return given
+
+
+def _interval(given: str | None) -> str | None:
+    if given is not None:
+        from hlcopy.adapters.wire import INTERVALS  # noqa: PLC0415 - pydantic comes with it
+
+        if given not in INTERVALS:
+            message = f"must be one of {', '.join(INTERVALS)}"
+            raise typer.BadParameter(message)
+    return given
+
+
+@dataclass(kw_only=True)
+class _Parsed:
+    """What all files of one call hold, checked, and not stored yet."""
+
+    rows: int = 0
+    fills: Sequence[Fill] = ()
+    candles: Sequence[Candles] = ()
+    funding: Sequence[FundingRate] = ()
+
+    def store(self, history: History) -> int:
+        """Store all and return how many rows were new."""
+        added = history.add_fills(self.fills) if self.fills else 0
+        added += history.add_funding(self.funding) if self.funding else 0
+        return added + sum(history.add_candles(candles) for candles in self.candles)
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what the user may not expect of these files."""
+        distinct = len(self.fills) + len(self.funding) + sum(map(len, self.candles))
+        if distinct < self.rows:
+            yield f"{self.rows - distinct:,} rows repeat others of these files"
+        for candles in self.candles:
+            missing = (int(candles.t[-1]) - int(candles.t[0])) // candles.interval_ms + 1 - len(candles)
+            if missing:
+                yield f"{candles.coin}: {missing:,} candles are missing between the first and the last"
+
+
+def _parse(
+    kind: Kind, files: Sequence[Path], trader: str | None, interval: IntervalName | None, progress: Progress
+) -> _Parsed:
+    from hlcopy.adapters.files import read_rows  # noqa: PLC0415 - only an import reads files
+    from hlcopy.adapters.wire import FillReader, read_candles, read_funding  # noqa: PLC0415 - see above
+
+    parsed = _Parsed()
+
+    def rows(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
+        for row in read_rows(path, progress):
+            parsed.rows += 1
+            yield row
+
+    if kind == "fills":
+        reader = FillReader(trader)
+        parsed.fills = [fill for path in files for fill in reader.read(rows(path))]
+    elif kind == "candles":
+        parsed.candles = [candles for path in files for candles in read_candles(rows(path), interval)]
+    else:
+        parsed.funding = [rate for path in files for rate in read_funding(rows(path))]
+    return parsed
+
+
+@data.command("import", epilog=_IMPORT_EXAMPLES)
+def import_(
+    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="fills, candles or funding.", show_default=False)],
+    files: Files,
+    *,
+    trader: Annotated[
+        str | None,
+        typer.Option(
+            callback=_address, metavar="ADDRESS", help="Whose fills, if the rows don't say.", show_default=False
+        ),
+    ] = None,
+    interval: Annotated[
+        str | None,
+        typer.Option(callback=_interval, metavar="NAME", help="Of candles: 1m to 1d; else told by their spacing."),
+    ] = None,
+    db: options.Db = None,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Store recorded fills, candles or funding rates from files.
+
+    All files are checked first: one bad row, and nothing of any of them is stored. Importing again changes nothing.
+    Columns have the venue's own names, as in userFills, candleSnapshot and fundingHistory.
+    """
+    for option, given, meant in (("--trader", trader, "fills"), ("--interval", interval, "candles")):
+        if given is not None and kind != meant:
+            message = f"{option} is for {meant} only"
+            raise typer.BadParameter(message)
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
+    with session.progress() as progress:
+        parsed = _parse(kind, files, trader, interval, progress)  # type: ignore[arg-type] # the callback checked it
+        with session.store(create=True) as store:
+            progress.start("storing", None)
+            with store.transaction():
+                added = parsed.store(store.history)
+            progress.finish()
+            _shrink(store, session)
+    warnings = list(parsed.warnings())
+    logs.log("imported", kind=kind, files=len(files), read=parsed.rows, added=added)
+    if as_json:
+        session.show_json(
+            {"kind": kind, "files": len(files), "read": parsed.rows, "added": added, "warnings": warnings}
+        )
+        return
+    for warning in warnings:
+        session.warn(warning)
+    session.show(f"{kind}: read {parsed.rows:,} rows, added {added:,} to {session.settings.database}\n")
+
+
+def _shrink(store: Store, session: options.Session) -> None:
+    """Fold the write-ahead log into the file; when a tick holds the account lock, it does so instead."""
+    from hlcopy.adapters.locks import account_lock  # noqa: PLC0415 - a report takes no lock
+
+    with suppress(TryLaterError), account_lock(session.settings.database, timeout=0):
+        store.checkpoint()
+
+
+@data.command("status", epilog=_STATUS_EXAMPLES)
+def status(
+    *,
+    db: options.Db = None,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show what is recorded, and what is missing.
+
+    Fills with their orders and gaps, candles, funding rates, and whose equity is known.
+    """
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
+    with session.store() as store, session.progress() as progress:
+        found = _status(store, progress)
+    from hlcopy.render.history import history_document, history_tables  # noqa: PLC0415 - only what is printed is loaded
+
+    if as_json:
+        session.show_json(history_document(found, _interval_name))
+    else:
+        session.show(history_tables(found, _interval_name, session.width))
+
+
+def _status(ledger: Ledger, progress: Progress) -> HistoryStatus:
+    from hlcopy.domain.episodes import gaps, group_orders  # noqa: PLC0415 - only this command needs it
+    from hlcopy.render.history import HistoryStatus, TraderHistory  # noqa: PLC0415 - see above
+
+    histories = []
+    covered = ledger.history.fill_coverage()
+    progress.start("checking fills", len(covered))
+    for coverage in covered:
+        fills = ledger.history.fills(coverage.trader)
+        histories.append(TraderHistory(coverage=coverage, orders=len(group_orders(fills)), gaps=gaps(fills)))
+        progress.advance()
+    progress.finish()
+    return HistoryStatus(
+        fills=histories,
+        candles=ledger.history.candle_coverage(),
+        funding=ledger.history.funding_coverage(),
+        traders=[trader for trader in ledger.traders.all() if trader.account_value is not None],
+    )
+
+
+def _interval_name(interval_ms: int) -> str:
+    from hlcopy.adapters.wire import INTERVALS  # noqa: PLC0415 - pydantic comes with it
+
+    names = {length: name for name, length in INTERVALS.items()}
+    return names.get(interval_ms, f"{interval_ms} ms")

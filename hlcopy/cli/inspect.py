@@ -1,0 +1,160 @@
+"""Commands that show what the database holds and change nothing: signals, traders, positions."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+
+from hlcopy.cli import options
+from hlcopy.domain.models import DEFERRED, EXECUTE, SkipReason
+from hlcopy.errors import BadInputError, ConfigError
+
+app = typer.Typer(rich_markup_mode=None)
+
+_DECISIONS: Final = (EXECUTE, DEFERRED, *SkipReason)
+
+_SIGNALS_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy signals --limit 50
+  hlcopy signals --decision EXECUTE --since 2026-03-01 --json
+"""
+
+_TRADERS_EXAMPLES: Final = """\
+\b
+Example:
+  hlcopy traders --json
+"""
+
+_POSITIONS_EXAMPLES: Final = """\
+\b
+Example:
+  hlcopy positions --no-refresh --all
+"""
+
+
+def _decision(given: str | None) -> str | None:
+    """Return a decision code in capitals; refuse what is none, lest a typing error look like an empty list."""
+    if given is None or given.upper() in _DECISIONS:
+        return given and given.upper()
+    import difflib  # noqa: PLC0415 - needed only for this message
+
+    near = difflib.get_close_matches(given.upper(), _DECISIONS, n=1, cutoff=0.0)[0]
+    message = f"no decision is called so; did you mean {near}?"
+    raise typer.BadParameter(message)
+
+
+def _moment(given: str | None) -> datetime | None:
+    """Return an ISO-8601 date or time; UTC when it names no zone."""
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        message = "--since must be a date or time such as 2026-03-01 or 2026-03-01T12:30"
+        raise BadInputError(message) from None
+
+
+@app.command("signals", epilog=_SIGNALS_EXAMPLES)
+def signals(
+    *,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many to show.")] = 20,
+    decision: Annotated[
+        str | None,
+        typer.Option(
+            callback=_decision,
+            metavar="CODE",
+            help="Only this decision, such as EXECUTE or SKIP_TOO_OLD.",
+            show_default=False,
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Only orders traded at or after this UTC date or time.", show_default=False),
+    ] = None,
+    db: options.Db = None,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """List the judged orders of traders, newest first."""
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
+    earliest = _moment(since)
+    with session.store() as store:
+        found = store.signals.list(limit=limit, decision=decision, since=earliest)
+    if as_json:
+        from hlcopy.render.rows import signal_row  # noqa: PLC0415 - only what is printed is loaded
+
+        session.show_json({"signals": [signal_row(signal) for signal in found]})
+    else:
+        from hlcopy.render.reports import signals_table  # noqa: PLC0415 - see above
+
+        session.show(signals_table(found, session.width))
+
+
+@app.command("traders", epilog=_TRADERS_EXAMPLES)
+def traders(
+    *,
+    db: options.Db = None,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """List the known traders, best score first."""
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
+    with session.store() as store:
+        found = store.traders.all()
+    if as_json:
+        from hlcopy.render.rows import trader_row  # noqa: PLC0415 - only what is printed is loaded
+
+        session.show_json({"traders": [trader_row(trader) for trader in found]})
+    else:
+        from hlcopy.render.reports import traders_table  # noqa: PLC0415 - see above
+
+        session.show(traders_table(found, options.now(), session.width))
+
+
+@app.command("positions", epilog=_POSITIONS_EXAMPLES)
+def positions(
+    *,
+    no_refresh: Annotated[bool, typer.Option("--no-refresh", help="Only print what is stored.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Closed positions, too.")] = False,
+    db: options.Db = None,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Show our positions.
+
+    A question mark behind a stop says that it wasn't seen resting at the venue yet.
+    """
+    began, at = time.perf_counter(), options.now()
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
+    if not no_refresh:
+        message = "refreshing positions isn't built yet; use --no-refresh"
+        raise ConfigError(message)
+    with session.store() as store:
+        found = store.book.positions(live_only=not everything)
+    if as_json:
+        from hlcopy.render.rows import position_row  # noqa: PLC0415 - only what is printed is loaded
+
+        session.show_json(
+            {
+                "command": "positions",
+                "ok": True,
+                "at": at,
+                "mode": session.settings.mode,
+                "duration_ms": round((time.perf_counter() - began) * 1000),
+                "counts": {"positions": len(found)},
+                "errors": [],
+                "positions": [position_row(position) for position in found],
+            }
+        )
+    else:
+        from hlcopy.render.reports import positions_tables  # noqa: PLC0415 - see above
+
+        session.show(positions_tables(found, session.width, with_closed=everything))

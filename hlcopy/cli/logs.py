@@ -1,0 +1,143 @@
+"""The log file: one JSON line for each event, made only when something is logged; logging never fails a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from structlog.typing import EventDict, FilteringBoundLogger
+
+_OWNER_ONLY: Final = 0o600
+_KEY: Final = re.compile(r"(0[xX])?[0-9a-fA-F]{64,}")
+_HIDDEN: Final = "[secret]"
+
+
+class Scrubber:
+    """Replaces what no output may show: texts of 64 and more hexadecimal digits, and the secrets that it is told."""
+
+    def __init__(self) -> None:
+        self._secrets: list[str] = []
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Learn secrets, in the form that JSON writes them, too."""
+        for secret in secrets:
+            self._secrets += [secret, json.dumps(secret)[1:-1]] if secret else []
+
+    def __call__(self, text: str) -> str:
+        """Return the text without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, _HIDDEN)
+        return _KEY.sub(_HIDDEN, text)
+
+
+class LogFile:
+    """Appends lines to a file that others may rotate: it is opened anew when its name leads elsewhere."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+        self.written = False
+
+    def msg(self, line: str) -> None:
+        """Append a line; remember in `written` whether that worked."""
+        self.written = False
+        with suppress(OSError, ValueError):
+            data = (scrub(line) + "\n").encode("utf-8", "backslashreplace")
+            self.written = os.write(self._current(), data) == len(data)
+
+    info = error = msg  # structlog calls the method of the event's level
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _current(self) -> int:
+        if self._handle is not None and self._moved(self._handle):
+            self.close()
+        if self._handle is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY)
+        return self._handle
+
+    def _moved(self, handle: int) -> bool:
+        try:
+            named, held = self.path.stat(), os.fstat(handle)
+        except FileNotFoundError:
+            return True
+        return (named.st_dev, named.st_ino) != (held.st_dev, held.st_ino)
+
+
+scrub: Final = Scrubber()
+_file: LogFile | None = None
+
+
+def configure(path: Path, secrets: Iterable[str]) -> None:
+    """Say where the log lies and what it must never hold; nothing is opened yet."""
+    global _file  # noqa: PLW0603 - a process has one log
+    if _file is not None:
+        _file.close()
+    _file = LogFile(path)
+    scrub.hide(secrets)
+
+
+def log(event: str, **fields: object) -> None:
+    """Append an event to the log file."""
+    _logger(_log_file()).info(event, **fields)
+
+
+def crash(error: BaseException) -> Path | None:
+    """Append an unexpected error with its traceback; return the log file, None when it couldn't be written."""
+    file = _log_file()
+    with suppress(Exception):  # whatever broke the command may break this, too
+        _logger(file).error("unexpected error", exc_info=error)
+    return file.path if file.written else None
+
+
+def _log_file() -> LogFile:
+    if _file is None:
+        configure(_path_before_settings(), ())
+    assert _file is not None  # noqa: S101 - configure has just made it
+    return _file
+
+
+def _path_before_settings() -> Path:
+    given = os.environ.get("HLCOPY_LOG_FILE")
+    if given:
+        return Path(given)
+    import platformdirs  # noqa: PLC0415 - only a crash before the settings were read comes here
+
+    return platformdirs.user_data_path("hlcopy") / "hlcopy.log"
+
+
+def _logger(file: LogFile) -> FilteringBoundLogger:
+    import structlog  # noqa: PLC0415 - costs 100 ms that a command without anything to log needn't pay
+
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _plain,
+            structlog.processors.JSONRenderer(),
+        ],
+        cache_logger_on_first_use=False,
+    )
+    logger: FilteringBoundLogger = structlog.wrap_logger(file, wrapper_class=structlog.make_filtering_bound_logger(0))
+    return logger
+
+
+def _plain(_logger: Any, _method: str, fields: EventDict) -> EventDict:  # noqa: ANN401 - structlog's own signature
+    """Turn what JSON doesn't know into text."""
+    return {
+        name: value if isinstance(value, (str, int, float, type(None))) else str(value)
+        for name, value in fields.items()
+    }

@@ -1,0 +1,102 @@
+"""What every command shares: its common options, its settings, and the way it speaks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hlcopy.cli import logs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from hlcopy.adapters.store import Store
+    from hlcopy.config import Settings
+    from hlcopy.ports import Progress
+
+Db = Annotated[
+    Path | None,
+    typer.Option("--db", metavar="PATH", help="The database file; wins over HLCOPY_DB.", show_default=False),
+]
+EnvFile = Annotated[
+    Path | None,
+    typer.Option("--env-file", metavar="PATH", help="The settings file, in place of ./.env.", show_default=False),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors on standard error.")]
+
+
+def now() -> datetime:
+    """Return the present moment: commands read it here and hand it on."""
+    return datetime.now(UTC)
+
+
+def help_when_bare(context: typer.Context) -> None:
+    """Print a group's help when no command of it was named."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One run of a command: its settings, and how it speaks to whoever called it."""
+
+    settings: Settings
+    as_json: bool
+    quiet: bool
+
+    @classmethod
+    def begin(cls, db: Path | None, env_file: Path | None, *, as_json: bool, quiet: bool) -> Session:
+        """Read the settings, with `--db` above all other sources, and say where the log lies."""
+        from hlcopy.config import load_settings  # noqa: PLC0415 - pydantic costs 150 ms that --help needn't pay
+
+        environ = os.environ if db is None else {**os.environ, "HLCOPY_DB": str(db)}
+        settings = load_settings(environ, env_file)
+        logs.configure(settings.log_path, settings.secrets)
+        return cls(settings=settings, as_json=as_json, quiet=quiet)
+
+    @contextmanager
+    def store(self, *, create: bool = False) -> Iterator[Store]:
+        """Open the database while the block runs."""
+        from hlcopy.wiring import open_store  # noqa: PLC0415 - brings the database with it
+
+        with open_store(self.settings, create=create) as store:
+            yield store
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Show progress on standard error while the block runs, if that is a terminal."""
+        from hlcopy.cli.progress import progress_on  # noqa: PLC0415 - only long work needs it
+
+        with progress_on(sys.stderr, silent=self.quiet or self.as_json) as progress:
+            yield progress
+
+    @property
+    def width(self) -> int | None:
+        """The terminal's width, None when standard output is no terminal."""
+        return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+    def show(self, text: str) -> None:
+        """Print text, which brings its own newline."""
+        sys.stdout.write(text)
+
+    def show_json(self, document: Mapping[str, object]) -> None:
+        """Print the one JSON document."""
+        from hlcopy.render import json_document  # noqa: PLC0415 - kept beside its use
+
+        sys.stdout.write(json_document(document) + "\n")
+
+    def warn(self, text: str) -> None:
+        """Print a warning on standard error, unless asked to be quiet."""
+        from hlcopy.render import safe  # noqa: PLC0415 - kept beside its use
+
+        if not self.quiet:
+            sys.stderr.write(f"warning: {safe(logs.scrub(text))}\n")

@@ -1,0 +1,219 @@
+"""The demo: a made-up market with made-up traders, replayed through the same ticks that trade."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from hlcopy.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hlcopy.adapters.store import Store
+    from hlcopy.backtest.report import Backtest
+    from hlcopy.cli.options import Session
+    from hlcopy.ports import Ledger
+    from hlcopy.simulator.traders import World
+    from hlcopy.ticks.report import Report
+
+app = typer.Typer(rich_markup_mode=None)
+
+START: Final = datetime(2026, 3, 1, tzinfo=UTC)
+_LINES: Final = 60
+_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy demo
+  hlcopy demo --seed 7 --keep
+"""
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep `app` a group, whatever the number of its commands."""
+
+
+@app.command("demo", epilog=_EXAMPLES)
+def demo(
+    *,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another market.")] = 7,
+    days: Annotated[int, typer.Option(min=2, max=90, help="How long the market lasts.")] = 21,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the database to look further.")] = False,
+    every_line: Annotated[bool, typer.Option("--all", help="Tell the whole story, not only its beginning.")] = False,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Watch made-up traders being judged and copied.
+
+    Makes a market and eight traders whose behaviour is known, records them in a temporary database, and replays some weeks
+    through the same ticks that trade. Nothing is needed, nothing leaves this machine.
+    """
+    began = time.perf_counter()
+    folder = Path(tempfile.mkdtemp(prefix="hlcopy-demo-"))
+    path = folder / "demo.db"
+    try:
+        session = options.Session.begin(path, env_file, as_json=as_json, quiet=quiet)
+        with session.store(create=True) as store:
+            result, world = _play(session, store, seed, days, limit=None if every_line else _LINES, keep=keep)
+        _tell_end(session, result, world, path if keep else None, seed, time.perf_counter() - began)
+    finally:
+        if not keep:
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # noqa: PLC0415 - needed only here
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _play(
+    session: Session, store: Store, seed: int, days: int, *, limit: int | None, keep: bool
+) -> tuple[Backtest, World]:
+    from hlcopy.adapters.memory import MemoryLedger  # noqa: PLC0415 - a usage error needn't load it
+    from hlcopy.backtest.keep import keep as keep_replay  # noqa: PLC0415 - see above
+    from hlcopy.backtest.run import run  # noqa: PLC0415 - brings numpy with it
+    from hlcopy.simulator.traders import generate  # noqa: PLC0415 - see above
+
+    world = generate(seed, start=START, days=days)
+    tell = _silent if session.as_json or session.quiet else session.show
+    tell(f"A market of {len(world.candles)} coins and {len(world.traders)} traders, seed {seed}, {days} days:\n\n")
+    tell("".join(f"  {who.address[:6]}…{who.address[-4:]}  {who.description}\n" for who in world.traders))
+    tell("\nAn order is judged, and copied only if it passes every gate; the exits are ours:\n\n")
+    with store.transaction():
+        _record(store, world)
+    ledger = MemoryLedger()
+    with session.progress() as progress:
+        result = run(
+            store.history,
+            ledger,
+            first_day=START.date(),
+            last_day=(START + timedelta(days=days - 1)).date(),
+            equity={who.address: who.equity_usd for who in world.traders},
+            our_equity=session.settings.paper_equity_usd,
+            policy=session.settings.policy(),
+            progress=progress,
+            listen=_Narrator(ledger, tell, limit),
+        )
+    if keep:
+        keep_replay(ledger, store)
+    return result, world
+
+
+def _silent(_text: str) -> None:
+    """Say nothing."""
+
+
+def _record(store: Store, world: World) -> None:
+    """Store the world as an import of its files would."""
+    from hlcopy.adapters.wire import FillReader  # noqa: PLC0415 - pydantic comes with it
+    from hlcopy.domain.candles import Candles  # noqa: PLC0415 - kept beside its use
+    from hlcopy.domain.models import from_ms  # noqa: PLC0415 - see above
+    from hlcopy.ports import FundingRate  # noqa: PLC0415 - see above
+    from hlcopy.simulator.market import MINUTE_MS  # noqa: PLC0415 - see above
+
+    reader = FillReader()
+    for rows in world.fills.values():
+        store.history.add_fills(reader.read((f"row {number}", row) for number, row in enumerate(rows, 1)))
+    for coin, series in world.candles.items():
+        candles = Candles(coin, MINUTE_MS, series.t, series.o, series.h, series.l, series.c, series.v)
+        store.history.add_candles(candles)
+    for coin, funding in world.funding.items():
+        rates = zip(funding.t.tolist(), funding.rate.tolist(), strict=True)
+        store.history.add_funding(FundingRate(coin=coin, time=from_ms(at), rate=rate) for at, rate in rates)
+
+
+class _Narrator:
+    """Tells what the ticks do, line by line, until the limit of lines; skips are summed up by day."""
+
+    def __init__(self, ledger: Ledger, tell: Callable[[str], None], limit: int | None) -> None:
+        self._ledger = ledger
+        self._tell = tell
+        self._left = limit
+        self._told = 0
+        self._day = START
+        self._skipped: Counter[str] = Counter()
+
+    def __call__(self, report: Report) -> None:
+        from hlcopy.domain.models import EXECUTE  # noqa: PLC0415 - kept beside its use
+        from hlcopy.render.story import judged_line  # noqa: PLC0415 - see above
+
+        if report.at.date() != self._day.date():
+            self._end_day()
+            self._day = report.at
+        for signal in report.decisions:
+            if signal.decision == EXECUTE:
+                self._say(judged_line(signal))
+            elif signal.is_final:
+                self._skipped[signal.decision] += 1
+        for line in self._new_actions():
+            self._say(line)
+
+    def _new_actions(self) -> list[str]:
+        from hlcopy.render.story import action_line  # noqa: PLC0415 - kept beside its use
+
+        lines = []
+        for done in self._ledger.book.actions(skip=self._told):
+            position = self._ledger.book.position(done.position_id)
+            self._told += 1
+            if position is not None:
+                lines.append(action_line(position, done))
+        return lines
+
+    def _end_day(self) -> None:
+        from hlcopy.render.story import day_lines  # noqa: PLC0415 - kept beside its use
+
+        if self._skipped:
+            for line in day_lines(self._day, self._skipped):
+                self._say(line)
+            self._skipped.clear()
+
+    def _say(self, line: str) -> None:
+        if self._left is None:
+            self._tell(f"  {line}\n")
+        elif self._left > 0:
+            self._left -= 1
+            self._tell(f"  {line}\n" if self._left else "  … and so on (--all tells the rest)\n")
+
+
+def _tell_end(session: Session, result: Backtest, world: World, kept: Path | None, seed: int, seconds: float) -> None:
+    if session.as_json:
+        from hlcopy.render.backtest import backtest_document  # noqa: PLC0415 - only what is printed is loaded
+
+        traders = [
+            {"address": who.address, "equity_usd": who.equity_usd, "description": who.description}
+            for who in world.traders
+        ]
+        document = backtest_document(result)
+        session.show_json(
+            {
+                "seed": seed,
+                "traders": traders,
+                "database": str(kept) if kept else None,
+                "duration_ms": round(seconds * 1000),
+                **document,
+            }
+        )
+        return
+    from hlcopy.render.backtest import summary_text  # noqa: PLC0415 - see above
+
+    session.show("\n" + summary_text(result, session.width))
+    session.show(
+        f"\n{result.metrics.events:,} events in {seconds:.1f} s. The traders are made up: no result to expect.\n"
+    )
+    if kept is None:
+        again = f"hlcopy demo --seed {seed} --keep"
+        session.show(f"\nTo look further, keep the database:\n  {again}\n  hlcopy backtest --help\n")
+        return
+    session.show(
+        f"\nLook further:\n  hlcopy signals --db {kept}\n  hlcopy traders --db {kept}\n"
+        f"  hlcopy positions --no-refresh --all --db {kept}\n  hlcopy data status --db {kept}\n"
+    )

@@ -1,0 +1,72 @@
+"""Progress of long work: a bar on standard error when that is a terminal, else nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
+
+    from hlcopy.ports import Progress
+
+from contextlib import contextmanager
+
+
+class SilentProgress:
+    """Says nothing."""
+
+    def start(self, title: str, total: int | None) -> None:
+        """Begin a step."""
+
+    def advance(self, units: int = 1) -> None:
+        """Count units done."""
+
+    def finish(self) -> None:
+        """End the step."""
+
+
+class RichProgress:
+    """One bar for each step, gone when all is done."""
+
+    def __init__(self, bar: Bar) -> None:
+        self._bar = bar
+        self._task: TaskID | None = None
+
+    def start(self, title: str, total: int | None) -> None:
+        """Begin a step, ending the one before."""
+        self.finish()
+        self._task = self._bar.add_task(title, total=total)
+
+    def advance(self, units: int = 1) -> None:
+        """Count units done."""
+        if self._task is not None:
+            self._bar.advance(self._task, units)
+
+    def finish(self) -> None:
+        """End the step and take its bar away."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+            self._task = None
+
+
+@contextmanager
+def progress_on(stream: TextIO, *, silent: bool) -> Iterator[Progress]:
+    """Show progress on a stream while the block runs, if it is a terminal and nobody asked for silence."""
+    if silent or not stream.isatty():
+        yield SilentProgress()
+        return
+    from rich.console import Console  # noqa: PLC0415 - only a terminal needs Rich
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(file=stream), transient=True) as bar:
+        yield RichProgress(bar)

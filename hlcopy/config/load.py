@@ -1,0 +1,92 @@
+"""Where settings come from: the process environment over a `.env` file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from hlcopy.config.settings import NAMES, PREFIX, TIER_FIELDS, VARIABLES, Settings
+from hlcopy.config.types import nearest
+from hlcopy.errors import BadInputError, ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dotenv.parser import Binding
+
+
+def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
+    """Return the settings of the process environment over those of a `.env` file.
+
+    Without `env_file` the file is `./.env`, else the one in the platform's configuration directory, else none.
+    Raises `ConfigError` naming the variable, never showing its value, and `BadInputError` when `env_file` isn't there.
+    """
+    path = env_file or _find_env_file()
+    from_file = _read_env_file(path) if path else {}
+    for where, source in (("the environment", environ), (str(path), from_file)):
+        _refuse_unknown(source, where)
+    merged = {name: text for name, text in {**from_file, **environ}.items() if name in VARIABLES}
+    try:
+        return Settings.model_validate(_given(merged))
+    except ValidationError as error:
+        raise ConfigError(_explain(error)) from None
+
+
+def _given(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return texts by field; an empty one counts as not set, except that it switches a profit tier off."""
+    given = {VARIABLES[variable]: text.strip() for variable, text in texts.items()}
+    return {field: text or "0" for field, text in given.items() if text or field in TIER_FIELDS}
+
+
+def _find_env_file() -> Path | None:
+    import platformdirs  # noqa: PLC0415 - its start-up is kept beside its use
+
+    candidates = (Path(".env"), platformdirs.user_config_path("hlcopy") / ".env")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - needed only when there is a file
+
+    if not path.is_file():
+        message = f"{path}: there is no such settings file"
+        raise BadInputError(message)
+    found = {}
+    try:
+        with path.open(encoding="utf-8-sig") as stream:
+            for binding in parse_stream(stream):
+                if binding.error or (binding.key and binding.value is None):
+                    message = f"{path} line {_line(binding)}: must read NAME=VALUE"
+                    raise ConfigError(message)
+                if binding.key:
+                    found[binding.key] = binding.value or ""
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}: can't be read as text ({type(error).__name__})"
+        raise ConfigError(message) from None
+    return found
+
+
+def _line(binding: Binding) -> int:
+    """Return the line of a statement, which begins with the empty lines before it."""
+    text = binding.original.string
+    return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")
+
+
+def _refuse_unknown(source: Mapping[str, str], where: str) -> None:
+    for name in source:
+        if name.upper().startswith(PREFIX) and name not in VARIABLES:
+            message = f"{name} in {where} is no setting; the nearest is {nearest(name.upper(), VARIABLES)}"
+            raise ConfigError(message)
+
+
+def _explain(error: ValidationError) -> str:
+    """Return one line that names each bad variable and what it must be, without any value."""
+    problems = []
+    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+        said = problem["msg"].removeprefix("Value error, ")
+        where = [str(part) for part in problem["loc"]]
+        name = ": ".join([NAMES[where[0]], *where[1:]]) + ": " if where else ""
+        problems.append(name + (said[0].lower() + said[1:] if name else said))
+    return "; ".join(problems)

@@ -1,0 +1,258 @@
+"""Every setting as a typed field, and the rules between them."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hlcopy.config import types as t
+from hlcopy.domain import policy
+from hlcopy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+    from typing import Self
+
+MAINNET_URL: Final = "https://api.hyperliquid.xyz"
+TESTNET_URL: Final = "https://api.hyperliquid-testnet.xyz"
+LEADERBOARD_URL: Final = "https://stats-data.hyperliquid.xyz/Mainnet/leaderboard"
+NANSEN_URL: Final = "https://api.nansen.ai"
+
+PREFIX: Final = "HLCOPY_"
+TIER_FIELDS: Final = ("profit_take_tier_1", "profit_take_tier_2", "profit_take_tier_3")
+
+
+def data_dir() -> Path:
+    """Return the platform's directory for our data."""
+    import platformdirs  # noqa: PLC0415 - needed only when no path is set
+
+    return platformdirs.user_data_path("hlcopy")
+
+
+class Settings(BaseSettings):
+    """Every setting, typed and checked; `load_settings` is its only maker.
+
+    A field's variable is its name in capitals behind `HLCOPY_`, except `NANSEN_API_KEY`. Units are in the names.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True)
+
+    nansen_api_key: t.Token | None = None
+    db: t.File | None = None
+    log_file: t.File | None = None
+    mode: Literal["paper", "live"] = "paper"
+    network: Literal["mainnet", "testnet"] = "mainnet"
+    source_url: t.Url = MAINNET_URL
+    hyperliquid_url: t.Url | None = None
+    allow_proxy: bool = False
+    nansen_url: t.Url = NANSEN_URL
+    leaderboard_url: t.Url = LEADERBOARD_URL
+    leaderboard_source: Literal["auto", "nansen", "hyperliquid"] = "auto"
+    trade_source: Literal["hyperliquid", "nansen"] = "hyperliquid"
+    account_address: t.Address | None = None
+    agent_key: t.AgentKey | None = None
+    agent_key_file: t.File | None = None
+    paper_equity_usd: t.PositiveUsd = 100_000.0
+    clock: Literal["system", "venue"] = "system"
+    hyperliquid_weight_per_minute: t.PositiveCount = 1_200
+
+    copy_delay_minutes: t.Minutes = 15.0
+    max_price_slippage_percent: t.Percent = 2.0
+    min_trade_value_usd: t.CoinTable = dict(policy.MIN_TRADE_VALUE_USD)
+    min_position_weight: t.Share = 0.10
+    add_max_age_hours: t.Hours = 2.0
+    order_quiet_minutes: t.Minutes = 15.0
+    confirm_min_kept: t.Share = 0.7
+    timing_from: Literal["eligible", "trade"] = "eligible"
+    leverage_from: Literal["effective", "nominal"] = "effective"
+    require_consensus: bool = False
+    consensus_min_traders: t.PositiveCount = 2
+
+    copy_ratio: t.PositiveShare = 0.5
+    max_single_position_usd: t.PositiveUsd = 50_000.0
+    max_total_open_positions_usd_ratio: t.Exposure = 0.50
+    max_total_positions: t.Count = 5
+    max_exposure_per_token: t.Exposure = 0.15
+    max_positions_per_trader: t.PositiveCount = 5
+    max_same_side_ratio: t.Exposure = 0.50
+
+    stop_loss_percent: t.StopPercent = 5.0
+    trailing_stop_percent: t.StopPercent = 8.0
+    trail_step_percent: t.Percent = 0.25
+    max_position_duration_hours: t.Hours = 72.0
+    profit_take_tier_1: t.Gain = 10.0
+    profit_take_tier_2: t.Gain = 20.0
+    profit_take_tier_3: t.Gain = 40.0
+
+    min_trades_required: t.Count = 50
+    min_account_value_usd: t.Usd = 50_000.0
+    min_win_rate: t.Share = 0.35
+    max_win_rate: t.Share = 0.85
+    primary_traders: t.PositiveCount = 15
+    secondary_traders: t.Count = 30
+    trader_score_weights: t.WeightTable = dict(policy.SCORE_WEIGHTS)
+    recency_decay_halflife_days: t.PositiveDays = 14.0
+
+    polling_interval_trades_sec: t.Cadence = 60.0
+    polling_interval_address_trades_sec: t.Cadence = 300.0
+    polling_interval_positions_sec: t.Cadence = 900.0
+    polling_interval_leaderboard_sec: t.Cadence = 86_400.0
+    poll_lookback_hours: t.Hours = 1.0
+    feed_delay_seconds: t.Seconds = 60.0
+    liquidation_recheck_seconds: t.Seconds = 5.0
+    liquidation_cooldown_days: t.Days = 14.0
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the hook's fixed signature
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing by itself: `load_settings` has merged the environment and the file already."""
+        return (init_settings,)
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        for problem in _contradictions(self):
+            raise ValueError(problem)
+        return self
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.db or data_dir() / f"hlcopy-{self.mode}-{self.network}.db"
+
+    @property
+    def log_path(self) -> Path:
+        """The log file."""
+        return self.log_file or self.database.with_suffix(".log")
+
+    @property
+    def venue_url(self) -> str:
+        """The venue we trade at."""
+        return self.hyperliquid_url or (MAINNET_URL if self.network == "mainnet" else TESTNET_URL)
+
+    @property
+    def binding_account(self) -> str | None:
+        """The account that a database file is bound to, beside mode and network.
+
+        Raises `ConfigError` in live mode without an address.
+        """
+        if self.mode == "live" and self.account_address is None:
+            message = "HLCOPY_ACCOUNT_ADDRESS: live mode needs the address of the trading account"
+            raise ConfigError(message)
+        return self.account_address
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that no output may ever show."""
+        return tuple(secret.get_secret_value() for secret in (self.nansen_api_key, self.agent_key) if secret)
+
+    def policy(self) -> policy.Policy:
+        """Return the settings as the rules' own values."""
+        return policy.Policy(
+            entry=policy.EntryPolicy(
+                min_trade_value_usd=self.min_trade_value_usd,
+                min_position_weight=self.min_position_weight,
+                add_max_age=timedelta(hours=self.add_max_age_hours),
+                copy_delay=timedelta(minutes=self.copy_delay_minutes),
+                order_quiet=timedelta(minutes=self.order_quiet_minutes),
+                confirm_min_kept=self.confirm_min_kept,
+                max_price_slippage_percent=self.max_price_slippage_percent,
+                timing_from=self.timing_from,
+                require_consensus=self.require_consensus,
+                consensus_min_traders=self.consensus_min_traders,
+                leverage_from=self.leverage_from,
+            ),
+            sizing=policy.SizingPolicy(
+                copy_ratio=self.copy_ratio, max_single_position_usd=self.max_single_position_usd
+            ),
+            limits=policy.LimitsPolicy(
+                max_total_positions=self.max_total_positions,
+                max_total_exposure_ratio=self.max_total_open_positions_usd_ratio,
+                max_exposure_per_token=self.max_exposure_per_token,
+                max_positions_per_trader=self.max_positions_per_trader,
+                max_same_side_ratio=self.max_same_side_ratio,
+            ),
+            exit=policy.ExitPolicy(
+                stop_loss_percent=self.stop_loss_percent,
+                trailing_stop_percent=self.trailing_stop_percent,
+                trail_step_percent=self.trail_step_percent,
+                max_duration=timedelta(hours=self.max_position_duration_hours),
+                tiers=tuple(_tiers(self)),
+            ),
+            execution=policy.ExecutionPolicy(
+                liquidation_recheck=timedelta(seconds=self.liquidation_recheck_seconds),
+                liquidation_cooldown=timedelta(days=self.liquidation_cooldown_days),
+            ),
+            scoring=policy.ScoringPolicy(
+                min_trades_required=self.min_trades_required,
+                min_account_value_usd=self.min_account_value_usd,
+                min_win_rate=self.min_win_rate,
+                max_win_rate=self.max_win_rate,
+                primary_traders=self.primary_traders,
+                secondary_traders=self.secondary_traders,
+                primary_keep_rank=max(self.primary_traders, policy.ScoringPolicy().primary_keep_rank),
+                weights=self.trader_score_weights,
+                recency_halflife_days=self.recency_decay_halflife_days,
+            ),
+            cadence=policy.CadencePolicy(
+                trades=timedelta(seconds=self.polling_interval_trades_sec),
+                address_trades=timedelta(seconds=self.polling_interval_address_trades_sec),
+                positions=timedelta(seconds=self.polling_interval_positions_sec),
+                leaderboard=timedelta(seconds=self.polling_interval_leaderboard_sec),
+                poll_lookback=timedelta(hours=self.poll_lookback_hours),
+                feed_delay=timedelta(seconds=self.feed_delay_seconds),
+            ),
+        )
+
+
+VARIABLES: Final[Mapping[str, str]] = {
+    ("NANSEN_API_KEY" if name == "nansen_api_key" else PREFIX + name.upper()): name for name in Settings.model_fields
+}
+"""The field of each variable, in the order of the contract."""
+
+NAMES: Final = {field: variable for variable, field in VARIABLES.items()}
+
+
+def _tiers(settings: Settings) -> Iterator[policy.Tier]:
+    for tier, name in zip(policy.TIERS, TIER_FIELDS, strict=True):
+        gain = getattr(settings, name)
+        if gain > 0:
+            yield policy.Tier(number=tier.number, gain_percent=gain, fraction=tier.fraction)
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Yield what settings say against each other."""
+    if not settings.min_win_rate < settings.max_win_rate:
+        yield "HLCOPY_MIN_WIN_RATE must be below HLCOPY_MAX_WIN_RATE"
+    gains = [tier.gain_percent for tier in _tiers(settings)]
+    if any(later <= earlier for earlier, later in itertools.pairwise(gains)):
+        yield "HLCOPY_PROFIT_TAKE_TIER_1, _2 and _3 must rise"
+    if settings.nansen_api_key is None:
+        for name in ("leaderboard_source", "trade_source"):
+            if getattr(settings, name) == "nansen":
+                yield f"{NAMES[name]} is nansen, which needs NANSEN_API_KEY"
+    if settings.agent_key and settings.agent_key_file:
+        yield "HLCOPY_AGENT_KEY and HLCOPY_AGENT_KEY_FILE can't both be set"
+    yield from _url_contradictions(settings)
+
+
+def _url_contradictions(settings: Settings) -> Iterator[str]:
+    if settings.source_url == TESTNET_URL:
+        yield "HLCOPY_SOURCE_URL must be Hyperliquid's mainnet: traders and their prices are always read there"
+    if settings.venue_url == (TESTNET_URL if settings.network == "mainnet" else MAINNET_URL):
+        yield f"HLCOPY_HYPERLIQUID_URL is of another network than HLCOPY_NETWORK, which is {settings.network}"
+    official = settings.venue_url in {MAINNET_URL, TESTNET_URL}
+    if settings.mode == "live" and not (official or t.is_loopback(settings.venue_url) or settings.allow_proxy):
+        yield "HLCOPY_HYPERLIQUID_URL isn't Hyperliquid's own; live mode needs HLCOPY_ALLOW_PROXY=1 with it"
+    urls = (settings.source_url, settings.venue_url, settings.nansen_url, settings.leaderboard_url)
+    if settings.clock == "venue" and not all(map(t.is_loopback, urls)):
+        yield "HLCOPY_CLOCK can be venue only when every URL names this machine"

@@ -1,0 +1,186 @@
+"""A finished backtest as a document and as text within 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.domain.models import EXECUTE, PositionStatus
+from hlcopy.render import text
+from hlcopy.render.tables import Column, table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from hlcopy.backtest.report import Backtest, Warn
+    from hlcopy.domain.models import Position, Signal
+
+_WIDTH: Final = 79
+_TRADES: Final = (
+    Column("#", right=True),
+    Column("COIN"),
+    Column("SIDE"),
+    Column("OPENED (UTC)"),
+    Column("VALUE", right=True),
+    Column("ENTRY", right=True),
+    Column("EXIT", right=True),
+    Column("HOURS", right=True),
+    Column("PNL", right=True),
+    Column("REASON"),
+)
+_REASONS: Final = (Column("EXIT"), Column("COUNT", right=True), Column("WON", right=True), Column("PNL", right=True))
+_SKIPS: Final = (Column("SKIPPED"), Column("COUNT", right=True))
+
+
+def backtest_document(result: Backtest) -> dict[str, object]:
+    """Return the one JSON document of a backtest."""
+    metrics = {name: getattr(result.metrics, name) for name in result.metrics.__dataclass_fields__}
+    return {
+        "from": result.start.isoformat(),
+        "to": result.end.isoformat(),
+        "assumptions": result.assumptions,
+        "metrics": metrics,
+        "exits_comparison": None,
+        "exits": result.exits,
+        "trades": [_trade(position) for position in result.positions],
+        "skips": result.skips,
+        "decisions": [_decision(signal) for signal in reversed(result.signals)],
+        "warnings": [f"{warning.code}: {warning.message}" for warning in result.warnings],
+    }
+
+
+def _trade(position: Position) -> dict[str, object]:
+    closed = position.status is PositionStatus.CLOSED
+    return {
+        "signal_id": position.signal_id,
+        "trader_address": position.source_trader,
+        "token_symbol": position.coin,
+        "side": position.side,
+        "opened_at": position.opened_at,
+        "entry_price": position.entry_price,
+        "size": position.entry_size,
+        "value_usd": position.value_usd,
+        "closed_at": position.closed_at if closed else None,
+        "exit_price": position.exit_price if closed else None,
+        "close_reason": position.close_reason if closed else None,
+        "realized_pnl_usd": position.realized_pnl_usd if closed else None,
+        "fees_usd": position.fees_usd if closed else None,
+        "funding_usd": position.funding_usd if closed else None,
+    }
+
+
+def _decision(signal: Signal) -> dict[str, object]:
+    return {
+        "signal_id": signal.id,
+        "trader_address": signal.trader,
+        "order_key": signal.order_key,
+        "token_symbol": signal.coin,
+        "side": signal.side,
+        "action": signal.action,
+        "first_fill_at": signal.first_fill_at,
+        "timestamp": signal.trade_time,
+        "value_usd": signal.value_usd,
+        "position_weight": signal.position_weight,
+        "slippage_pct": signal.slippage_pct,
+        "decision": signal.decision,
+        "copy_size_usd": signal.copy_size_usd,
+        "detail": signal.detail,
+    }
+
+
+def backtest_text(result: Backtest, width: int | None) -> str:
+    """Return a backtest as tables and paragraphs; plain when `width` is None."""
+    parts = [
+        f"Backtest from {result.start} to {result.end} (UTC, both days whole)\n",
+        table("Trades", _TRADES, [_trade_row(result, position) for position in result.positions], width=width),
+        summary_text(result, width),
+        _paragraphs("Assumptions", _assumptions(result)),
+        _paragraphs("Warnings", _warnings(result.warnings)),
+    ]
+    return "\n".join(parts)
+
+
+def summary_text(result: Backtest, width: int | None) -> str:
+    """Return exits and skips by reason and the sums of a backtest."""
+    parts = [
+        table("Exits by reason", _REASONS, list(_exit_rows(result)), width=width),
+        table("Skips by reason", _SKIPS, [(code, str(n)) for code, n in _by_count(result.skips)], width=width),
+        _sums(result),
+    ]
+    return "\n".join(parts)
+
+
+def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _trade_row(result: Backtest, position: Position) -> tuple[str, ...]:
+    closed = position.closed_at
+    exit_price = position.exit_price if closed is not None else result.marks.get(position.id or 0)
+    hours = None if closed is None else (closed - position.opened_at).total_seconds() / 3600
+    return (
+        str(position.id),
+        position.coin,
+        position.side,
+        position.opened_at.strftime("%m-%d %H:%M"),
+        text.short_money(position.value_usd).removeprefix("$"),
+        text.price(position.entry_price),
+        text.price(exit_price),
+        text.DASH if hours is None else f"{hours:.1f}",
+        text.DASH if position.realized_pnl_usd is None else f"{position.realized_pnl_usd:,.0f}",
+        position.close_reason or "(open)",
+    )
+
+
+def _exit_rows(result: Backtest) -> Iterable[tuple[str, ...]]:
+    results: dict[str, list[float]] = defaultdict(list)
+    for position in result.positions:
+        if position.close_reason is not None:
+            results[position.close_reason].append(position.realized_pnl_usd or 0.0)
+    for reason, pnls in sorted(results.items(), key=lambda item: (-len(item[1]), item[0])):
+        yield reason, str(len(pnls)), str(sum(pnl > 0 for pnl in pnls)), text.money(sum(pnls))
+
+
+def _sums(result: Backtest) -> str:
+    metrics = result.metrics
+    executed = sum(signal.decision == EXECUTE for signal in result.signals)
+    hours = text.DASH if metrics.average_hours is None else f"{metrics.average_hours:.1f} h"
+    lines = (
+        ("Decisions", f"{metrics.decisions:,} orders judged, {executed:,} copied"),
+        ("Positions", f"{metrics.closed:,} closed ({metrics.winners:,} won), {metrics.open_at_end:,} open at the end"),
+        ("Held", f"{hours} on average"),
+        ("Equity", f"{text.money(metrics.start_equity_usd)} -> {text.money(metrics.final_equity_usd)}"),
+        ("Return", f"{metrics.return_pct:+.2f}%"),
+        ("Realized", f"{text.money(metrics.realized_pnl_usd)} net of fees and funding"),
+        ("Unrealized", f"{text.money(metrics.unrealized_pnl_usd)} on open positions, fees paid so far included"),
+        (
+            "Costs",
+            (
+                f"fees {text.money(metrics.fees_usd)}, funding {text.money(metrics.funding_usd)}, "
+                f"slippage {text.money(metrics.slippage_usd)}"
+            ),
+        ),
+    )
+    return "Result\n" + "".join(f"  {name:<11}{value}\n" for name, value in lines)
+
+
+def _assumptions(result: Backtest) -> Iterable[str]:
+    for name, value in result.assumptions.items():
+        label = name.replace("_", " ")
+        if hasattr(value, "items"):
+            shown = ", ".join(f"{text.short_address(key)} {item:g}" for key, item in value.items())  # type: ignore[union-attr]
+        else:
+            shown = f"{value:,g}" if isinstance(value, float) else str(value)
+        yield f"{label}: {shown}"
+
+
+def _warnings(warnings: Iterable[Warn]) -> Iterable[str]:
+    return (f"{warning.code}: {warning.message}" for warning in warnings)
+
+
+def _paragraphs(title: str, lines: Iterable[str]) -> str:
+    wrapped = (
+        textwrap.fill(text.safe(line, 2_000), _WIDTH, initial_indent="  - ", subsequent_indent="    ") for line in lines
+    )
+    return title + "\n" + "".join(f"{line}\n" for line in wrapped)

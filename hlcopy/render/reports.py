@@ -1,0 +1,144 @@
+"""The tables of the inspection commands, each within 80 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.domain.models import DEFERRED, EXECUTE
+from hlcopy.render import text
+from hlcopy.render.tables import Column, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from hlcopy.domain.models import Position, Signal, Trader
+
+_SIGNALS: Final = (
+    Column("TIME (UTC)"),
+    Column("TRADER"),
+    Column("COIN"),
+    Column("TRADE"),
+    Column("USD", right=True),
+    Column("DECISION"),
+)
+_TRADERS: Final = (
+    Column("TRADER"),
+    Column("TIER"),
+    Column("SCORE", right=True),
+    Column("STYLE"),
+    Column("ROI 30D", right=True),
+    Column("WIN", right=True),
+    Column("EQUITY", right=True),
+    Column("TRADES", right=True),
+    Column("NOTE"),
+)
+_OPEN: Final = (
+    Column("ID", right=True),
+    Column("COIN"),
+    Column("SIDE"),
+    Column("VALUE", right=True),
+    Column("ENTRY", right=True),
+    Column("BEST", right=True),
+    Column("STOP", right=True),
+    Column("TIERS"),
+    Column("OPENED (UTC)"),
+    Column("STATUS"),
+)
+_CLOSED: Final = (
+    Column("ID", right=True),
+    Column("COIN"),
+    Column("SIDE"),
+    Column("ENTRY", right=True),
+    Column("EXIT", right=True),
+    Column("PNL", right=True),
+    Column("CLOSED (UTC)"),
+    Column("REASON"),
+)
+
+
+def signals_table(signals: Sequence[Signal], width: int | None) -> str:
+    """Return judged orders as a table."""
+    rows = [
+        (
+            text.moment(signal.trade_time),
+            text.short_address(signal.trader),
+            signal.coin,
+            f"{signal.action} {signal.side}",
+            text.short_money(signal.value_usd).removeprefix("$"),
+            _decision(signal),
+        )
+        for signal in signals
+    ]
+    return table("Signals", _SIGNALS, rows, width=width)
+
+
+def _decision(signal: Signal) -> str:
+    if signal.decision == EXECUTE:
+        return f"{EXECUTE} {text.short_money(signal.copy_size_usd)}"
+    if signal.decision == DEFERRED and signal.wait:
+        return f"{DEFERRED} {signal.wait}"
+    return signal.decision
+
+
+def traders_table(traders: Sequence[Trader], now: datetime, width: int | None) -> str:
+    """Return traders as a table; the note says why one isn't followed."""
+    rows = [
+        (
+            text.short_address(trader.address),
+            trader.tier or text.DASH,
+            f"{trader.score:.3f}",
+            trader.style or text.DASH,
+            text.percent(trader.roi_30d, signed=True),
+            text.DASH if trader.win_rate is None else f"{trader.win_rate:.0%}",
+            text.short_money(trader.account_value),
+            text.count(trader.nof_trades),
+            _note(trader, now),
+        )
+        for trader in traders
+    ]
+    return table("Traders", _TRADERS, rows, width=width)
+
+
+def _note(trader: Trader, now: datetime) -> str:
+    if trader.blacklisted_until and trader.blacklisted_until > now:
+        return f"until {text.day(trader.blacklisted_until)}"
+    return trader.disqualified_reason or ("" if trader.scored else "not scored")
+
+
+def positions_tables(positions: Sequence[Position], width: int | None, *, with_closed: bool) -> str:
+    """Return our positions as a table of those that live, and one of the closed when asked for."""
+    live = [position for position in positions if position.closed_at is None]
+    shown = table("Positions", _OPEN, [_open_row(position) for position in live], width=width)
+    if with_closed:
+        closed = [position for position in positions if position.closed_at is not None]
+        shown += "\n" + table("Closed positions", _CLOSED, [_closed_row(position) for position in closed], width=width)
+    return shown
+
+
+def _open_row(position: Position) -> tuple[str, ...]:
+    return (
+        str(position.id),
+        position.coin,
+        position.side,
+        text.short_money(position.value_usd),
+        text.price(position.entry_price),
+        text.price(position.best_price),
+        text.price(position.trigger_price) + ("" if position.stop_confirmed else "?"),
+        ",".join(map(str, position.tiers_taken)) or text.DASH,
+        text.moment(position.opened_at),
+        position.status,
+    )
+
+
+def _closed_row(position: Position) -> tuple[str, ...]:
+    return (
+        str(position.id),
+        position.coin,
+        position.side,
+        text.price(position.entry_price),
+        text.price(position.exit_price),
+        text.money(position.realized_pnl_usd),
+        text.moment(position.closed_at),
+        position.close_reason or text.DASH,
+    )

@@ -1,0 +1,61 @@
+"""What ticks did as one line each, within 80 columns, in the order in which it happened."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.domain.models import EXECUTE
+from hlcopy.render import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from hlcopy.domain.models import Position, PositionAction, Signal
+
+_ACTIONS: Final = {
+    "entered": "entered",
+    "stop_placed": "stop at",
+    "stop_moved": "stop to",
+    "reduced": "sold part",
+    "closed": "closed",
+}
+
+
+def judged_line(signal: Signal) -> str:
+    """Return the line of a final decision."""
+    trade = f"{signal.action} {signal.side} {signal.coin}"
+    value = text.short_money(signal.value_usd)
+    copied = f"COPY {text.short_money(signal.copy_size_usd)}" if signal.decision == EXECUTE else signal.decision
+    who = text.short_address(signal.trader)
+    return _line(signal.updated_at, "judged", f"{who} {trade:<16.16} {value:>7}  {copied}")
+
+
+def action_line(position: Position, done: PositionAction) -> str:
+    """Return the line of something done with a position of ours."""
+    what = f"#{position.id} {position.side} {position.coin}"
+    tail = text.price(done.price)
+    if done.action == "closed":
+        tail += f"  {done.reason}  {text.money(position.realized_pnl_usd)}"
+    elif done.reason is not None:
+        tail += f"  {done.reason}"
+    return _line(done.at, _ACTIONS.get(done.action, done.action), f"{what:<16.16} {tail}")
+
+
+def _line(at: datetime, verb: str, rest: str) -> str:
+    return f"{at:%m-%d %H:%M}  {verb:<9}  {text.safe(rest)}"
+
+
+def day_lines(day: datetime, skipped: dict[str, int]) -> Iterator[str]:
+    """Yield the lines that sum up a day's skips, most frequent first."""
+    shown = ", ".join(
+        f"{count} {code.removeprefix('SKIP_').lower()}"
+        for code, count in sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
+    )
+    line = f"{day:%m-%d}        skipped    "
+    for word in shown.split(", "):
+        if len(line) + len(word) > 79:  # noqa: PLR2004 - the width of a terminal
+            yield line.rstrip()
+            line = " " * 24
+        line += word + ", "
+    yield line.rstrip(", ")

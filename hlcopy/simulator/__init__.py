@@ -1,0 +1,1 @@
+"""A local market whose traders behave in known ways."""

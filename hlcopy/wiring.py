@@ -1,0 +1,23 @@
+"""The composition root: settings in, opened adapters out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hlcopy.adapters.store import Store
+    from hlcopy.config import Settings
+
+
+def open_store(settings: Settings, *, create: bool, path: Path | None = None) -> Store:
+    """Open the database that the settings name, or another at `path`, bound to their mode, network and account.
+
+    `create` makes a missing file; without it `BadInputError` says that there is none.
+    Raises `ConfigError` when the file belongs to another mode, network or account.
+    """
+    from hlcopy.adapters.store import Binding, Store  # noqa: PLC0415 - commands that open no file needn't pay for it
+
+    binding = Binding(mode=settings.mode, network=settings.network, account=settings.binding_account)
+    return Store.open(path or settings.database, binding, create=create)

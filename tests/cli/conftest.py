@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hlcopy.cli import logs, main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(self.out)
+        return parsed
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A process without settings, in an empty directory, with an empty home."""
+    for name in list(os.environ):
+        if name.startswith(("HLCOPY_", "NANSEN_", "COLUMNS")):
+            monkeypatch.delenv(name)
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logs, "_file", None)
+    monkeypatch.setattr(logs.scrub, "_secrets", [])
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    def command(line: str, *more: str) -> Outcome:
+        code = main([*line.split(), *more])
+        captured = capsys.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return command
+
+
+@pytest.fixture
+def database(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The path that HLCOPY_DB names; nothing is there yet."""
+    path = home / "paper.db"
+    monkeypatch.setenv("HLCOPY_DB", str(path))
+    return path

@@ -1,0 +1,262 @@
+"""The command line's frame: help, the error edge, exit codes, and what standard output and error carry."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+
+from hlcopy import __version__
+from hlcopy.adapters.store import Binding, Store
+from hlcopy.cli import COMMANDS, LazyCommand, logs, main, options, root
+from hlcopy.errors import BadInputError, ConfigError, HlcopyError, LookAheadError, TryLaterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.cli.conftest import Outcome
+
+    Run = Callable[..., Outcome]
+
+CANARY = "c0ffee" * 10 + "beef"
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def begin(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(options.Session, "begin", begin)
+
+
+def python(*arguments: str, stdout: int = subprocess.PIPE, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - the interpreter that runs this test, on our own arguments
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **environ},
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_program_alone_prints_its_help(run: Run) -> None:
+    alone, asked = run(""), run("--help")
+    assert alone == asked
+    assert alone.code == 0
+    assert alone.err == ""
+    for word in (*COMMANDS, "Exit codes", "75", "78", "130"):
+        assert word in alone.out
+
+
+def test_a_group_alone_prints_its_help(run: Run) -> None:
+    alone = run("data")
+    assert alone == run("data --help")
+    assert "import" in alone.out
+
+
+@pytest.mark.parametrize("command", ["", "data", "data import", "data status", *COMMANDS])
+def test_help_fits_80_columns(run: Run, command: str) -> None:
+    shown = run(f"{command} --help")
+    assert shown.code == 0
+    assert max(map(len, shown.out.splitlines())) <= 80
+
+
+def test_help_imports_no_command() -> None:
+    code = "import sys; from hlcopy.cli import main; main(['--help']); print([m for m in sys.modules if 'inspect' in m "
+    code += "and 'hlcopy' in m or m in ('pydantic', 'rich', 'numpy', 'structlog')])"
+    done = python("-c", code)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_a_command_what_the_command_says_of_itself(name: str) -> None:
+    stand_in = root().commands[name]
+    assert isinstance(stand_in, LazyCommand)
+    assert stand_in.load().get_short_help_str(200) == stand_in.get_short_help_str(200)
+
+
+def test_the_version_is_the_package_s(run: Run) -> None:
+    assert run("--version").out == f"hlcopy {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("sginals", "No such command 'sginals'. Did you mean 'signals'?"),
+        ("signals --nope", "No such option: --nope"),
+        ("signals --limit 0", "--limit"),
+        ("signals --limit many", "--limit"),
+        ("data import", "Missing argument"),
+        ("data import fill x.csv", "'fill' is not one of"),
+    ],
+)
+def test_wrong_usage_is_2_with_a_hint(run: Run, command: str, said: str) -> None:
+    wrong = run(command)
+    assert (wrong.code, wrong.out) == (2, "")
+    assert said in wrong.err.splitlines()[-1]
+    assert wrong.err.splitlines()[-1].startswith("error: ")
+    assert "--help' for help." in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (HlcopyError("x"), 3),
+        (BadInputError("x"), 2),
+        (ConfigError("x"), 78),
+        (TryLaterError("x"), 75),
+        (LookAheadError("x"), 3),
+    ],
+)
+@pytest.mark.parametrize("flag", ["", "--json", "--quiet"])
+def test_an_error_of_ours_is_one_plain_line_and_its_code(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: HlcopyError, code: int, flag: str
+) -> None:
+    failing(monkeypatch, error)
+    assert run(f"traders {flag}") == type(run(""))(code, "", "error: x\n")
+
+
+def test_an_error_line_can_t_move_the_cursor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, BadInputError("a\x1b[31m\nb\u202e[bold]"))
+    assert run("traders").err == "error: a\\x1b[31m\\nb\\u202e[bold]\n"
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), typer.Abort()])
+def test_an_interruption_is_130(run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    failing(monkeypatch, error)
+    assert run("traders").code == 130
+
+
+def test_a_command_s_own_exit_code_passes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, typer.Exit(1))
+    assert run("traders").code == 1
+
+
+def test_the_unexpected_is_3_and_its_traceback_is_in_the_log_only(
+    run: Run, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    failing(monkeypatch, ZeroDivisionError("what went wrong"))
+    failed = run("traders --json")
+    log = home / "hlcopy" / "hlcopy.log"
+    assert failed.code == 3
+    assert failed.out == ""
+    assert failed.err == f"error: unexpected ZeroDivisionError; the traceback is in {log}\n"
+    assert "Traceback" in log.read_text()
+    assert "what went wrong" in log.read_text()
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_the_unexpected_after_the_settings_were_read_is_logged_where_they_say(
+    run: Run, monkeypatch: pytest.MonkeyPatch, database: Path
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError(CANARY + os.environ["NANSEN_API_KEY"])
+
+    monkeypatch.setenv("NANSEN_API_KEY", "nansen-canary")
+    monkeypatch.setattr(options.Session, "store", broken)
+    failed = run("traders")
+    assert str(database.with_suffix(".log")) in failed.err
+    logged = database.with_suffix(".log").read_text()
+    assert "RuntimeError: [secret][secret]" in logged
+    assert CANARY not in logged + failed.err
+    assert "nansen-canary" not in logged + failed.err
+
+
+def test_an_unexpected_error_whose_log_can_t_be_written_is_still_one_line(
+    run: Run, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setenv("HLCOPY_LOG_FILE", str(home))
+    failing(monkeypatch, ZeroDivisionError())
+    assert run("traders").err == "error: unexpected ZeroDivisionError; the log file couldn't be written\n"
+
+
+@pytest.mark.parametrize("flag", ["", "--json"])
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"HLCOPY_AGENT_KEY": CANARY + "00"},
+        {"HLCOPY_AGENT_KEY": CANARY, "HLCOPY_COPY_RATIO": CANARY},
+        {"HLCOPY_ACCOUNT_ADDRESS": CANARY},
+        {"NANSEN_API_KEY": f"{CANARY} {CANARY}"},
+        {"HLCOPY_AGENT_KEY": CANARY, "HLCOPY_DB": f"/{CANARY}/nowhere"},
+        {"HLCOPY_AGENT_KEY": CANARY},
+        {"HLCOPY_MIN_TRADE_VALUE_USD": f'{{"{CANARY}": "x"}}'},
+        {f"HLCOPY_{CANARY}": "1"},
+    ],
+)
+def test_no_failure_shows_a_secret(
+    run: Run, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], flag: str, home: Path
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    failed = run(f"signals {flag}")
+    assert failed.code in {2, 78}
+    written = "".join(file.read_text() for file in home.rglob("*.log"))
+    assert CANARY.lower() not in (failed.out + failed.err + written).lower()
+
+
+def test_a_stranger_s_output_encoding_ends_no_command(home: Path) -> None:
+    (home / "é.env").write_text("HLCOPY_MODE=x")
+    failed = python("-m", "hlcopy", "traders", "--env-file", "é-ü.env", PYTHONIOENCODING="ascii:strict")
+    assert failed.returncode == 2
+    assert failed.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--version"], ["traders", "--json"]])
+def test_a_reader_that_leaves_early_is_no_error(arguments: list[str], database: Path) -> None:
+    Store.open(database, Binding("paper", "mainnet")).close()
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        done = python("-m", "hlcopy", *arguments, stdout=write)
+    finally:
+        os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_pipe_that_breaks_elsewhere_is_unexpected(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, BrokenPipeError(32, "Broken pipe"))
+    failed = run("traders")
+    assert failed.code == 3
+    assert "the traceback is in" in failed.err
+
+
+def test_closed_standard_error_changes_no_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed:
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    failing(monkeypatch, ConfigError("x"))
+    monkeypatch.setattr(sys, "stderr", Closed())
+    assert main(["traders"]) == 78
+
+
+def test_the_program_runs_as_a_module_and_separates_its_streams(database: Path) -> None:
+    done = python("-m", "hlcopy", "data", "status", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("error: ")
+    assert not database.exists()
+
+
+def test_a_session_reads_the_named_files(home: Path) -> None:
+    (home / "x.env").write_text("HLCOPY_COPY_RATIO=0.25\nHLCOPY_DB=ignored.db")
+    session = options.Session.begin(home / "mine.db", home / "x.env", as_json=False, quiet=False)
+    assert session.settings.copy_ratio == 0.25
+    assert session.settings.database == home / "mine.db"
+    assert not (home / "mine.log").exists()
+    logs.log("event")
+    assert (home / "mine.log").exists()
+
+
+def test_warnings_go_to_standard_error_unless_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (False, True):
+        options.Session.begin(None, None, as_json=False, quiet=quiet).warn("odd\x07")
+    assert capsys.readouterr() == ("", "warning: odd\\x07\n")
