@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import textwrap
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from hlcopy.cli import options
+from hlcopy.errors import HlcopyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from hlcopy.adapters.store import Store
     from hlcopy.backtest.report import Backtest
     from hlcopy.cli.options import Session
+    from hlcopy.domain.models import PositionAction
     from hlcopy.ports import Ledger
     from hlcopy.simulator.traders import World
     from hlcopy.ticks.report import Report
@@ -27,6 +30,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 START: Final = datetime(2026, 3, 1, tzinfo=UTC)
 _LINES: Final = 60
+_WIDTH: Final = 79
 _EXAMPLES: Final = """\
 \b
 Examples:
@@ -64,9 +68,11 @@ def demo(
         with session.store(create=True) as store:
             result, world = _play(session, store, seed, days, limit=None if every_line else _LINES, keep=keep)
         _tell_end(session, result, world, path if keep else None, seed, time.perf_counter() - began)
-    finally:
-        if not keep:
-            _remove(folder)
+    except (HlcopyError, KeyboardInterrupt):  # an unexpected error leaves its traceback in the folder's log
+        _remove(folder)
+        raise
+    if not keep:
+        _remove(folder)
 
 
 def _remove(folder: Path) -> None:
@@ -86,11 +92,12 @@ def _play(
     world = generate(seed, start=START, days=days)
     tell = _silent if session.as_json or session.quiet else session.show
     tell(f"A market of {len(world.candles)} coins and {len(world.traders)} traders, seed {seed}, {days} days:\n\n")
-    tell("".join(f"  {who.address[:6]}…{who.address[-4:]}  {who.description}\n" for who in world.traders))
-    tell("\nAn order is judged, and copied only if it passes every gate; the exits are ours:\n\n")
+    tell("".join(_introduced(who.address, who.description) for who in world.traders))
+    tell("\nTheir orders are judged, those that pass are copied, and the exits are ours:\n\n")
     with store.transaction():
         _record(store, world)
     ledger = MemoryLedger()
+    narrator = _Narrator(ledger, tell, limit)
     with session.progress() as progress:
         result = run(
             store.history,
@@ -101,11 +108,19 @@ def _play(
             our_equity=session.settings.paper_equity_usd,
             policy=session.settings.policy(),
             progress=progress,
-            listen=_Narrator(ledger, tell, limit),
+            listen=narrator,
         )
+    narrator.end_day()
     if keep:
         keep_replay(ledger, store)
     return result, world
+
+
+def _introduced(address: str, description: str) -> str:
+    from hlcopy.render import short_address  # noqa: PLC0415 - kept beside its use
+
+    name = f"  {short_address(address)}  "
+    return textwrap.fill(description, _WIDTH, initial_indent=name, subsequent_indent=" " * len(name)) + "\n"
 
 
 def _silent(_text: str) -> None:
@@ -132,7 +147,7 @@ def _record(store: Store, world: World) -> None:
 
 
 class _Narrator:
-    """Tells what the ticks do, line by line, until the limit of lines; skips are summed up by day."""
+    """Tells what the ticks do, line by line, until the limit of lines; skips and moved stops are summed up by day."""
 
     def __init__(self, ledger: Ledger, tell: Callable[[str], None], limit: int | None) -> None:
         self._ledger = ledger
@@ -141,40 +156,51 @@ class _Narrator:
         self._told = 0
         self._day = START
         self._skipped: Counter[str] = Counter()
+        self._moved: dict[int, list[PositionAction]] = {}
 
     def __call__(self, report: Report) -> None:
         from hlcopy.domain.models import EXECUTE  # noqa: PLC0415 - kept beside its use
         from hlcopy.render.story import judged_line  # noqa: PLC0415 - see above
 
         if report.at.date() != self._day.date():
-            self._end_day()
+            self.end_day()
             self._day = report.at
         for signal in report.decisions:
             if signal.decision == EXECUTE:
                 self._say(judged_line(signal))
             elif signal.is_final:
                 self._skipped[signal.decision] += 1
-        for line in self._new_actions():
-            self._say(line)
+        self._tell_actions()
 
-    def _new_actions(self) -> list[str]:
-        from hlcopy.render.story import action_line  # noqa: PLC0415 - kept beside its use
-
-        lines = []
-        for done in self._ledger.book.actions(skip=self._told):
-            position = self._ledger.book.position(done.position_id)
-            self._told += 1
-            if position is not None:
-                lines.append(action_line(position, done))
-        return lines
-
-    def _end_day(self) -> None:
+    def end_day(self) -> None:
+        """Sum up the day."""
         from hlcopy.render.story import day_lines  # noqa: PLC0415 - kept beside its use
 
-        if self._skipped:
-            for line in day_lines(self._day, self._skipped):
-                self._say(line)
-            self._skipped.clear()
+        for position_id in sorted(self._moved, key=lambda moved: self._moved[moved][-1].at):
+            self._tell_moves(position_id)
+        for line in day_lines(self._day, self._skipped):
+            self._say(line)
+        self._skipped.clear()
+
+    def _tell_actions(self) -> None:
+        from hlcopy.render.story import action_line  # noqa: PLC0415 - kept beside its use
+
+        for done in self._ledger.book.actions(skip=self._told):
+            self._told += 1
+            position = self._ledger.book.position(done.position_id)
+            if done.action == "stop_moved":
+                self._moved.setdefault(done.position_id, []).append(done)
+            elif position is not None:
+                self._tell_moves(done.position_id)
+                self._say(action_line(position, done))
+
+    def _tell_moves(self, position_id: int) -> None:
+        from hlcopy.render.story import moves_line  # noqa: PLC0415 - kept beside its use
+
+        moves = self._moved.pop(position_id, [])
+        position = self._ledger.book.position(position_id)
+        if moves and position is not None:
+            self._say(moves_line(position, moves))
 
     def _say(self, line: str) -> None:
         if self._left is None:

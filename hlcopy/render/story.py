@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.models import EXECUTE
 from hlcopy.render import text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from hlcopy.domain.models import Position, PositionAction, Signal
 
+_WIDTH: Final = 77  # of a terminal, less the indent that the lines are told with
 _ACTIONS: Final = {
     "entered": "entered",
     "stop_placed": "stop at",
-    "stop_moved": "stop to",
     "reduced": "sold part",
     "closed": "closed",
 }
@@ -42,20 +43,24 @@ def action_line(position: Position, done: PositionAction) -> str:
     return _line(done.at, _ACTIONS.get(done.action, done.action), f"{what:<16.16} {tail}")
 
 
-def _line(at: datetime, verb: str, rest: str) -> str:
-    return f"{at:%m-%d %H:%M}  {verb:<9}  {text.safe(rest)}"
+def moves_line(position: Position, moves: Sequence[PositionAction]) -> str:
+    """Return the line of the moves that a position's stop made in a day."""
+    what = f"#{position.id} {position.side} {position.coin}"
+    times = "once" if len(moves) == 1 else f"{len(moves)} times"
+    return _line(moves[-1].at, "trailed", f"{what:<16.16} {text.price(moves[-1].price)}  stop moved {times}")
 
 
-def day_lines(day: datetime, skipped: dict[str, int]) -> Iterator[str]:
-    """Yield the lines that sum up a day's skips, most frequent first."""
+def day_lines(day: datetime, skipped: Mapping[str, int]) -> list[str]:
+    """Return the lines that sum up a day's skips, most frequent first; none for a day without."""
     shown = ", ".join(
-        f"{count} {code.removeprefix('SKIP_').lower()}"
+        f"{count} {code.removeprefix('SKIP_').lower().replace('_', '-')}"
         for code, count in sorted(skipped.items(), key=lambda item: (-item[1], item[0]))
     )
-    line = f"{day:%m-%d}        skipped    "
-    for word in shown.split(", "):
-        if len(line) + len(word) > 79:  # noqa: PLR2004 - the width of a terminal
-            yield line.rstrip()
-            line = " " * 24
-        line += word + ", "
-    yield line.rstrip(", ")
+    indent = f"{day:%m-%d}        skipped    "
+    return textwrap.wrap(
+        shown, _WIDTH, initial_indent=indent, subsequent_indent=" " * len(indent), break_on_hyphens=False
+    )
+
+
+def _line(at: datetime, verb: str, rest: str) -> str:
+    return f"{at:%m-%d %H:%M}  {verb:<9}  {text.safe(rest)}"

@@ -390,7 +390,7 @@ def test_a_fill_comes_back_as_it_was_put(ledger: Ledger) -> None:
         direction="Close Long",
         closed_pnl=-1.5,
         fee=0.045,
-        fee_token="USDH",  # noqa: S106 - a coin
+        fee_token="USDH",
         hash="0x" + "f" * 64,
         oid=2**40,
         tid=2**52,

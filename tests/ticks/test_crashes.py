@@ -16,13 +16,13 @@ from tests.fakes import Executioner, Killed
 from tests.ticks.conftest import Scene, rising, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from hlcopy.ports import Desk
 
 
-def live(scene: Scene, story: list[tuple[Callable[[Desk, datetime], object], float]], kill_at: int | None) -> list[str]:
+def live(scene: Scene, story: Sequence[tuple[Callable[[Desk, datetime], object], float]], kill_at: int | None) -> list[str]:
     """Tell a story of ticks; the one that is killed is run again half a minute later by a new process."""
     executioner = Executioner(at=kill_at)
     for tick, minutes in story:
