@@ -5,7 +5,7 @@ A read can fail. A failed or incomplete read is the value `UNKNOWN`, never an em
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
@@ -503,5 +503,3 @@ class Desk:
     exchange: Exchange
     account_lock: Callable[[], AbstractContextManager[None]]
     pause: Callable[[float], None]
-    mode: str = "paper"
-    progress: Progress | None = field(default=None)

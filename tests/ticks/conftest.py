@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
+from hlcopy.ticks import monitor, poll
 from tests.builders import T0, TRADER, at, fill, poll_mark, trader
 from tests.fakes import Executioner, FakeMarket, FakeSource, desk_of
 
@@ -37,6 +38,21 @@ def stage(ledger: Ledger) -> Scene:
     ledger.traders.put_mark(TRADER, poll_mark(followed_from=at(-60), read_until=at(-60), polled_at=at(-60)))
     source.add(fill(price=60_000.0, size=1.0, time=T0, tid=1))
     return Scene(ledger, source, market)
+
+
+# Entered, trailed, a tier taken, stopped out: when each tick of it runs, in minutes after T0.
+WHOLE_LIFE: Final = (
+    (poll.run, 1.0),
+    (poll.run, 15.0),
+    (monitor.run, 16.0),
+    (monitor.run, 30.0),
+    (monitor.run, 40.0),
+    (monitor.run, 41.0),
+    (monitor.run, 50.0),
+    (monitor.run, 60.0),
+    (monitor.run, 61.0),
+    (monitor.run, 62.0),
+)
 
 
 def rising(scene: Scene) -> Scene:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from hlcopy.adapters.locks import account_lock
 from hlcopy.adapters.store import Binding, Store
-from hlcopy.ticks import monitor, poll
 from tests.builders import at
-from tests.ticks.conftest import rising, stage
+from tests.ticks.conftest import WHOLE_LIFE, rising, stage
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Barrier
@@ -23,18 +22,6 @@ def run_ticks(path: Path, start: Barrier) -> None:
     with Store.open(path, BINDING) as store:
         scene = rising(stage(store))
         desk = replace(scene.desk(), account_lock=lambda: account_lock(path))
-        for tick, minutes in LIFE:
+        for tick, minutes in WHOLE_LIFE:
             start.wait(timeout=60)
             tick(desk, at(minutes))
-
-
-LIFE = (
-    (poll.run, 1.0),
-    (poll.run, 15.0),
-    (monitor.run, 16.0),
-    (monitor.run, 30.0),
-    (monitor.run, 40.0),
-    (monitor.run, 41.0),
-    (monitor.run, 60.0),
-    (monitor.run, 61.0),
-)

@@ -13,7 +13,7 @@ from hlcopy.ports import UNKNOWN
 from hlcopy.ticks import monitor, poll
 from tests.builders import T0, TRADER, at, fill
 from tests.fakes import Executioner, Killed
-from tests.ticks.conftest import Scene, rising, stage
+from tests.ticks.conftest import WHOLE_LIFE, Scene, rising, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from hlcopy.ports import Desk
 
 
-def live(scene: Scene, story: Sequence[tuple[Callable[[Desk, datetime], object], float]], kill_at: int | None) -> list[str]:
+def live(
+    scene: Scene, story: Sequence[tuple[Callable[[Desk, datetime], object], float]], kill_at: int | None
+) -> list[str]:
     """Tell a story of ticks; the one that is killed is run again half a minute later by a new process."""
     executioner = Executioner(at=kill_at)
     for tick, minutes in story:
@@ -84,20 +86,6 @@ def test_an_entry_killed_anywhere_ends_as_if_it_had_not_been(kill_at: int) -> No
         assert (ended["positions"], ended["venue"], ended["stops"], ended["trades"]) == ([], {}, [], 0)
     else:
         assert ended == expected
-
-
-WHOLE_LIFE = [
-    (poll.run, 1.0),
-    (poll.run, 15.0),
-    (monitor.run, 16.0),
-    (monitor.run, 30.0),
-    (monitor.run, 40.0),
-    (monitor.run, 41.0),
-    (monitor.run, 50.0),
-    (monitor.run, 60.0),
-    (monitor.run, 61.0),
-    (monitor.run, 62.0),
-]
 
 
 def life_effects() -> list[str]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hlcopy.adapters.store import Store
 from hlcopy.domain.models import EXECUTE, ExitReason, Purpose
 from tests.builders import T0, at
-from tests.ticks.conftest import rising, stage
-from tests.ticks.racing import BINDING, LIFE, run_ticks
+from tests.ticks.conftest import WHOLE_LIFE, rising, stage
+from tests.ticks.racing import BINDING, run_ticks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +28,7 @@ def test_two_processes_at_once_enter_trail_and_exit_once(tmp_path: Path) -> None
     assert [racer.exitcode for racer in racers] == [0, 0]
     with Store.open(tmp_path / "alone.db", BINDING) as alone, Store.open(path, BINDING) as raced:
         scene = rising(stage(alone))
-        for tick, minutes in LIFE:
+        for tick, minutes in WHOLE_LIFE:
             tick(scene.desk(), at(minutes))
         assert raced.book.positions(live_only=False) == alone.book.positions(live_only=False)
         assert raced.signals.list() == alone.signals.list()
