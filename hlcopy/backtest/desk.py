@@ -36,6 +36,7 @@ class Recording:
     candles: Mapping[str, Candles]
     funding: Mapping[str, Sequence[FundingRate]]
     coins_without_candles: tuple[str, ...]
+    missing_candles: Mapping[str, int]  # of the period, per coin that has any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,14 @@ def load(history: History, traders: Sequence[str], start: datetime, end: datetim
         candles=candles,
         funding={coin: history.funding(coin, start, end) for coin in candles},
         coins_without_candles=tuple(coin for coin in coins if coin in active and coin not in candles),
+        missing_candles={coin: _missing(part, to_ms(start), end_ms) for coin, part in candles.items()},
     )
+
+
+def _missing(candles: Candles, start_ms: int, end_ms: int) -> int:
+    """Return how many candles of a period aren't there."""
+    expected = -((start_ms - end_ms) // candles.interval_ms)
+    return expected - len(candles.between(start_ms, end_ms))
 
 
 def build(

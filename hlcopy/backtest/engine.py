@@ -80,6 +80,8 @@ class Engine:
         due = self._next_exit()
         if due is not None and due <= now:
             self._tick(monitor.run, now)
+            # What was due and left no trace, such as an exit that found no liquidity, must be looked at anew.
+            self._watch = {key: seen for key, seen in self._watch.items() if seen[1] is None or seen[1] > now}
         if self._next_poll() <= now:
             self._keep_schedule(now)
             self._tick(poll.run, now)

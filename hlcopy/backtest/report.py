@@ -122,7 +122,7 @@ def summarize(
         signals=signals,
         exits=Counter(position.close_reason.value for position in closed if position.close_reason is not None),
         skips=Counter(signal.decision for signal in signals if signal.is_final and signal.decision != EXECUTE),
-        warnings=_warnings(recording, tally, signals, equity),
+        warnings=_warnings(recording, tally, signals),
         marks={position.id or 0: marks[position.coin] for position in held if position.coin in marks},
     )
 
@@ -150,14 +150,18 @@ def _assumptions(
     }
 
 
-def _warnings(recording: Recording, tally: Tally, signals: Sequence[Signal], equity: Mapping[str, float]) -> list[Warn]:
+def _warnings(recording: Recording, tally: Tally, signals: Sequence[Signal]) -> list[Warn]:
     found = [
-        Warn(code="EQUITY_ASSUMED", message=f"the equity of {len(equity)} traders is stated, not measured"),
+        Warn(code="EQUITY_ASSUMED", message="the equity of every wallet is stated, not measured"),
         Warn(code="SURVIVORSHIP_BIASED", message="the traders are a fixed list, chosen with hindsight"),
     ]
     if recording.coins_without_candles:
         names = ", ".join(recording.coins_without_candles)
         found.append(Warn(code="NO_CANDLES", message=f"no candles, nothing copied and nothing guessed: {names}"))
+    for coin, missing in recording.missing_candles.items():
+        if missing:
+            message = f"{coin}: {missing:,} candles of the period are missing; nothing is known of those times"
+            found.append(Warn(code="CANDLES_MISSING", message=message))
     for trader, trader_fills in recording.fills.items():
         found += [_gap_warning(trader, gap) for gap in gaps(trader_fills)]
     if not any(recording.funding.values()):
