@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,6 @@ class Tally:
     exit_size: float
     exit_price: float | None
     fees_usd: float
-    gross_usd: float
 
 
 def tally(side: Side, fills: Sequence[OurFill]) -> Tally:
@@ -32,22 +32,24 @@ def tally(side: Side, fills: Sequence[OurFill]) -> Tally:
     leaving = [fill for fill in fills if fill.is_buy != (side.sign > 0)]
     entry_size, entry_price = _average(entering)
     exit_size, exit_price = _average(leaving)
-    gross = 0.0
-    if entry_price is not None and exit_price is not None:
-        gross = side.sign * (exit_price - entry_price) * exit_size
     return Tally(
         entry_size=entry_size,
         entry_price=entry_price,
         exit_size=exit_size,
         exit_price=exit_price,
         fees_usd=sum(fill.fee for fill in fills),
-        gross_usd=gross,
     )
 
 
 def _average(fills: Sequence[OurFill]) -> tuple[float, float | None]:
     size = sum(fill.size for fill in fills)
     return size, sum(fill.price * fill.size for fill in fills) / size if size else None
+
+
+def has_left(position: Position, fills: Sequence[OurFill]) -> bool:
+    """Whether the fills account for the exit of the whole position."""
+    left = tally(position.side, fills).exit_size
+    return left > position.entry_size or math.isclose(left, position.entry_size, rel_tol=1e-6)
 
 
 def reduced(position: Position, fills: Sequence[OurFill], size: float, funding_usd: float) -> Position:
@@ -59,8 +61,12 @@ def reduced(position: Position, fills: Sequence[OurFill], size: float, funding_u
 def closed(
     position: Position, fills: Sequence[OurFill], *, reason: ExitReason, at: datetime, funding_usd: float
 ) -> Position:
-    """Return a position as it ended: its result is net of fees and funding."""
+    """Return a position as it ended: its result is net of fees and funding, None while its exit fills aren't all known."""
     sums = tally(position.side, fills)
+    gross = None
+    if sums.exit_price is not None and has_left(position, fills):
+        entry_price = sums.entry_price if sums.entry_price is not None else position.entry_price
+        gross = position.side.sign * (sums.exit_price - entry_price) * sums.exit_size
     return replace(
         position,
         status=PositionStatus.CLOSED,
@@ -70,6 +76,6 @@ def closed(
         exit_price=sums.exit_price,
         fees_usd=sums.fees_usd,
         funding_usd=funding_usd,
-        realized_pnl_usd=sums.gross_usd - sums.fees_usd - funding_usd,
+        realized_pnl_usd=None if gross is None else gross - sums.fees_usd - funding_usd,
         stop_confirmed=False,
     )

@@ -152,26 +152,30 @@ def screen(
 ) -> Skip | Defer | Candidate:
     """Judge an order by itself: what it did, how large it is, whether it still fills and has waited long enough.
 
-    An order that hasn't passed the size and weight gates may still fill, and one that reduces may still turn into an
-    Open: they wait until no fill has come for `order_quiet` (decision 3).
+    An order that hasn't passed the size and weight gates may still fill, and what it does may still change: a reduce
+    becomes an Open beyond zero, an Add one when it outgrows what was there. Such an order waits until no fill has come for
+    `order_quiet` (decision 3).
     """
     quiet_at = order.last_time + policy.order_quiet
-    skip = action_gate(effect.action, opened_at=opened_at, trade_time=order.first_time, policy=policy)
-    if skip is None and broken:
-        skip = SkipReason.HISTORY_GAP
-    if skip is not None:
-        may_become_entry = not effect.is_entry and now < quiet_at
-        return Defer(Wait.STILL_FILLING, quiet_at) if may_become_entry else Skip(skip)
-    skip = equity_gate(equity)
-    if skip is not None or equity is None:
-        return Skip(skip or SkipReason.UNKNOWN_EQUITY, {"trader_equity": equity})
-    weight = effect.value_usd / equity
-    skip = size_gate(order.coin, effect.value_usd, policy) or weight_gate(weight, policy)
-    passed = passing(order, for_coin(policy.min_trade_value_usd, order.coin), policy.min_position_weight, equity)
+    weight = effect.value_usd / equity if equity else math.nan
+    passed = None
+    if effect.is_entry and equity_gate(equity) is None and equity is not None:
+        passed = passing(order, for_coin(policy.min_trade_value_usd, order.coin), policy.min_position_weight, equity)
+    skip = (
+        action_gate(effect.action, opened_at=opened_at, trade_time=order.first_time, policy=policy)
+        or (SkipReason.HISTORY_GAP if broken else None)
+        or equity_gate(equity)
+        or size_gate(order.coin, effect.value_usd, policy)
+        or weight_gate(weight, policy)
+    )
+    if skip is None and passed is None:
+        skip = SkipReason.SIZE_TOO_SMALL
     if skip is not None or passed is None:
-        waits = skip is not SkipReason.BAD_EQUITY and now < quiet_at
-        detail = {"value_usd": effect.value_usd, "weight": weight}
-        return Defer(Wait.STILL_FILLING, quiet_at) if waits else Skip(skip or SkipReason.SIZE_TOO_SMALL, detail)
+        hopeless = skip in {SkipReason.UNKNOWN_EQUITY, SkipReason.BAD_EQUITY}
+        if passed is None and not hopeless and now < quiet_at:
+            return Defer(Wait.STILL_FILLING, quiet_at)
+        detail = {"value_usd": effect.value_usd, "weight": weight if math.isfinite(weight) else None}
+        return Skip(skip or SkipReason.SIZE_TOO_SMALL, detail)
     skip = action_gate(effect.action, opened_at=opened_at, trade_time=passed.time, policy=policy)
     if skip is not None:
         return Skip(skip)

@@ -29,8 +29,8 @@ class Fate(StrEnum):
 class Evidence:
     """What is known of a trader's position in one coin.
 
-    `fills` are the trader's chained fills in the coin since our entry; `held_sizes` are well-formed readings of the
-    signed position, spaced in time, latest last.
+    `since` is the trade that was copied; `fills` are the trader's chained fills in the coin from it on, those of some time
+    before it too; `held_sizes` are well-formed readings of the signed position, spaced in time, latest last.
     """
 
     trader: str
@@ -50,11 +50,12 @@ def fate(evidence: Evidence) -> Fate:
     """Return what became of the position: a liquidation mark, an end at zero, or an unbroken chain with nothing held."""
     position: float | None = None
     for fill in evidence.fills:
+        if fill.time <= evidence.since:
+            position = fill.end_position
+            continue
         if position is not None and not is_continuous(position, fill.start_position):
             return Fate.UNKNOWN
         position = fill.end_position
-        if fill.time < evidence.since:
-            continue
         if is_liquidation(fill, evidence.trader) and fill.signed_size * evidence.side.sign < 0:
             return Fate.LIQUIDATED
         if evidence.side.sign * position <= 0:

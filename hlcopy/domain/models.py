@@ -324,6 +324,7 @@ class Position:
     stop_confirmed: bool = False
     tiers_taken: tuple[int, ...] = ()
     checked_at: datetime | None = None
+    missing_since: datetime | None = None  # when the venue's account first came without it, no fill saying why
     closing_reason: ExitReason | None = None
     closed_at: datetime | None = None
     close_reason: ExitReason | None = None

@@ -140,6 +140,7 @@ class ExecutionPolicy:
     expiry_grace: timedelta = timedelta(seconds=30)
     misses_to_give_up: int = 3
     miss_spacing: timedelta = timedelta(seconds=5)
+    fills_overlap: timedelta = timedelta(minutes=5)  # our clock may be ahead of the venue's
     exit_slippage_percent: float = 5.0
     stop_slippage_percent: float = 10.0
     stop_attempts: int = 2

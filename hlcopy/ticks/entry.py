@@ -92,18 +92,14 @@ def abandon(desk: Desk, position: Position, order: Order, reason: SkipReason) ->
             desk.ledger.book.drop_position(position.id)
         if signal is not None:
             detail = {**signal.detail, "order_error": order.error}
-            desk.ledger.signals.amend(
-                replace(signal, decision=reason.value, detail=detail, updated_at=signal.updated_at)
-            )
+            desk.ledger.signals.amend(replace(signal, decision=reason.value, detail=detail))
 
 
 def protect(desk: Desk, position: Position, now: datetime) -> None:
     """Make a position's stop rest; a position that can't get one is closed at once."""
     account = desk.exchange.account(now)
-    if account is UNKNOWN:
-        return
     if stop.hold(desk, position, account, now) is None:
-        held = account.positions.get(position.coin)
+        held = None if account is UNKNOWN else account.positions.get(position.coin)
         exits.close(desk, position, ExitReason.STOP_REJECTED, held.mark if held else position.entry_price, now)
 
 
@@ -187,7 +183,7 @@ def _filled(desk: Desk, position: Position, order: Order, now: datetime) -> Posi
 
 def book_entry(desk: Desk, order: Order, now: datetime) -> datetime:
     """Book the fills of an entry; return when it filled, `now` while the venue doesn't say."""
-    fills = desk.exchange.fills(order.created_at, now)
+    fills = desk.exchange.fills(order.created_at - desk.policy.execution.fills_overlap, now)
     mine = [] if fills is UNKNOWN else [fill for fill in fills if fill.client_order_id == order.client_order_id]
     desk.ledger.book.add_fills(order.signal_id, mine)
     return min((fill.time for fill in mine), default=now)

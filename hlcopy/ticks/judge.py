@@ -20,7 +20,7 @@ from hlcopy.domain.episodes import (
     order_key,
     signal_id,
 )
-from hlcopy.domain.models import DEFERRED, EXECUTE, Action, Signal
+from hlcopy.domain.models import DEFERRED, EXECUTE, Action, Signal, Wait
 from hlcopy.ports import UNKNOWN
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain.models import Fill, Trader, TraderOrder, TraderState
-    from hlcopy.ports import Desk
+    from hlcopy.ports import Desk, UnknownType
 
 # How far back an order that still fills may have begun before its trader was followed.
 _LONGEST_FILL: Final = timedelta(days=1)
@@ -61,10 +61,10 @@ def undecided(
     `fetched` are the fills just read; orders that began before `followed_from` are left alone. Late fills of decided orders are attached to them and change nothing.
     """
     waiting = desk.ledger.signals.deferred(trader.address)
-    begins = [signal.first_fill_at for signal in waiting] + [fill.time - 2 * BURST_GAP for fill in fetched]
+    begins = [signal.first_fill_at for signal in waiting] + [fill.time for fill in fetched]
     if not begins:
         return []
-    fills = chained(desk.ledger.history.fills(trader.address, since=min(begins), until=now))
+    fills = _from_before(desk, trader.address, min(begins), now)
     judged = []
     for order in group_orders(fills):
         if market_of(order.coin) is not Market.PERP:
@@ -76,6 +76,20 @@ def undecided(
             coin_fills = [fill for fill in fills if fill.coin == order.coin]
             judged.append(_screen(desk, trader, order, coin_fills, known, followed_from, now))
     return judged
+
+
+def _from_before(desk: Desk, address: str, begin: datetime, now: datetime) -> list[Fill]:
+    """Return the chained fills from `begin` on, and from before it as far as a burst without order ids reaches back.
+
+    A burst is known by its first fill, so it must be seen whole to be the same order each time.
+    """
+    fills = desk.ledger.history.fills(address, since=begin - BURST_GAP, until=now)
+    while fills and order_key(fills[0]) is None:
+        earlier = desk.ledger.history.fills(address, since=fills[0].time - BURST_GAP, until=now)
+        if len(earlier) == len(fills):
+            break
+        fills = earlier
+    return chained(fills)
 
 
 def _attach(desk: Desk, order: TraderOrder, now: datetime) -> None:
@@ -107,15 +121,22 @@ def _screen(
     now: datetime,
 ) -> Judged:
     effect = effect_of(order)
-    verdict = gates.screen(
-        order,
-        effect,
-        opened_at=_opened_at(desk, order, followed_from, now) if effect.action is Action.ADD else None,
-        broken=has_gap(order, coin_fills),
-        equity=trader.account_value,
-        now=now,
-        policy=desk.policy.entry,
-    )
+    opened = _opened_at(desk, order, followed_from, now) if effect.action is Action.ADD else None
+    verdict: gates.Skip | gates.Defer | gates.Candidate
+    if opened is UNKNOWN:
+        eligible_at = order.first_time + desk.policy.entry.copy_delay
+        retry = desk.policy.cadence.trades
+        verdict = gates.give_up_or_wait(Wait.UNKNOWN_HISTORY, now, eligible_at, desk.policy.entry, retry)
+    else:
+        verdict = gates.screen(
+            order,
+            effect,
+            opened_at=opened,
+            broken=has_gap(order, coin_fills),
+            equity=trader.account_value,
+            now=now,
+            policy=desk.policy.entry,
+        )
     judged = Judged(
         trader=trader,
         effect=effect,
@@ -126,7 +147,7 @@ def _screen(
     return as_judged(judged, verdict, now)
 
 
-def _opened_at(desk: Desk, order: TraderOrder, followed_from: datetime, now: datetime) -> datetime | None:
+def _opened_at(desk: Desk, order: TraderOrder, followed_from: datetime, now: datetime) -> datetime | UnknownType | None:
     """Find the Open that an Add belongs to in stored fills; fetch older ones when they don't reach far enough back."""
     found = opened_at(order, _coin_history(desk, order))
     reach = order.first_time - desk.policy.entry.add_max_age
@@ -134,7 +155,7 @@ def _opened_at(desk: Desk, order: TraderOrder, followed_from: datetime, now: dat
         return found
     older = desk.source.fills(order.trader, reach, now)
     if older is UNKNOWN:
-        return None
+        return UNKNOWN
     desk.ledger.history.add_fills(older)
     return opened_at(order, _coin_history(desk, order))
 

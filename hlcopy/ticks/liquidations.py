@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from hlcopy.domain.models import Position
     from hlcopy.ports import Desk
 
-# The chain is followed from some way before our entry, so that its first link is seen as well.
-_BEFORE_ENTRY: Final = timedelta(hours=1)
+# The chain is followed from some way before the trade, so that its first link is seen as well.
+_BEFORE_TRADE: Final = timedelta(hours=1)
 
 
 def check(desk: Desk, positions: list[Position], problems: list[Problem], now: datetime) -> list[Position]:
@@ -58,7 +58,9 @@ def _judge(desk: Desk, position: Position, problems: list[Problem], now: datetim
         if readings[-1] * position.side.sign > 0 or len(readings) > 1:
             break
         desk.pause(desk.policy.execution.liquidation_recheck.total_seconds())
-    since = position.opened_at - _BEFORE_ENTRY
+    copied = desk.ledger.signals.get(position.signal_id)
+    traded_at = copied.trade_time if copied is not None else position.opened_at
+    since = traded_at - _BEFORE_TRADE
     # Read after the account, lest a close in between look like a position that vanished.
     latest = desk.source.fills(position.source_trader, since, now)
     if latest is UNKNOWN:
@@ -66,12 +68,16 @@ def _judge(desk: Desk, position: Position, problems: list[Problem], now: datetim
         return Fate.UNKNOWN
     desk.ledger.history.add_fills(latest)
     fills = desk.ledger.history.fills(position.source_trader, coin=position.coin, since=since, until=now)
-    return fate(
+    judged = fate(
         Evidence(
             trader=position.source_trader,
             side=position.side,
-            since=position.opened_at,
+            since=traded_at,
             fills=chained(fills),
             held_sizes=tuple(readings),
         )
     )
+    if judged is Fate.UNKNOWN and state is not UNKNOWN:
+        message = "what became of the copied position can't be told from the fills; no exit"
+        problems.append(Problem(code="FATE_UNKNOWN", message=message, item=f"{position.source_trader} {position.coin}"))
+    return judged

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from hlcopy.domain import exits as rules
 from hlcopy.domain.models import ExitReason, Position, PositionStatus
-from hlcopy.ports import UNKNOWN
+from hlcopy.ports import UNKNOWN, Marks
 from hlcopy.ticks import exit as exits
-from hlcopy.ticks import reconcile, stop
+from hlcopy.ticks import reconcile, stop, tiers
 from hlcopy.ticks.report import PositionView, Problem, Report
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hlcopy.ports import Account, Desk, Marks
+    from hlcopy.ports import Account, Desk
 
 
 def run(desk: Desk, now: datetime) -> Report:
@@ -38,6 +38,9 @@ def _watch(desk: Desk, position: Position, account: Account, problems: list[Prob
     held = account.positions.get(position.coin)
     if held is None:
         return False
+    if desk.market.instrument(position.coin) is None:
+        problems.append(Problem(code="NOT_TRADABLE", message="no trading rules: can't be managed", item=position.coin))
+        return False
     if position.status is PositionStatus.CLOSING:
         exits.close(desk, position, position.closing_reason or ExitReason.CLOSED_ON_VENUE, held.mark, now)
         return True
@@ -50,7 +53,14 @@ def _watch(desk: Desk, position: Position, account: Account, problems: list[Prob
             exits.close(desk, position, ExitReason.TIME_STOP, held.mark, now)
             return True
         return False
-    return _decide(desk, position, account, marks, problems, now)
+    return _decide(desk, position, account, _since_entry(position, marks), problems, now)
+
+
+def _since_entry(position: Position, marks: Marks) -> Marks:
+    """Return the marks of a position; one made before it was entered says nothing of it, and its entry price stands."""
+    if marks.at > position.opened_at:
+        return marks
+    return Marks(position.entry_price, position.entry_price, position.entry_price, position.opened_at)
 
 
 def _decide(
@@ -66,7 +76,7 @@ def _decide(
     if plan.close is not None:
         exits.close(desk, watched, plan.close, marks.last, now)
         return True
-    if plan.tiers and _take_tiers(desk, watched, plan, marks.last, now):
+    if plan.tiers and tiers.take(desk, watched, plan.tiers, marks.last, now):
         return True
     if stop.hold(desk, watched, account, now) is None:
         problems.append(
@@ -75,18 +85,6 @@ def _decide(
         exits.close(desk, watched, ExitReason.STOP_REJECTED, marks.last, now)
         return True
     return False
-
-
-def _take_tiers(desk: Desk, position: Position, plan: rules.Plan, mark: float, now: datetime) -> bool:
-    instrument = desk.market.instrument(position.coin)
-    if instrument is None:
-        return False
-    fraction = rules.tier_fraction(plan.tiers)
-    size = rules.tier_size(position.size, fraction, mark, instrument, desk.policy.execution.min_notional_usd)
-    if size is None:
-        return False
-    exits.take_tiers(desk, position, plan.tiers, size, mark, now)
-    return True
 
 
 def view(position: Position, account: Account) -> PositionView:

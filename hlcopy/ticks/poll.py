@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from hlcopy.domain import gates
 from hlcopy.domain.episodes import Since, chained, since_trade
 from hlcopy.domain.liquidation import is_liquidation
-from hlcopy.domain.models import PositionStatus, Wait
+from hlcopy.domain.models import IntentState, PositionStatus, Wait
 from hlcopy.ports import UNKNOWN, PollMark
 from hlcopy.ticks import entry, judge, liquidations, reconcile
 from hlcopy.ticks.portfolio import portfolio
@@ -119,14 +119,19 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
     """Confirm the candidates under the account lock: by score x weight, then age (decision 11)."""
     if not outcome.candidates:
         return
+    # Sources are slow: they are read before the lock, which keeps `monitor` waiting.
+    addresses = {judged.trader.address for judged in outcome.candidates}
+    states = {address: desk.source.state(address, now) for address in sorted(addresses)}
     with desk.account_lock():
         account = reconcile.run(desk, now)
         for judged in sorted(outcome.candidates, key=_precedence):
             current = desk.ledger.signals.get(judged.signal.id)
             if current is not None and current.is_final:
                 continue  # another tick was first
-            signals, account = _confirm(desk, judged, account, now)
+            signals, account = _confirm(desk, judged, states[judged.trader.address], account, now)
             outcome.decided += signals
+            if desk.ledger.book.orders(state=IntentState.PENDING):
+                break  # an answer is out: what it opened isn't known, so nothing new until it is; the rest stays due
 
 
 def _precedence(judged: Judged) -> tuple[float, datetime, str]:
@@ -134,9 +139,10 @@ def _precedence(judged: Judged) -> tuple[float, datetime, str]:
     return (-judged.trader.score * min(weight, 1.0), judged.signal.trade_time, judged.signal.id)
 
 
-def _confirm(desk: Desk, judged: Judged, account: Account, now: datetime) -> tuple[list[Signal], Account]:
+def _confirm(
+    desk: Desk, judged: Judged, state: TraderState | UnknownType, account: Account, now: datetime
+) -> tuple[list[Signal], Account]:
     policy, signal, candidate = desk.policy, judged.signal, judged.candidate
-    state = desk.source.state(judged.trader.address, now)
     marks = desk.market.marks(signal.coin, now, now)
     since = _since(desk, judged, now)
     if state is UNKNOWN or marks is UNKNOWN or not since.unbroken or _is_stale(desk, state, now):
@@ -165,13 +171,14 @@ def _confirm(desk: Desk, judged: Judged, account: Account, now: datetime) -> tup
 
 
 def _is_stale(desk: Desk, state: TraderState, now: datetime) -> bool:
+    """Whether an equity is too old, or isn't known at all, to weigh by; one stated for a replay never is."""
     max_age = desk.policy.entry.max_state_age
-    return max_age is not None and now - state.read_at > max_age
+    return max_age is not None and (state.equity is None or now - state.read_at > max_age)
 
 
 def _missing(state: TraderState | UnknownType, marks: Marks | UnknownType | None) -> Wait:
     """Name the fact that can't be had."""
-    if state is UNKNOWN:
+    if state is UNKNOWN or state.equity is None:
         return Wait.UNKNOWN_TRADER_STATE
     return Wait.UNKNOWN_PRICE if marks is UNKNOWN else Wait.UNKNOWN_HISTORY
 

@@ -1,11 +1,11 @@
-"""Our book as the limits see it: positions at their marks, unresolved entries at full size, what others opened."""
+"""Our book as the limits see it: positions at their marks, unresolved orders, what others opened."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from hlcopy.domain.gates import Holding, Portfolio
-from hlcopy.domain.models import Side
+from hlcopy.domain.models import IntentState, Purpose, Side
 
 if TYPE_CHECKING:
     from hlcopy.ports import Account, Desk
@@ -24,4 +24,9 @@ def portfolio(desk: Desk, account: Account) -> Portfolio:
     for coin, held in account.positions.items():
         foreign = Holding(coin=coin, side=Side.of(held.size), exposure_usd=abs(held.size) * held.mark)
         holdings.setdefault(coin, foreign)
+    for order in desk.ledger.book.orders(state=IntentState.PENDING):
+        # A late exit of a position that is gone could still meet the next one: its coin waits until it is resolved.
+        if order.purpose is not Purpose.ENTRY:
+            side = Side.SHORT if order.is_buy else Side.LONG
+            holdings.setdefault(order.coin, Holding(coin=order.coin, side=side, exposure_usd=0.0))
     return Portfolio(equity=account.equity, holdings=tuple(holdings.values()))

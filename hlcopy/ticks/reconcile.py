@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hlcopy.domain import booking
 from hlcopy.domain.models import ExitReason, IntentState, PositionAction, PositionStatus, Purpose, SkipReason
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import MISSING, UNKNOWN, Accepted
-from hlcopy.ticks import entry, stop
+from hlcopy.ticks import entry, stop, tiers
 from hlcopy.ticks import exit as exits
 
 if TYPE_CHECKING:
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from hlcopy.domain.models import Order, OurFill, Position
     from hlcopy.ports import Account, Desk
 
-_TIER_PREFIX: Final = "tier-"
-
 
 def run(desk: Desk, now: datetime) -> Account:
     """Book what happened at the venue, settle what is unresolved, and keep every position's stop.
 
     To be called under the account lock, at the start of a tick that trades and after each of its exits. Raises
-    TryLaterError when our account can't be read: unknown is never flat.
+    TryLaterError when our account can't be read: unknown is never flat. No single answer is trusted alone: an order is
+    settled by its status, its fills or its position, and a position is gone when fills say so or it stays away.
     """
-    book_fills(desk, now)
+    fills_known = book_fills(desk, now)
+    account = read(desk, now)
     for order in desk.ledger.book.orders(state=IntentState.PENDING):
-        _resolve(desk, order, now)
+        _resolve(desk, order, account, now, fills_known=fills_known)
     account = read(desk, now)
     for position in desk.ledger.book.positions():
         if position.status is not PositionStatus.OPENING or _entry_filled(desk, position):
-            _compare(desk, position, account, now)
+            _compare(desk, position, account, now, fills_known=fills_known)
     account = read(desk, now)
     _sweep(desk, account, now)
     return account
@@ -48,19 +48,23 @@ def read(desk: Desk, now: datetime) -> Account:
     return account
 
 
-def book_fills(desk: Desk, now: datetime) -> None:
-    """Book our fills since the last look; one that no order of ours caused goes to the position it acted on."""
+def book_fills(desk: Desk, now: datetime) -> bool:
+    """Book our fills since the last look; False when they can't be read.
+
+    One that no order of ours caused goes to the position it acted on.
+    """
     book = desk.ledger.book
     live = book.positions()
     marks = [book.fills_mark(), *(position.opened_at for position in live)]
-    since = min((mark for mark in marks if mark is not None), default=now)
+    since = min((mark for mark in marks if mark is not None), default=now) - desk.policy.execution.fills_overlap
     fills = desk.exchange.fills(since, now)
     if fills is UNKNOWN:
-        return
+        return False
     with desk.ledger.transaction():
         for fill in fills:
             book.add_fills(_cause(desk, fill, live), (fill,))
         book.put_fills_mark(now)
+    return True
 
 
 def _cause(desk: Desk, fill: OurFill, live: list[Position]) -> str | None:
@@ -75,22 +79,43 @@ def _entry_filled(desk: Desk, position: Position) -> bool:
     return any(order.filled_size > 0 for order in entries)
 
 
-def _resolve(desk: Desk, order: Order, now: datetime) -> None:
-    """Find out what became of an order whose answer isn't known."""
-    found = desk.exchange.find(order.client_order_id, now)
-    if found is UNKNOWN:
-        return
+def _resolve(desk: Desk, order: Order, account: Account, now: datetime, *, fills_known: bool) -> None:
+    """Find out what became of an order whose answer isn't known: by its fills, else by asking, else by the position."""
+    found = _booked(desk, order) or desk.exchange.find(order.client_order_id, now)
     if order.purpose is Purpose.ENTRY:
         position = next((p for p in desk.ledger.book.positions() if p.signal_id == order.signal_id), None)
-        if position is not None and found is MISSING:
-            _miss(desk, position, order, now)
-        elif position is not None and found is not MISSING:
+        if position is None:
+            return
+        if found is UNKNOWN or found is MISSING:
+            # The coin was free when the entry was sent: a position on its side is what the entry made.
+            made = _made(position, account)
+            if made is not None:
+                entry.settle(desk, position, order, made, now)
+            elif found is MISSING and fills_known:
+                _miss(desk, position, order, now)
+        else:
             entry.settle(desk, position, order, found, now)
-    elif found is not MISSING:
+    elif found is not UNKNOWN and found is not MISSING:
         desk.ledger.book.put_order(exits.after(order, found))
-    elif order.expires_at is not None and now > order.expires_at:
+    elif found is MISSING and order.expires_at is not None and now > order.expires_at:
         # Exits and stops are reduce-only and sent again under the next attempt's id: nothing to wait for.
         desk.ledger.book.put_order(replace(order, state=IntentState.NEVER_LANDED))
+
+
+def _booked(desk: Desk, order: Order) -> Accepted | None:
+    """Return what an order's fills say of it, None while there are none."""
+    fills = [fill for fill in desk.ledger.book.fills(order.signal_id) if fill.client_order_id == order.client_order_id]
+    size = sum(fill.size for fill in fills)
+    if not size:
+        return None
+    return Accepted(IntentState.FILLED, size, sum(fill.price * fill.size for fill in fills) / size)
+
+
+def _made(position: Position, account: Account) -> Accepted | None:
+    held = account.positions.get(position.coin)
+    if held is None or held.size * position.side.sign <= 0:
+        return None
+    return Accepted(IntentState.FILLED, abs(held.size), held.entry_price)
 
 
 def _miss(desk: Desk, position: Position, order: Order, now: datetime) -> None:
@@ -122,17 +147,18 @@ def _never_landed(desk: Desk, order: Order, now: datetime) -> bool:
     )
 
 
-def _compare(desk: Desk, position: Position, account: Account, now: datetime) -> None:
+def _compare(desk: Desk, position: Position, account: Account, now: datetime, *, fills_known: bool) -> None:
     """Make one position equal what the venue holds, and its stop with it."""
     held = account.positions.get(position.coin)
     fills = desk.ledger.book.fills(position.signal_id)
     funding = desk.exchange.funding(position.coin, position.opened_at, now)
     paid = position.funding_usd if funding is UNKNOWN else funding
     if held is None or held.size * position.side.sign <= 0:
-        _finish(desk, position, account, fills, paid, now)
+        if booking.has_left(position, fills) or (fills_known and _stays_away(desk, position, now)):
+            _finish(desk, position, account, fills, paid, now)
         return
     current = booking.reduced(position, fills, abs(held.size), paid)
-    current = replace(current, tiers_taken=_tiers_taken(desk, current))
+    current = replace(current, tiers_taken=tiers.taken(desk, current), missing_since=None)
     if current != position:
         with desk.ledger.transaction():
             desk.ledger.book.put_position(current)
@@ -145,17 +171,12 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime) ->
         exits.close(desk, current, ExitReason.STOP_REJECTED, held.mark, now)
 
 
-def _tiers_taken(desk: Desk, position: Position) -> tuple[int, ...]:
-    """Return the tiers whose orders filled well enough to count (decision 24)."""
-    asked: dict[str, float] = {}
-    filled: dict[str, float] = {}
-    for order in desk.ledger.book.orders(position.signal_id, purpose=Purpose.EXIT):
-        if order.leg.startswith(_TIER_PREFIX):
-            asked.setdefault(order.leg, order.size)
-            filled[order.leg] = filled.get(order.leg, 0.0) + order.filled_size
-    done = {leg for leg, size in asked.items() if filled[leg] >= desk.policy.exit.tier_done_ratio * size}
-    numbers = {int(number) for leg in done for number in leg.removeprefix(_TIER_PREFIX).split("-")}
-    return tuple(sorted(numbers | set(position.tiers_taken)))
+def _stays_away(desk: Desk, position: Position, now: datetime) -> bool:
+    """Whether a position was missing before, long enough ago; its stop stays until then, one reading may be stale."""
+    if position.missing_since is None:
+        desk.ledger.book.put_position(replace(position, missing_since=now))
+        return False
+    return now - position.missing_since >= desk.policy.execution.miss_spacing
 
 
 def _finish(
@@ -168,7 +189,7 @@ def _finish(
     reason = _why(desk, last)
     at = last.time if last is not None else now
     ended = booking.closed(
-        replace(position, tiers_taken=_tiers_taken(desk, position)),
+        replace(position, tiers_taken=tiers.taken(desk, position)),
         fills,
         reason=reason,
         at=at,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain.models import Order
-    from hlcopy.ports import Account, Desk, RestingStop
+    from hlcopy.ports import Account, Desk, RestingStop, UnknownType
 
 
 def current_trigger(desk: Desk, position: Position) -> stops.Trigger:
@@ -22,10 +22,11 @@ def current_trigger(desk: Desk, position: Position) -> stops.Trigger:
     return stops.trigger(position.entry_price, position.best_price, position.side, desk.policy.exit)
 
 
-def hold(desk: Desk, position: Position, account: Account, now: datetime) -> Position | None:
+def hold(desk: Desk, position: Position, account: Account | UnknownType, now: datetime) -> Position | None:
     """Make one stop rest at the position's trigger for its whole size; None when it has no stop and can't get one.
 
-    `account` is a reading of this tick. An unclear answer leaves the position unconfirmed, for the next tick to look.
+    `account` is a reading of this tick; without one a stop is placed all the same, a second one being harmless. An unclear
+    answer leaves the position unconfirmed, for the next tick to look.
     """
     instrument = desk.market.instrument(position.coin)
     if instrument is None:
@@ -33,12 +34,12 @@ def hold(desk: Desk, position: Position, account: Account, now: datetime) -> Pos
     wanted = orders.stop_order(
         position, current_trigger(desk, position), 0, instrument=instrument, now=now, policy=desk.policy.execution
     )
-    resting = ours(desk, position, account)
+    resting = [] if account is UNKNOWN else ours(desk, position, account)
     kept = next((stop for stop in resting if _serves(stop, wanted)), None)
     if kept is None:
         placed = _place(desk, position, wanted, now)
         if placed is None:
-            return position if resting else None
+            return _record(desk, replace(position, stop_confirmed=_covers(resting, position))) if resting else None
         if placed.state is not IntentState.RESTING:
             return _record(desk, replace(position, stop_confirmed=False))
         _cancel(desk, resting, now)
@@ -69,6 +70,11 @@ def _serves(stop: RestingStop, wanted: Order) -> bool:
         and stop.trigger_price == wanted.trigger_price
         and math.isclose(stop.size, wanted.size, rel_tol=1e-9)
     )
+
+
+def _covers(resting: list[RestingStop], position: Position) -> bool:
+    """Whether an older stop that couldn't be replaced still closes all of the position."""
+    return any(stop.size >= position.size for stop in resting)
 
 
 def _next_attempt(desk: Desk, position: Position) -> int:

@@ -371,3 +371,13 @@ def test_a_candidate_whose_facts_cant_be_had_waits_until_it_is_too_old() -> None
     assert gates.give_up_or_wait(wait, at(24.9), at(15), POLICY, retry) == Defer(wait, at(25.9))
     given_up = gates.give_up_or_wait(wait, at(25), at(15), POLICY, retry)
     assert given_up == Skip(SkipReason.TOO_OLD, {"waited_for": "unknown_trader_state"})
+
+
+def test_an_add_below_the_gates_waits_since_it_may_outgrow_what_was_there() -> None:
+    first = fill(price=60_000.0, size=0.1, start_position=0.005, oid=1)
+    early = trader_order(first)
+    late = trader_order(first, fill(price=60_000.0, size=0.9, start_position=0.105, oid=1, time=at(3)))
+
+    assert screened(early, now=at(1)) == Defer(Wait.STILL_FILLING, at(15))
+    assert reason_of(screened(early, now=at(15))) is SkipReason.ADD_NO_OPEN
+    assert isinstance(screened(late, now=at(18)), Candidate)

@@ -93,6 +93,10 @@ def test_leverage_is_lowered_until_the_stop_is_well_inside_liquidation(
     assert margin.safe_leverage(wanted, side, max_leverage, stop, 1.5) == expected, case
 
 
+def test_a_liquidation_at_exactly_the_least_distance_is_far_enough() -> None:
+    assert margin.safe_leverage(1, LONG, 40, stop_percent=50.0, min_ratio=2.0) == 1
+
+
 @given(
     side=st.sampled_from(Side),
     wanted=st.integers(min_value=1, max_value=5),

@@ -108,6 +108,12 @@ def test_a_flip_in_parts_is_whole_also_when_a_fill_ends_near_zero() -> None:
     assert (short.opened_at, short.entry_size, short.exit_size) == (at(1), 100.0, 100.0)
 
 
+def test_a_flip_that_pauses_at_exactly_zero_ends_there_and_begins_with_the_next_fill() -> None:
+    long, short = round_trips(traded((4.0, 100.0, 1), (-4.0, 110.0, 2), (-6.0, 111.0, 2)))
+    assert (long.closed_at, long.exit_size) == (at(1), 4.0)
+    assert (short.opened_at, short.entry_size, short.entry_price) == (at(2), 6.0, 111.0)
+
+
 def test_an_overshoot_by_a_remainder_is_no_trip() -> None:
     trip = one_trip(traded((100.0, 10.0, 1), (-60.0, 11.0, 2), (-40.3, 11.0, 2), (-0.2, 11.0, 2)))
     assert (trip.side, trip.closed_at) == (LONG, at(2))

@@ -160,5 +160,26 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_a_trader_s_fate_is_judged_on_complete_evidence(case: str) -> None:
     fills, readings, expected = CASES[case]
-    evidence = Evidence(trader=TRADER, side=Side.LONG, since=T0, fills=fills, held_sizes=readings)
+    evidence = Evidence(trader=TRADER, side=Side.LONG, since=at(seconds=-1), fills=fills, held_sizes=readings)
     assert fate(evidence) is expected
+
+
+def test_a_gap_before_the_copied_trade_hides_nothing_that_came_after_it() -> None:
+    fills = [
+        fill(start_position=-7.0, time=at(-30)),
+        fill(start_position=-3.0, size=4.0, time=T0),
+        fill(start_position=1.0, is_buy=False, time=at(5), liquidated_user=TRADER),
+    ]
+    evidence = Evidence(trader=TRADER, side=Side.LONG, since=T0, fills=fills, held_sizes=(0.0, 0.0))
+    assert fate(evidence) is Fate.LIQUIDATED
+
+
+def test_a_fate_that_can_t_be_told_is_said_and_exits_nothing(scene: Scene) -> None:
+    desk = entered(scene)
+    scene.source.add(fill(price=55_000.0, size=1.0, start_position=4.0, oid=2, time=at(30)))
+    scene.source.held[TRADER] = {"BTC": 0.0}
+
+    report = positions.run(desk, at(31))
+
+    assert [problem.code for problem in report.problems] == ["FATE_UNKNOWN"]
+    assert scene.ledger.book.positions()[0].status is PositionStatus.OPEN

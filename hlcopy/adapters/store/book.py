@@ -47,6 +47,7 @@ _POSITIONS: Final = Table(
         Column("stop_confirmed", codec=FLAG),
         Column("tiers_taken", codec=JSON_TUPLE),
         Column("checked_at", codec=TIME),
+        Column("missing_since", codec=TIME),
         Column("closing_reason", codec=one_of(ExitReason)),
         Column("closed_at", codec=TIME),
         Column("close_reason", codec=one_of(ExitReason)),

@@ -153,6 +153,7 @@ def _create_book(db: Database) -> None:
             stop_confirmed INTEGER NOT NULL,
             tiers_taken TEXT NOT NULL,
             checked_at TEXT,
+            missing_since TEXT,
             closing_reason TEXT,
             closed_at TEXT,
             close_reason TEXT,

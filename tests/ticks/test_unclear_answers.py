@@ -1,0 +1,322 @@
+"""A venue that does what it is told and says nothing, or forgets for a moment: unknown is never success and never flat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hlcopy.domain.models import EXECUTE, ExitReason, IntentState, PositionStatus, Purpose
+from hlcopy.domain.policy import LimitsPolicy, Policy
+from hlcopy.ports import MISSING, UNKNOWN
+from hlcopy.ticks import monitor, poll, positions
+from hlcopy.ticks.portfolio import portfolio
+from tests.builders import TRADER, at, fill, order
+
+if TYPE_CHECKING:
+    from hlcopy.domain.models import Position
+    from hlcopy.ports import Account, Desk
+    from tests.ticks.conftest import Scene
+
+
+@dataclass
+class Moody:
+    """The paper venue behind a bad line: what it applies may go unanswered, what it holds may go unseen."""
+
+    venue: Any
+    unanswered: set[Purpose] = field(default_factory=set)
+    fills_readable: bool = True
+    blank_accounts: int = 0
+    unreadable_accounts: int = 0
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it stands in for the port
+        return getattr(self.venue, name)
+
+    def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - see above
+        answer = self.venue.send(sent, now)
+        return UNKNOWN if sent.purpose in self.unanswered else answer
+
+    def account(self, now: Any) -> Any:  # noqa: ANN401 - see above
+        account = self.venue.account(now)
+        if self.unreadable_accounts:
+            self.unreadable_accounts -= 1
+            return UNKNOWN
+        if self.blank_accounts:
+            self.blank_accounts -= 1
+            return replace(account, positions={})
+        return account
+
+    def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - see above
+        return self.venue.fills(since, now) if self.fills_readable else UNKNOWN
+
+
+class Amnesiac(Moody):
+    """Answers that it doesn't know any order."""
+
+    def find(self, client_order_id: str, now: Any) -> Any:  # noqa: ANN401, ARG002 - the port's signature
+        return MISSING
+
+
+class Mute(Moody):
+    """Doesn't answer what became of an order."""
+
+    def find(self, client_order_id: str, now: Any) -> Any:  # noqa: ANN401, ARG002 - the port's signature
+        return UNKNOWN
+
+
+def moody(scene: Scene, kind: type[Moody], **moods: Any) -> tuple[Desk, Moody]:  # noqa: ANN401 - any field of it
+    desk = scene.desk(moods.pop("policy", None))
+    venue = kind(desk.exchange, **moods)
+    return replace(desk, exchange=venue), venue  # type: ignore[arg-type]
+
+
+def only(scene: Scene) -> Position:
+    (position,) = scene.ledger.book.positions(live_only=False)
+    return position
+
+
+def read(desk: Desk, minutes: float) -> Account:
+    account = desk.exchange.account(at(minutes))
+    assert account is not UNKNOWN
+    return account
+
+
+@pytest.mark.parametrize("kind", [Mute, Amnesiac])
+@pytest.mark.parametrize("fills_readable", [True, False])
+def test_an_entry_without_an_answer_gets_its_stop_as_soon_as_its_fill_or_position_shows(
+    scene: Scene, kind: type[Moody], *, fills_readable: bool
+) -> None:
+    desk, _ = moody(scene, kind, unanswered={Purpose.ENTRY}, fills_readable=fills_readable)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    monitor.run(desk, at(15.5))
+
+    account = read(desk, 16)
+    assert only(scene).status is PositionStatus.OPEN
+    assert [stop.size for stop in account.stops] == [abs(account.positions["BTC"].size)]
+    assert scene.ledger.signals.list()[0].decision == EXECUTE
+    assert sum(sent.purpose is Purpose.ENTRY for sent in scene.ledger.book.orders()) == 1
+
+
+def test_an_entry_that_is_out_stops_the_entries_of_its_tick_and_the_rest_stay_due(scene: Scene) -> None:
+    scene.source.add(fill(coin="ETH", price=3_000.0, size=30.0, oid=7, time=at(0.5)))
+    scene.market.set("ETH", at(-60), 3_000.0)
+    desk, venue = moody(scene, Mute, unanswered={Purpose.ENTRY}, fills_readable=False, blank_accounts=99)
+    poll.run(desk, at(1))
+    poll.run(desk, at(16))
+    assert len(scene.ledger.book.positions()) == 1
+    assert len(scene.ledger.signals.deferred()) == 1
+
+    venue.unanswered, venue.fills_readable, venue.blank_accounts = set(), True, 0
+    poll.run(desk, at(17))
+    assert {position.coin for position in scene.ledger.book.positions()} == {"BTC", "ETH"}
+
+
+def test_one_reading_without_the_position_neither_closes_it_nor_takes_its_stop(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    venue.blank_accounts = 3
+    monitor.run(desk, at(16))
+    assert (only(scene).status, only(scene).missing_since) == (PositionStatus.OPEN, at(16))
+    assert len(read(desk, 16).stops) == 1
+
+    monitor.run(desk, at(17))
+
+    assert (only(scene).status, only(scene).missing_since) == (PositionStatus.OPEN, None)
+
+
+def test_a_position_that_stays_away_without_a_fill_is_closed_on_venue_with_an_unknown_result(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    venue.blank_accounts = 99
+    monitor.run(desk, at(16))
+    monitor.run(desk, at(17))
+
+    closed = only(scene)
+    assert (closed.close_reason, closed.exit_price, closed.realized_pnl_usd) == (ExitReason.CLOSED_ON_VENUE, None, None)
+
+
+def test_an_exit_whose_fills_can_t_be_read_is_booked_once_they_can(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    scene.market.set("BTC", at(20), 56_000.0)
+    venue.fills_readable = False
+    monitor.run(desk, at(20))
+    monitor.run(desk, at(21))
+    assert only(scene).status is PositionStatus.OPEN
+
+    venue.fills_readable = True
+    monitor.run(desk, at(22))
+
+    closed = only(scene)
+    assert closed.close_reason is ExitReason.STOP_LOSS
+    assert closed.realized_pnl_usd is not None
+    assert closed.realized_pnl_usd < -400
+
+
+@pytest.mark.parametrize("fills_readable", [True, False])
+def test_a_tier_without_an_answer_is_not_taken_twice(scene: Scene, *, fills_readable: bool) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    whole = only(scene).size
+    scene.market.set("BTC", at(20), 66_100.0)
+    mute = Mute(venue.venue, unanswered={Purpose.EXIT}, fills_readable=fills_readable)
+    silent = replace(desk, exchange=mute)  # type: ignore[arg-type]
+    for minutes in (20, 21, 22, 23):
+        monitor.run(silent, at(minutes))
+
+    assert abs(read(desk, 24).positions["BTC"].size) == pytest.approx(whole * 0.75, abs=1e-4)
+    monitor.run(desk, at(24))
+    assert only(scene).tiers_taken == (1,)
+
+
+def test_what_a_tier_left_unfilled_is_sent_again_and_not_the_same_share(scene: Scene) -> None:
+    desk, _ = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    position = only(scene)
+    half = order(
+        client_order_id="0x" + "7" * 32,
+        purpose=Purpose.EXIT,
+        signal_id=position.signal_id,
+        leg="tier-1",
+        size=0.0312,
+        reduce_only=True,
+        is_buy=False,
+        state=IntentState.CANCELLED,
+        filled_size=0.0111,
+        created_at=at(16),
+    )
+    scene.ledger.book.put_order(half)
+    scene.market.set("BTC", at(20), 66_100.0)
+
+    monitor.run(desk, at(20))
+
+    rest = [sent for sent in scene.ledger.book.orders() if sent.leg == "tier-1" and sent != half]
+    assert [sent.size for sent in rest] == [0.0201]
+    assert only(scene).tiers_taken == (1,)
+
+
+def test_a_rest_of_a_tier_too_small_to_sell_counts_as_taken(scene: Scene) -> None:
+    desk, _ = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    position = only(scene)
+    nearly = order(
+        client_order_id="0x" + "7" * 32,
+        purpose=Purpose.EXIT,
+        signal_id=position.signal_id,
+        leg="tier-1",
+        size=0.001,
+        reduce_only=True,
+        is_buy=False,
+        state=IntentState.CANCELLED,
+        filled_size=0.00085,
+        created_at=at(16),
+    )
+    scene.ledger.book.put_order(nearly)
+    scene.market.set("BTC", at(20), 66_100.0)
+    monitor.run(desk, at(20))
+    monitor.run(desk, at(21))
+
+    assert only(scene).tiers_taken == (1,)
+    assert [sent for sent in scene.ledger.book.orders() if sent.leg == "tier-1"] == [nearly]
+
+
+def test_the_stop_after_a_fill_waits_for_no_account_reading(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    venue.venue.account(at(15))
+
+    class Blind(Moody):
+        """Can't read the account once the entry is in."""
+
+        def account(self, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            held = self.venue.account(now)
+            return UNKNOWN if held.positions else held
+
+    blind = replace(desk, exchange=Blind(venue.venue))  # type: ignore[arg-type]
+    with pytest.raises(Exception, match="can't be read"):
+        poll.run(blind, at(15))
+
+    assert len(read(desk, 15).stops) == 1
+    monitor.run(desk, at(16))
+    assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
+    assert len(read(desk, 16).stops) == 1
+
+
+def test_a_pending_exit_keeps_its_coin_from_being_entered_again(scene: Scene) -> None:
+    desk, _ = moody(scene, Moody)
+    scene.ledger.book.put_order(
+        order(coin="BTC", purpose=Purpose.EXIT, is_buy=False, reduce_only=True, state=IntentState.PENDING)
+    )
+    (held,) = portfolio(desk, read(desk, 1)).holdings
+    assert (held.coin, held.exposure_usd) == ("BTC", 0.0)
+
+
+def test_a_venue_clock_behind_ours_loses_no_fill(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody)
+    honest = venue.venue.fills
+    venue.venue.fills = lambda since, now: [
+        replace(each, time=each.time - (at(seconds=2) - at(0))) for each in honest(since, now)
+    ]
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    scene.market.set("BTC", at(hours=70), 60_500.0)
+    monitor.run(desk, at(16, hours=72))
+
+    result = only(scene).realized_pnl_usd
+    assert result is not None
+    assert result > 40
+
+
+def test_a_coin_without_rules_is_a_problem_and_not_silence(scene: Scene) -> None:
+    desk, _ = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    scene.market.unlisted.add("BTC")
+    assert [problem.code for problem in monitor.run(desk, at(16)).problems] == ["NOT_TRADABLE"]
+
+
+def test_an_add_whose_older_fills_can_t_be_read_waits(scene: Scene) -> None:
+    scene.source.given[TRADER] = [fill(price=60_000.0, start_position=1.0, oid=2, time=at(0.5))]
+    desk, _ = moody(scene, Moody)
+    honest = scene.source.fills
+    reach: list[Any] = []
+
+    class Short:
+        """A source that can't read far back."""
+
+        state = scene.source.state
+
+        def fills(self, trader: str, since: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            reach.append(since)
+            return UNKNOWN if since < at(-90) else honest(trader, since, now)
+
+    waiting = poll.run(replace(desk, source=Short()), at(1)).decisions  # type: ignore[arg-type]
+    assert [signal.wait for signal in waiting] == ["unknown_history"]
+    assert min(reach) < at(-90)
+
+
+def test_an_unknown_equity_at_confirmation_waits(scene: Scene) -> None:
+    desk, _ = moody(scene, Moody)
+    poll.run(desk, at(1))
+    scene.source.equity[TRADER] = None
+    assert poll.run(desk, at(15)).decisions[0].wait == "unknown_trader_state"
+
+
+def test_a_burst_without_order_ids_is_one_order_however_often_it_is_polled(scene: Scene) -> None:
+    scene.source.given[TRADER] = [
+        fill(price=60_000.0, size=0.5, start_position=0.5 * n, oid=0, time=at(n * 0.8)) for n in range(50)
+    ]
+    desk, _ = moody(scene, Moody, policy=Policy(limits=LimitsPolicy(max_total_positions=0)))
+    for minutes in range(1, 60, 4):
+        poll.run(desk, at(minutes))
+    positions.run(desk, at(61))
+
+    assert [signal.decision for signal in scene.ledger.signals.list()] == ["SKIP_MAX_POSITIONS"]
