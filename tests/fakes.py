@@ -59,8 +59,10 @@ class FakeMarket:
         price = self.mark(coin, now)
         return None if price is None or coin in self.halted else Quote(price, now)
 
-    def first_touch(self, coin: str, trigger: float, side: Side, since: datetime, now: datetime) -> Quote | None:
-        for at, price in self._until(coin, now):
+    def first_touch(
+        self, coin: str, trigger: float, side: Side, since: datetime, now: datetime, *, until: datetime | None = None
+    ) -> Quote | None:
+        for at, price in self._until(coin, until or now):
             if at > since and stops.is_crossed(trigger, price, side):
                 return Quote(price, at)
         return None

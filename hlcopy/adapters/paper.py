@@ -47,8 +47,13 @@ class PriceFeed(Protocol):
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         """Return the price that an order sent now meets, None when there is no trading."""
 
-    def first_touch(self, coin: str, trigger: float, side: Side, since: datetime, now: datetime) -> Quote | None:
-        """Return where and when a stop of a position on `side` filled since a moment, a gap at the first price past it."""
+    def first_touch(
+        self, coin: str, trigger: float, side: Side, since: datetime, now: datetime, *, until: datetime | None = None
+    ) -> Quote | None:
+        """Return where and when a stop of a position on `side` filled since a moment, a gap at the first price past it.
+
+        `until` looks on to the moment at which an order sent now fills.
+        """
 
     def funding(self, coin: str, since: datetime, until: datetime) -> Sequence[tuple[datetime, float]]:
         """Return the hourly funding rates after `since` and up to `until`."""
@@ -97,10 +102,10 @@ class PaperExchange:
     def send(self, order: Order, now: datetime) -> Outcome:
         """Fill an entry or exit at the next price, or let a stop rest; the same client id is the same order."""
         with self._ledger.transaction():
+            self._sync(now)
             known = self._books.order(order.client_order_id)
             if known is not None:
                 return _outcome(known)
-            self._sync(now)
             if order.expires_at is not None and now > order.expires_at:
                 return Refused("Order expired.")
             instrument = self._feed.instrument(order.coin)
@@ -182,27 +187,33 @@ class PaperExchange:
                 self._fire(held, quote, order)
         self._books.put_synced_at(now)
 
-    def _stop_touched(self, held: PaperPosition, now: datetime) -> tuple[Quote, PaperOrder] | None:
+    def _stop_touched(
+        self, held: PaperPosition, now: datetime, until: datetime | None = None
+    ) -> tuple[Quote, PaperOrder] | None:
         """Return the first of a position's stops that the price reached, and where."""
+        side = Side.of(held.size)
         touches: list[tuple[Quote, PaperOrder]] = []
-        for order in self._books.orders(IntentState.RESTING):
-            closes = order.coin == held.coin and order.is_buy == (held.size < 0)
-            if not closes or order.trigger_price is None:
-                continue
+        for order in self._stops(held):
             since = max(order.placed_at, held.opened_at)
-            quote = self._feed.first_touch(held.coin, order.trigger_price, Side.of(held.size), since, now)
+            quote = self._feed.first_touch(held.coin, order.trigger_price or 0.0, side, since, now, until=until)
             if quote is not None:
                 touches.append((quote, order))
-        return min(touches, key=lambda touch: touch[0].at, default=None)
+        # Of two that were reached in the same candle, the price came by the better one first.
+        return min(touches, key=lambda touch: (touch[0].at, -side.sign * touch[0].price), default=None)
 
     def _liquidation_touched(self, held: PaperPosition, now: datetime) -> tuple[Quote, None] | None:
-        if any(order.coin == held.coin for order in self._books.orders(IntentState.RESTING)):
+        if self._stops(held):
             return None  # its stop lies before its liquidation
         price = self._view(held, now).liquidation_price
         if price is None:
             return None
         quote = self._feed.first_touch(held.coin, price, Side.of(held.size), held.opened_at, now)
         return None if quote is None else (quote, None)
+
+    def _stops(self, held: PaperPosition) -> list[PaperOrder]:
+        """Return the resting stops that would close a position."""
+        resting = self._books.orders(IntentState.RESTING)
+        return [order for order in resting if order.coin == held.coin and order.is_buy == (held.size < 0)]
 
     def _fire(self, held: PaperPosition, quote: Quote, order: PaperOrder | None) -> None:
         """Fill a stop, or liquidate; isolated margin is all that can be lost, even by a gap."""
@@ -213,7 +224,7 @@ class PaperExchange:
         floor = margin.bankruptcy_price(held.entry_price, side, held.leverage)
         liquidated = order is None or stops.is_crossed(floor, price, side)
         price = max(price, floor) if side is Side.LONG else min(price, floor)
-        slippage_usd = abs(price - quote.price) * size
+        slippage_usd = max(0.0, side.sign * (quote.price - price)) * size
         self._fill(
             held.coin,
             is_buy=side is Side.SHORT,
@@ -252,6 +263,12 @@ class PaperExchange:
         if quote is None:
             return replace(placed, state=IntentState.CANCELLED, error="No liquidity available for market order.")
         held = self._held(order.coin)
+        if held is not None and quote.at > now:
+            # The order waits for the next candle, and its stop doesn't: in the candle that runs the stop comes first.
+            touched = self._stop_touched(held, now, quote.at)
+            if touched is not None:
+                self._fire(held, *touched)
+                held = None
         size = min(order.size, abs(held.size)) if order.reduce_only and held is not None else order.size
         slip = costs.slippage_percent(order.coin, size * quote.price, self._policy)
         price = costs.slipped(quote.price, slip, is_buy=order.is_buy)
@@ -309,11 +326,10 @@ class PaperExchange:
         """Move a fill through the books: margin is locked on the way in and comes back with the result on the way out."""
         fee = costs.taker_fee(size * price, self._policy)
         held = self._held(coin)
-        self._add_cash(-fee)
         if held is None:
             leverage = self._books.leverage(coin) or 1
             locked = size * price / leverage
-            self._add_cash(-locked)
+            self._add_cash(-locked - fee)
             signed = size if is_buy else -size
             self._books.put_position(
                 PaperPosition(
@@ -321,9 +337,10 @@ class PaperExchange:
                 )
             )
         else:
-            share = size / abs(held.size)
-            released = held.margin_usd * share
-            self._add_cash(released + Side.of(held.size).sign * (price - held.entry_price) * size)
+            released = held.margin_usd * size / abs(held.size)
+            left = released + Side.of(held.size).sign * (price - held.entry_price) * size
+            fee = min(fee, max(0.0, left))  # isolated margin is all that can be lost, fee included
+            self._add_cash(left - fee)
             self._shrink(held, size, released)
         self._books.add_fill(
             OurFill(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from hlcopy.adapters.paper import PaperExchange
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket, ReplaySource
 from hlcopy.domain.episodes import Market, market_of
-from hlcopy.domain.models import Trader, to_ms
+from hlcopy.domain.models import Trader, from_ms, to_ms
 from hlcopy.ports import Desk, PollMark
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from hlcopy.domain.policy import Policy
     from hlcopy.ports import CandleCoverage, FundingRate, History, Ledger
 
-# Our positions are held 72 hours at most: that much of the market before the first day is enough for every mark.
-_WARM_UP = timedelta(days=1)
+# So much of the market before the first day is enough for a mark in its first minute, even of daily candles.
+_WARM_UP = timedelta(days=2)
 _SAMPLED_FILLS = 500
+_ALIKE = 0.95  # of what the longest series covers: a little less of a much finer one is better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +38,9 @@ class Recording:
     candles: Mapping[str, Candles]
     funding: Mapping[str, Sequence[FundingRate]]
     coins_without_candles: tuple[str, ...]
-    missing_candles: Mapping[str, int]  # of the period, per coin that has any
+    holes: Mapping[
+        str, Sequence[tuple[datetime, datetime]]
+    ]  # times of the period without candles, per coin that has any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +54,19 @@ class ReplayDesk:
 
 
 def load(history: History, traders: Sequence[str], start: datetime, end: datetime) -> Recording:
-    """Read what a replay needs: the finest candles stored of every coin that the traders trade in the period."""
+    """Read what a replay needs: the fills up to the end, and the best candles of every coin in them."""
     fills = {trader: history.fills(trader, until=end) for trader in traders}
     coins = sorted(
         {fill.coin for trader_fills in fills.values() for fill in trader_fills if market_of(fill.coin) is Market.PERP}
     )
-    finest: dict[str, CandleCoverage] = {}
+    stored: dict[str, list[CandleCoverage]] = defaultdict(list)
     for row in history.candle_coverage():
-        finest.setdefault(row.coin, row)
+        stored[row.coin].append(row)
     begin_ms, end_ms = to_ms(start - _WARM_UP), to_ms(end)
     candles = {
-        coin: history.candles(coin, finest[coin].interval_ms, begin_ms, end_ms) for coin in coins if coin in finest
+        coin: history.candles(coin, _resolution(stored[coin], start, end).interval_ms, begin_ms, end_ms)
+        for coin in coins
+        if coin in stored
     }
     candles = {coin: part for coin, part in candles.items() if len(part)}
     active = {fill.coin for trader_fills in fills.values() for fill in trader_fills if fill.time >= start}
@@ -69,14 +75,34 @@ def load(history: History, traders: Sequence[str], start: datetime, end: datetim
         candles=candles,
         funding={coin: history.funding(coin, start, end) for coin in candles},
         coins_without_candles=tuple(coin for coin in coins if coin in active and coin not in candles),
-        missing_candles={coin: _missing(part, to_ms(start), end_ms) for coin, part in candles.items()},
+        holes={coin: _holes(part, to_ms(start), end_ms + 1) for coin, part in candles.items()},
     )
 
 
-def _missing(candles: Candles, start_ms: int, end_ms: int) -> int:
-    """Return how many candles of a period aren't there."""
-    expected = -((start_ms - end_ms) // candles.interval_ms)
-    return expected - len(candles.between(start_ms, end_ms))
+def _resolution(stored: Sequence[CandleCoverage], start: datetime, end: datetime) -> CandleCoverage:
+    """Return the series that covers most of a period, the finest of those that cover it alike (`stored` is finest first).
+
+    A venue serves its last 5,000 candles only, so the finest series is often the shortest.
+    """
+
+    def covered(row: CandleCoverage) -> timedelta:
+        closes = row.last + timedelta(milliseconds=row.interval_ms)
+        return max(timedelta(0), min(closes, end) - max(row.first, start))
+
+    most = max(map(covered, stored))
+    return next(row for row in stored if covered(row) >= _ALIKE * most)
+
+
+def _holes(candles: Candles, start_ms: int, end_ms: int) -> list[tuple[datetime, datetime]]:
+    """Return the stretches of a period that no candle covers."""
+    opens = candles.between(start_ms, end_ms).t.tolist()
+    ends = [start_ms, *(opened + candles.interval_ms for opened in opens)]
+    begins = [*opens, end_ms]
+    return [
+        (from_ms(end), from_ms(begin))
+        for end, begin in zip(ends, begins, strict=True)
+        if begin - end >= candles.interval_ms
+    ]
 
 
 def build(
@@ -111,10 +137,10 @@ def build(
 
 
 def _size_decimals(fills: Mapping[str, Sequence[Fill]]) -> dict[str, int]:
-    """Return the most decimals seen in each coin's sizes."""
+    """Return the most decimals seen in each coin's sizes, whichever trader comes first."""
     decimals: dict[str, int] = {}
-    sampled: dict[str, int] = {}
     for trader_fills in fills.values():
+        sampled: dict[str, int] = {}
         for fill in trader_fills:
             if sampled.get(fill.coin, 0) < _SAMPLED_FILLS:
                 sampled[fill.coin] = sampled.get(fill.coin, 0) + 1

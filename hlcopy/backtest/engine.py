@@ -71,7 +71,10 @@ class Engine:
             self._step(moment)
         if self._progress is not None:
             self._progress.finish()
-        self._replay.clock.advance(max(self._end - timedelta(milliseconds=1), self._replay.clock.now))
+        last = max(self._end - timedelta(milliseconds=1), self._replay.clock.now)
+        self._replay.clock.advance(last)
+        if self._desk.ledger.book.positions():
+            self._tick(monitor.run, last)  # nothing falls due, but best prices and funding are brought up to date
         return self._tally
 
     def _step(self, now: datetime) -> None:
@@ -86,8 +89,13 @@ class Engine:
             self._keep_schedule(now)
             self._tick(poll.run, now)
             if self._desk.ledger.book.positions() and is_due(self._refreshed, now, self._desk.policy.cadence.positions):
-                self._tick(positions.run, now)
-                self._refreshed = now
+                self._refresh(now)
+        if self._next_refresh() <= now:
+            self._refresh(now)
+
+    def _refresh(self, now: datetime) -> None:
+        self._tick(positions.run, now)
+        self._refreshed = now
 
     def _tick(self, run: Callable[..., Report], now: datetime) -> None:
         report = run(self._desk, now)
@@ -98,7 +106,7 @@ class Engine:
             self._listen(report)
 
     def _next(self) -> datetime | None:
-        moments = [self._midnight, self._next_poll()]
+        moments = [self._midnight, self._next_poll(), self._next_refresh()]
         due = self._next_exit()
         if due is not None:
             moments.append(due)
@@ -123,6 +131,13 @@ class Engine:
             check_at = deferred[0].check_at or self._replay.clock.now
             moments.append(next_slot(max(check_at, self._replay.clock.now), cadence.trades))
         return min(moments)
+
+    def _next_refresh(self) -> datetime:
+        """Return when what the traders hold is read whatever we hold: `end`, unless consensus asks for it."""
+        if not self._desk.policy.entry.require_consensus:
+            return self._end
+        every = self._desk.policy.cadence.positions
+        return self._start if self._refreshed is None else slot(self._refreshed, every) + every
 
     def _keep_schedule(self, now: datetime) -> None:
         """Note the polls since the last event: they found nothing, but they happened, and whose turn it is depends on them."""
@@ -162,13 +177,18 @@ class Engine:
 
     def _due(self, position: Position) -> datetime | None:
         now = self._replay.clock.now
-        retry = next_slot(now + timedelta(milliseconds=1), self._desk.policy.cadence.trades)
         candles = self._replay.market.candles(position.coin)
-        if candles is None or position.status is not PositionStatus.OPEN or position.trigger_price is None:
-            return retry
+        if candles is None:
+            return None
+        if position.status is not PositionStatus.OPEN or position.trigger_price is None:
+            # What couldn't be finished now, for want of a price, can be when the next candle opens, if there is one.
+            following = int(candles.t.searchsorted(to_ms(now), side="right"))
+            return from_ms(int(candles.t[following])) if following < len(candles) else None
         instrument = self._replay.market.instrument(position.coin)
         deadline = position.opened_at + self._desk.policy.exit.max_duration
-        begin = int(candles.t.searchsorted(max(to_ms(position.opened_at), to_ms(now))))
+        # The candle that runs now counts, too: its close is still to come, whatever a poll has changed in the middle of it.
+        running_ms = to_ms(now) - candles.interval_ms + 1
+        begin = int(candles.t.searchsorted(max(to_ms(position.opened_at), running_ms)))
         event = next_event(
             candles,
             begin,

@@ -152,7 +152,7 @@ class ReplayMarket:
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         """Return the open of the first candle that opens now or later: what an order sent now is filled at.
 
-        It is the one look past the clock, by the venue and not by a decision; None when trading has stopped by then.
+        It is a look past the clock, but by the venue and not by a decision; None when trading has stopped by then.
         """
         self._clock.check(now)
         candles = self._candles.get(coin)
@@ -163,13 +163,18 @@ class ReplayMarket:
             return None
         return Quote(float(candles.o[index]), from_ms(int(candles.t[index])))
 
-    def first_touch(self, coin: str, trigger: float, side: Side, since: datetime, now: datetime) -> Quote | None:
-        """Return where a stop filled in the candles that opened at or after `since` and have closed."""
+    def first_touch(
+        self, coin: str, trigger: float, side: Side, since: datetime, now: datetime, *, until: datetime | None = None
+    ) -> Quote | None:
+        """Return where a stop filled in the candles that opened at or after `since` and have closed by now.
+
+        `until` is the moment at which an order sent now fills: like `next_price` a look past the clock by the venue.
+        """
         self._clock.check(now)
         candles = self._candles.get(coin)
         if candles is None:
             return None
-        begin, end = int(candles.t.searchsorted(to_ms(since))), self._closed(candles, now)
+        begin, end = int(candles.t.searchsorted(to_ms(since))), self._closed(candles, until or now)
         adverse = candles.l if side is Side.LONG else candles.h
         reached = (adverse[begin:end] - trigger) * side.sign <= 0
         if not reached.any():

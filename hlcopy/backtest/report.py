@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from hlcopy.domain.episodes import gaps
-from hlcopy.domain.models import EXECUTE, PositionStatus
+from hlcopy.domain.episodes import Market, gaps, group_orders, market_of, signal_id
+from hlcopy.domain.models import EXECUTE, PositionStatus, SkipReason
 from hlcopy.ports import UNKNOWN
 
 if TYPE_CHECKING:
@@ -17,10 +18,12 @@ if TYPE_CHECKING:
     from hlcopy.backtest.desk import Recording, ReplayDesk
     from hlcopy.backtest.engine import Tally
     from hlcopy.domain.episodes import Gap
-    from hlcopy.domain.models import Position, Signal
+    from hlcopy.domain.models import Fill, Position, Signal
     from hlcopy.domain.policy import Policy
 
 HOURS_PER_SECOND = 1 / 3600
+_HOLES_TOLD = 3
+_QUIET = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +66,7 @@ class Backtest:
     metrics: Metrics
     positions: Sequence[Position]
     signals: Sequence[Signal]
-    exits: Mapping[str, int]
+    traders: Sequence[str]
     skips: Mapping[str, int]
     warnings: Sequence[Warn]
     marks: Mapping[int, float] = field(default_factory=dict)
@@ -120,9 +123,9 @@ def summarize(
         metrics=metrics,
         positions=positions,
         signals=signals,
-        exits=Counter(position.close_reason.value for position in closed if position.close_reason is not None),
+        traders=list(equity),
         skips=Counter(signal.decision for signal in signals if signal.is_final and signal.decision != EXECUTE),
-        warnings=_warnings(recording, tally, signals),
+        warnings=_warnings(replay, recording, tally, signals, positions, (start, replay.clock.now)),
         marks={position.id or 0: marks[position.coin] for position in held if position.coin in marks},
     )
 
@@ -150,18 +153,27 @@ def _assumptions(
     }
 
 
-def _warnings(recording: Recording, tally: Tally, signals: Sequence[Signal]) -> list[Warn]:
+def _warnings(
+    replay: ReplayDesk,
+    recording: Recording,
+    tally: Tally,
+    signals: Sequence[Signal],
+    positions: Sequence[Position],
+    period: tuple[datetime, datetime],
+) -> list[Warn]:
     found = [
         Warn(code="EQUITY_ASSUMED", message="the equity of every wallet is stated, not measured"),
         Warn(code="SURVIVORSHIP_BIASED", message="the traders are a fixed list, chosen with hindsight"),
     ]
     if recording.coins_without_candles:
         names = ", ".join(recording.coins_without_candles)
-        found.append(Warn(code="NO_CANDLES", message=f"no candles, nothing copied and nothing guessed: {names}"))
-    for coin, missing in recording.missing_candles.items():
-        if missing:
-            message = f"{coin}: {missing:,} candles of the period are missing; nothing is known of those times"
-            found.append(Warn(code="CANDLES_MISSING", message=message))
+        lost = sum(signal.decision == SkipReason.NO_PRICE for signal in signals)
+        message = f"{lost} orders passed every gate before the price and had none; no candles of {names}"
+        found.append(Warn(code="NO_CANDLES", message=message))
+    for coin, holes in recording.holes.items():
+        if holes:
+            found.append(Warn(code="CANDLES_MISSING", message=_holes_told(coin, holes, positions)))
+    found += _silence(recording, period)
     for trader, trader_fills in recording.fills.items():
         found += [_gap_warning(trader, gap) for gap in gaps(trader_fills)]
     if not any(recording.funding.values()):
@@ -170,9 +182,51 @@ def _warnings(recording: Recording, tally: Tally, signals: Sequence[Signal]) -> 
     if undecided:
         message = f"{undecided} orders were still deferred when the period ended"
         found.append(Warn(code="UNDECIDED_AT_END", message=message))
+    unseen = sum(_unseen(replay, trader, trader_fills) for trader, trader_fills in recording.fills.items())
+    if unseen:
+        message = f"{unseen} orders came too late to be polled within the period and aren't judged"
+        found.append(Warn(code="UNSEEN_AT_END", message=message))
     found += [
-        Warn(code=code, message=f"{item}: {count} times") for (code, item), count in sorted(tally.problems.items())
+        Warn(code=code, message=f"{item}, in {count} ticks") for (code, item), count in sorted(tally.problems.items())
     ]
+    return found
+
+
+def _unseen(replay: ReplayDesk, trader: str, fills: Sequence[Fill]) -> int:
+    """Count a trader's perp orders of which no poll saw a fill before the period ended."""
+    ledger = replay.desk.ledger
+    seen = {fill.identity for fill in ledger.history.fills(trader)}
+    late = [fill for fill in fills if fill.identity not in seen and market_of(fill.coin) is Market.PERP]
+    return sum(ledger.signals.get(signal_id(order)) is None for order in group_orders(late))
+
+
+def _holes_told(coin: str, holes: Sequence[tuple[datetime, datetime]], positions: Sequence[Position]) -> str:
+    """Name the times without candles, and the positions whose stops couldn't be tested then."""
+    told = ", ".join(f"{begin:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}" for begin, end in holes[:_HOLES_TOLD])
+    more = f" and {len(holes) - _HOLES_TOLD} more times" if len(holes) > _HOLES_TOLD else ""
+    through = [
+        f"#{position.id}"
+        for position in positions
+        if position.coin == coin
+        and any(position.opened_at < end and (position.closed_at or end) >= end > begin for begin, end in holes)
+    ]
+    held = f"; held through it with an untested stop: {', '.join(through)}" if through else ""
+    return f"{coin}: none from {told}{more}{held}"
+
+
+def _silence(recording: Recording, period: tuple[datetime, datetime]) -> list[Warn]:
+    """Name the wallets whose fills don't reach the end of the period, or that did nothing in it."""
+    found = []
+    for trader, fills in recording.fills.items():
+        who = f"{trader[:6]}…{trader[-4:]}"
+        last = max(fill.time for fill in fills)
+        if last < period[0]:
+            found.append(
+                Warn(code="NO_FILLS", message=f"{who}: no fill in the period, the last is of {last:%Y-%m-%d %H:%M}")
+            )
+        elif period[1] - last > _QUIET:
+            message = f"{who}: nothing is known after its last fill, {last:%Y-%m-%d %H:%M} UTC"
+            found.append(Warn(code="FILLS_END", message=message))
     return found
 
 

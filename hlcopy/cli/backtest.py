@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -14,6 +16,8 @@ from hlcopy.cli import logs, options
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hlcopy.backtest.report import Backtest
     from hlcopy.cli.options import Session
     from hlcopy.ports import Ledger
@@ -28,9 +32,9 @@ Save = Annotated[
 _EXAMPLES: Final = """\
 \b
 Examples:
-  hlcopy backtest --from 2025-03-16 --to 2025-05-01 --trader 0x513b...=2000000
-  hlcopy backtest --from 2025-04-01 --to 2025-04-30 --trader 0x513b...=2e6 \\
-      --save april.db && hlcopy signals --db april.db
+  hlcopy backtest --from 2025-03-16 --to 2025-05-01 \\
+      --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
+  hlcopy backtest ... --save april.db && hlcopy signals --db april.db
 
 \b
 The files it runs on come in with: hlcopy data import
@@ -58,7 +62,7 @@ def _equity(traders: list[str]) -> dict[str, float]:
         match = _TRADER.fullmatch(given.strip())
         usd = _amount(match.group(2)) if match else None
         if match is None or usd is None:
-            message = f"--trader must be ADDRESS=EQUITY_USD such as 0x{'12' * 3}...=250000, not {given!r}"
+            message = f"--trader must be ADDRESS=EQUITY_USD, 0x and 40 hexadecimal digits = dollars, not {given!r}"
             raise BadInputError(message)
         address = match.group(1).lower()
         if address in stated:
@@ -118,19 +122,38 @@ def backtest(
 def _run(session: Session, first: date, last: date, equity: dict[str, float], save: Path | None) -> Backtest:
     from hlcopy.adapters.memory import MemoryLedger  # noqa: PLC0415 - a usage error needn't load it
 
-    if save is not None and save.exists():
-        message = f"{save} exists already; --save writes a new file"
-        raise BadInputError(message)
     ledger = MemoryLedger()
-    with session.store() as store:
+    with _reserved(save), session.store() as store:
         result = _replay(session, store, ledger, first, last, equity)
-    if save is not None:
-        from hlcopy.backtest.keep import keep  # noqa: PLC0415 - seldom needed
-        from hlcopy.wiring import open_store  # noqa: PLC0415 - brings the database with it
+        if save is not None:
+            from hlcopy.backtest.keep import keep  # noqa: PLC0415 - seldom needed
+            from hlcopy.wiring import open_store  # noqa: PLC0415 - brings the database with it
 
-        with open_store(session.settings, path=save, create=True) as kept:
-            keep(ledger, kept)
+            with open_store(session.settings, path=save, create=True) as kept:
+                keep(ledger, kept)
     return result
+
+
+@contextmanager
+def _reserved(path: Path | None) -> Iterator[None]:
+    """Hold the name of a file to be while the block runs, so that its work isn't lost in the end; free it when it fails."""
+    if path is None:
+        yield
+        return
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        message = f"{path} exists already; --save writes a new file"
+        raise BadInputError(message) from None
+    except OSError as error:
+        message = f"{path} can't be written ({error.strerror}); --save needs a folder that exists"
+        raise BadInputError(message) from error
+    try:
+        yield
+    except BaseException:
+        for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+            name.unlink(missing_ok=True)
+        raise
 
 
 def _replay(

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import tempfile
 import textwrap
 import time
 from collections import Counter
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hlcopy.cli import options
-from hlcopy.errors import HlcopyError
+from hlcopy.cli import logs, options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from hlcopy.adapters.store import Store
     from hlcopy.backtest.report import Backtest
@@ -61,24 +63,31 @@ def demo(
     through the same ticks that trade. Nothing is needed, nothing leaves this machine.
     """
     began = time.perf_counter()
-    folder = Path(tempfile.mkdtemp(prefix="hlcopy-demo-"))
-    path = folder / "demo.db"
-    try:
+    with _folder(keep=keep) as folder:
+        path = folder / "demo.db"
         session = options.Session.begin(path, env_file, as_json=as_json, quiet=quiet)
+        if session.settings.log_file is None:  # the traceback of a crash must outlive the folder
+            logs.configure(Path(tempfile.gettempdir()) / "hlcopy-demo.log", session.settings.secrets)
         with session.store(create=True) as store:
             result, world = _play(session, store, seed, days, limit=None if every_line else _LINES, keep=keep)
         _tell_end(session, result, world, path if keep else None, seed, time.perf_counter() - began)
-    except (HlcopyError, KeyboardInterrupt):  # an unexpected error leaves its traceback in the folder's log
-        _remove(folder)
+
+
+@contextmanager
+def _folder(*, keep: bool) -> Iterator[Path]:
+    """Make a temporary folder that is gone afterwards, however the block ends, unless it ends well and is to be kept."""
+    before = {ending: signal.signal(ending, signal.default_int_handler) for ending in (signal.SIGTERM, signal.SIGHUP)}
+    folder = Path(tempfile.mkdtemp(prefix="hlcopy-demo-"))
+    try:
+        yield folder
+    except BaseException:
+        keep = False
         raise
-    if not keep:
-        _remove(folder)
-
-
-def _remove(folder: Path) -> None:
-    import shutil  # noqa: PLC0415 - needed only here
-
-    shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
 
 
 def _play(
@@ -165,11 +174,11 @@ class _Narrator:
         if report.at.date() != self._day.date():
             self.end_day()
             self._day = report.at
-        for signal in report.decisions:
-            if signal.decision == EXECUTE:
-                self._say(judged_line(signal))
-            elif signal.is_final:
-                self._skipped[signal.decision] += 1
+        for judged in report.decisions:
+            if judged.decision == EXECUTE:
+                self._say(judged_line(judged))
+            elif judged.is_final:
+                self._skipped[judged.decision] += 1
         self._tell_actions()
 
     def end_day(self) -> None:
@@ -191,16 +200,16 @@ class _Narrator:
             if done.action == "stop_moved":
                 self._moved.setdefault(done.position_id, []).append(done)
             elif position is not None:
-                self._tell_moves(done.position_id)
+                self._tell_moves(done.position_id, closed=True)
                 self._say(action_line(position, done))
 
-    def _tell_moves(self, position_id: int) -> None:
+    def _tell_moves(self, position_id: int, *, closed: bool = False) -> None:
         from hlcopy.render.story import moves_line  # noqa: PLC0415 - kept beside its use
 
         moves = self._moved.pop(position_id, [])
         position = self._ledger.book.position(position_id)
         if moves and position is not None:
-            self._say(moves_line(position, moves))
+            self._say(moves_line(position, moves, closed=closed))
 
     def _say(self, line: str) -> None:
         if self._left is None:
@@ -236,7 +245,7 @@ def _tell_end(session: Session, result: Backtest, world: World, kept: Path | Non
         f"\n{result.metrics.events:,} events in {seconds:.1f} s. The traders are made up: no result to expect.\n"
     )
     if kept is None:
-        again = f"hlcopy demo --seed {seed} --keep"
+        again = f"hlcopy demo --seed {seed} --days {world.days} --keep"
         session.show(f"\nTo look further, keep the database:\n  {again}\n  hlcopy backtest --help\n")
         return
     session.show(

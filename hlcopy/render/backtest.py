@@ -30,6 +30,12 @@ _TRADES: Final = (
     Column("REASON"),
 )
 _REASONS: Final = (Column("EXIT"), Column("COUNT", right=True), Column("WON", right=True), Column("PNL", right=True))
+_TRADERS: Final = (
+    Column("TRADER"),
+    Column("JUDGED", right=True),
+    Column("COPIED", right=True),
+    Column("REALIZED", right=True),
+)
 _SKIPS: Final = (Column("SKIPPED"), Column("COUNT", right=True))
 
 
@@ -42,16 +48,18 @@ def backtest_document(result: Backtest) -> dict[str, object]:
         "assumptions": result.assumptions,
         "metrics": metrics,
         "exits_comparison": None,
-        "exits": result.exits,
-        "trades": [_trade(position) for position in result.positions],
+        "exits": {reason: {"count": count, "won": won, "pnl_usd": pnl} for reason, count, won, pnl in _exits(result)},
+        "trades": [_trade(result, position) for position in result.positions],
         "skips": result.skips,
         "decisions": [_decision(signal) for signal in reversed(result.signals)],
         "warnings": [f"{warning.code}: {warning.message}" for warning in result.warnings],
     }
 
 
-def _trade(position: Position) -> dict[str, object]:
+def _trade(result: Backtest, position: Position) -> dict[str, object]:
     closed = position.status is PositionStatus.CLOSED
+    mark = result.marks.get(position.id or 0)
+    gain = None if mark is None else position.side.sign * (mark - position.entry_price) * position.size
     return {
         "signal_id": position.signal_id,
         "trader_address": position.source_trader,
@@ -67,6 +75,9 @@ def _trade(position: Position) -> dict[str, object]:
         "realized_pnl_usd": position.realized_pnl_usd if closed else None,
         "fees_usd": position.fees_usd if closed else None,
         "funding_usd": position.funding_usd if closed else None,
+        "mark_price": mark,
+        "unrealized_pnl_usd": gain,
+        "tiers_taken": list(position.tiers_taken),
     }
 
 
@@ -94,6 +105,7 @@ def backtest_text(result: Backtest, width: int | None) -> str:
     parts = [
         f"Backtest from {result.start} to {result.end} (UTC, both days whole)\n",
         table("Trades", _TRADES, [_trade_row(result, position) for position in result.positions], width=width),
+        *(["* not an exit: the last mark of an open position\n"] if result.metrics.open_at_end else []),
         summary_text(result, width),
         _paragraphs("Assumptions", _assumptions(result)),
         _paragraphs("Warnings", _warnings(result.warnings)),
@@ -104,7 +116,13 @@ def backtest_text(result: Backtest, width: int | None) -> str:
 def summary_text(result: Backtest, width: int | None) -> str:
     """Return exits and skips by reason and the sums of a backtest."""
     parts = [
-        table("Exits by reason", _REASONS, list(_exit_rows(result)), width=width),
+        table(
+            "Exits by reason",
+            _REASONS,
+            [(reason, str(count), str(won), text.money(pnl)) for reason, count, won, pnl in _exits(result)],
+            width=width,
+        ),
+        table("By trader", _TRADERS, list(_trader_rows(result)), width=width),
         table("Skips by reason", _SKIPS, [(code, str(n)) for code, n in _by_count(result.skips)], width=width),
         _sums(result),
     ]
@@ -126,20 +144,30 @@ def _trade_row(result: Backtest, position: Position) -> tuple[str, ...]:
         position.opened_at.strftime("%m-%d %H:%M"),
         text.short_money(position.value_usd).removeprefix("$"),
         text.price(position.entry_price),
-        text.price(exit_price),
+        text.price(exit_price) + ("" if closed is not None else "*"),
         text.DASH if hours is None else f"{hours:.1f}",
         text.DASH if position.realized_pnl_usd is None else f"{position.realized_pnl_usd:,.0f}",
         position.close_reason or "(open)",
     )
 
 
-def _exit_rows(result: Backtest) -> Iterable[tuple[str, ...]]:
+def _exits(result: Backtest) -> list[tuple[str, int, int, float]]:
+    """Return each exit reason with how many positions it closed, how many of them won, and what they made."""
     results: dict[str, list[float]] = defaultdict(list)
     for position in result.positions:
         if position.close_reason is not None:
             results[position.close_reason].append(position.realized_pnl_usd or 0.0)
-    for reason, pnls in sorted(results.items(), key=lambda item: (-len(item[1]), item[0])):
-        yield reason, str(len(pnls)), str(sum(pnl > 0 for pnl in pnls)), text.money(sum(pnls))
+    rows = [(reason, len(pnls), sum(pnl > 0 for pnl in pnls), sum(pnls)) for reason, pnls in results.items()]
+    return sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
+def _trader_rows(result: Backtest) -> Iterable[tuple[str, ...]]:
+    """Yield a line for each wallet: what was judged and copied of it, and what that made."""
+    for trader in result.traders:
+        judged = sum(signal.trader == trader and signal.is_final for signal in result.signals)
+        copies = [position for position in result.positions if position.source_trader == trader]
+        pnl = sum(position.realized_pnl_usd or 0.0 for position in copies)
+        yield text.short_address(trader), f"{judged:,}", str(len(copies)), text.money(pnl)
 
 
 def _sums(result: Backtest) -> str:
@@ -153,25 +181,30 @@ def _sums(result: Backtest) -> str:
         ("Equity", f"{text.money(metrics.start_equity_usd)} -> {text.money(metrics.final_equity_usd)}"),
         ("Return", f"{metrics.return_pct:+.2f}%"),
         ("Realized", f"{text.money(metrics.realized_pnl_usd)} net of fees and funding"),
-        ("Unrealized", f"{text.money(metrics.unrealized_pnl_usd)} on open positions, fees paid so far included"),
+        ("Unrealized", f"{text.money(metrics.unrealized_pnl_usd)} on open positions, after the fees of their entries"),
         (
             "Costs",
             (
                 f"fees {text.money(metrics.fees_usd)}, funding {text.money(metrics.funding_usd)}, "
-                f"slippage {text.money(metrics.slippage_usd)}"
+                f"slippage {text.money(metrics.slippage_usd)} (in the prices)"
             ),
         ),
     )
-    return "Result\n" + "".join(f"  {name:<11}{value}\n" for name, value in lines)
+    indent = " " * 13
+    told = (
+        textwrap.fill(value, _WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=indent) for name, value in lines
+    )
+    return "Result\n" + "".join(f"{line}\n" for line in told)
 
 
 def _assumptions(result: Backtest) -> Iterable[str]:
     for name, value in result.assumptions.items():
         label = name.replace("_", " ")
         if hasattr(value, "items"):
-            shown = ", ".join(f"{text.short_address(key)} {item:g}" for key, item in value.items())  # type: ignore[union-attr]
+            shown = ", ".join(f"{text.short_address(key)} {item:,.10g}" for key, item in value.items())  # type: ignore[union-attr]
+            shown = shown or "none"
         else:
-            shown = f"{value:,g}" if isinstance(value, float) else str(value)
+            shown = f"{value:,.10g}" if isinstance(value, float) else str(value)
         yield f"{label}: {shown}"
 
 

@@ -18,7 +18,7 @@ _WIDTH: Final = 77  # of a terminal, less the indent that the lines are told wit
 _ACTIONS: Final = {
     "entered": "entered",
     "stop_placed": "stop at",
-    "reduced": "sold part",
+    "reduced": "took part",
     "closed": "closed",
 }
 
@@ -37,17 +37,25 @@ def action_line(position: Position, done: PositionAction) -> str:
     what = f"#{position.id} {position.side} {position.coin}"
     tail = text.price(done.price)
     if done.action == "closed":
-        tail += f"  {done.reason}  {text.money(position.realized_pnl_usd)}"
+        gained = position.realized_pnl_usd
+        tail += f"  {done.reason}  {text.DASH if gained is None else f'{gained:+,.0f}'}"
     elif done.reason is not None:
         tail += f"  {done.reason}"
     return _line(done.at, _ACTIONS.get(done.action, done.action), f"{what:<16.16} {tail}")
 
 
-def moves_line(position: Position, moves: Sequence[PositionAction]) -> str:
-    """Return the line of the moves that a position's stop made in a day."""
+def moves_line(position: Position, moves: Sequence[PositionAction], *, closed: bool) -> str:
+    """Return the line of the moves that a stop made since the last such line, dated by the last one or by its day alone.
+
+    `closed` says that something else happens to the position now; else the line belongs to a day's summary.
+    """
     what = f"#{position.id} {position.side} {position.coin}"
-    times = "once" if len(moves) == 1 else f"{len(moves)} times"
-    return _line(moves[-1].at, "trailed", f"{what:<16.16} {text.price(moves[-1].price)}  stop moved {times}")
+    count = "1 move" if len(moves) == 1 else f"{len(moves)} moves"
+    last = moves[-1].at
+    told = f"{what:<16.16} {text.price(moves[-1].price)}  {count}"
+    if closed:
+        return _line(last, "trailed", told)
+    return f"{last:%m-%d}        {'trailed':<9}  {text.safe(told)} until {last:%H:%M}"
 
 
 def day_lines(day: datetime, skipped: Mapping[str, int]) -> list[str]:

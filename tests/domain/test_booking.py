@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hlcopy.domain.booking import Tally, closed, has_left, reduced, tally
+from hlcopy.domain.models import ExitReason, OurFill, PositionStatus, Side
+from tests.builders import at, our_fill, position
+
+LONG, SHORT = Side.LONG, Side.SHORT
+
+
+def traded(signed: float, price: float, fee: float = 0.1) -> OurFill:
+    return our_fill(is_buy=signed > 0, size=abs(signed), price=price, fee=fee)
+
+
+def test_prices_are_weighted_by_size_and_fees_add_up() -> None:
+    fills = [traded(2, 100, 0.1), traded(1, 130, 0.2), traded(-1, 120, 0.3), traded(-2, 150, 0.4)]
+    assert tally(LONG, fills) == Tally(
+        entry_size=3.0, entry_price=110.0, exit_size=3.0, exit_price=140.0, fees_usd=pytest.approx(1.0)
+    )
+
+
+def test_what_enters_a_long_leaves_a_short() -> None:
+    fills = [traded(-2, 100), traded(1, 90)]
+    sums = tally(SHORT, fills)
+    assert (sums.entry_size, sums.entry_price, sums.exit_size, sums.exit_price) == (2.0, 100.0, 1.0, 90.0)
+
+
+@pytest.mark.parametrize("side", Side)
+def test_without_fills_there_is_no_price(side: Side) -> None:
+    assert tally(side, []) == Tally(entry_size=0, entry_price=None, exit_size=0, exit_price=None, fees_usd=0)
+
+
+@pytest.mark.parametrize(
+    ("left", "whole"), [(0.0, False), (1.9999, False), (2.0 - 1e-9, True), (2.0, True), (2.5, True)]
+)
+def test_a_position_has_left_once_its_fills_account_for_all_of_it(left: float, *, whole: bool) -> None:
+    fills = [traded(2, 100)] + ([traded(-left, 105)] if left else [])
+    assert has_left(position(size=0.5, entry_size=2.0), fills) is whole
+
+
+def test_a_reduced_position_stays_open_with_what_it_cost_so_far() -> None:
+    before = position(size=2.0, entry_size=2.0)
+    after = reduced(before, [traded(2, 100), traded(-0.5, 110)], 1.5, 0.7)
+    assert (after.status, after.size, after.entry_size) == (PositionStatus.OPEN, 1.5, 2.0)
+    assert (after.exit_price, after.fees_usd, after.funding_usd) == (110.0, pytest.approx(0.2), 0.7)
+    assert (after.realized_pnl_usd, after.closed_at, after.close_reason) == (None, None, None)
+
+
+def test_a_position_nothing_was_sold_of_has_no_exit_price() -> None:
+    assert reduced(position(), [traded(2, 100)], 2.0, 0.0).exit_price is None
+
+
+@pytest.mark.parametrize(("side", "sign"), [(LONG, 1), (SHORT, -1)])
+def test_a_closed_position_s_result_is_net_of_fees_and_funding(side: Side, sign: int) -> None:
+    fills = [traded(sign * 2, 100, 0.09), traded(-sign * 0.5, 110, 0.02), traded(-sign * 1.5, 90, 0.06)]
+    ended = closed(
+        position(side=side, stop_confirmed=True),
+        fills,
+        reason=ExitReason.STOP_LOSS,
+        at=at(hours=5),
+        funding_usd=0.4,
+    )
+    assert (ended.status, ended.size, ended.stop_confirmed) == (PositionStatus.CLOSED, 0.0, False)
+    assert (ended.closed_at, ended.close_reason) == (at(hours=5), ExitReason.STOP_LOSS)
+    assert (ended.exit_price, ended.fees_usd, ended.funding_usd) == (95.0, pytest.approx(0.17), 0.4)
+    assert ended.realized_pnl_usd == pytest.approx(sign * -5.0 * 2 - 0.17 - 0.4)
+
+
+def test_the_result_isn_t_guessed_while_exit_fills_are_unknown() -> None:
+    for fills in ([], [traded(2, 100)], [traded(2, 100), traded(-1, 110)]):
+        ended = closed(position(), fills, reason=ExitReason.CLOSED_ON_VENUE, at=at(1), funding_usd=0.0)
+        assert (ended.status, ended.realized_pnl_usd) == (PositionStatus.CLOSED, None)
+
+
+def test_an_entry_whose_fills_are_unknown_counts_at_the_price_of_its_position() -> None:
+    ended = closed(position(entry_price=98.0), [traded(-2, 100)], reason=ExitReason.TIME_STOP, at=at(1), funding_usd=0)
+    assert ended.realized_pnl_usd == pytest.approx(2 * 2 - 0.1)
+
+
+sizes = st.lists(st.tuples(st.floats(0.01, 5), st.floats(1, 1e5), st.floats(0, 10)), min_size=1, max_size=6)
+
+
+@given(sizes, sizes, st.sampled_from(Side))
+def test_the_result_is_what_the_fills_took_in(
+    entries: list[tuple[float, float, float]], exits: list[tuple[float, float, float]], side: Side
+) -> None:
+    entered = sum(size for size, _, _ in entries)
+    scale = entered / sum(size for size, _, _ in exits)
+    fills = [traded(side.sign * size, price, fee) for size, price, fee in entries]
+    fills += [traded(-side.sign * size * scale, price, fee) for size, price, fee in exits]
+    ended = closed(
+        position(side=side, size=entered, entry_size=entered),
+        fills,
+        reason=ExitReason.TIME_STOP,
+        at=at(1),
+        funding_usd=0.0,
+    )
+    cash = -sum(fill.signed_size * fill.price + fill.fee for fill in fills)
+    assert ended.realized_pnl_usd == pytest.approx(cash, rel=1e-6, abs=1e-3)
