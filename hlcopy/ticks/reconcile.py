@@ -28,13 +28,17 @@ def run(desk: Desk, now: datetime) -> Account:
     """
     fills_known = book_fills(desk, now)
     account = read(desk, now)
-    for order in desk.ledger.book.orders(state=IntentState.PENDING):
+    unresolved = desk.ledger.book.orders(state=IntentState.PENDING)
+    for order in unresolved:
         _resolve(desk, order, account, now, fills_known=fills_known)
-    account = read(desk, now)
+    if unresolved:
+        account = read(desk, now)
+    changed = False
     for position in desk.ledger.book.positions():
         if position.status is not PositionStatus.OPENING or _entry_filled(desk, position):
-            _compare(desk, position, account, now, fills_known=fills_known)
-    account = read(desk, now)
+            changed |= _compare(desk, position, account, now, fills_known=fills_known)
+    if changed:
+        account = read(desk, now)
     _sweep(desk, account, now)
     return account
 
@@ -147,8 +151,8 @@ def _never_landed(desk: Desk, order: Order, now: datetime) -> bool:
     )
 
 
-def _compare(desk: Desk, position: Position, account: Account, now: datetime, *, fills_known: bool) -> None:
-    """Make one position equal what the venue holds, and its stop with it."""
+def _compare(desk: Desk, position: Position, account: Account, now: datetime, *, fills_known: bool) -> bool:
+    """Make one position equal what the venue holds, and its stop with it; return whether anything was different."""
     held = account.positions.get(position.coin)
     fills = desk.ledger.book.fills(position.signal_id)
     funding = desk.exchange.funding(position.coin, position.opened_at, now)
@@ -156,7 +160,7 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
     if held is None or held.size * position.side.sign <= 0:
         if booking.has_left(position, fills) or (fills_known and _stays_away(desk, position, now)):
             _finish(desk, position, account, fills, paid, now)
-        return
+        return True
     current = booking.reduced(position, fills, abs(held.size), paid)
     current = replace(current, tiers_taken=tiers.taken(desk, current), missing_since=None)
     if current != position:
@@ -167,8 +171,10 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
                 desk.ledger.book.log_action(
                     PositionAction(position_id=position.id, at=now, action="reduced", reason=reason, price=held.mark)
                 )
-    if stop.hold(desk, current, account, now) is None:
+    protected = stop.hold(desk, current, account, now)
+    if protected is None:
         exits.close(desk, current, ExitReason.STOP_REJECTED, held.mark, now)
+    return protected != position
 
 
 def _stays_away(desk: Desk, position: Position, now: datetime) -> bool:
