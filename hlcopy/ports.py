@@ -332,10 +332,10 @@ class FundingCoverage:
 
 
 class History(Protocol):
-    """The ledger of recorded markets: fills, candles, funding."""
+    """The ledger of recorded markets: fills, candles, funding. What is stored never changes under a backtest."""
 
     def add_fills(self, fills: Iterable[Fill]) -> int:
-        """Store fills once each by identity, keeping the order given; return how many were new."""
+        """Store fills in the order given, keeping a stored one of the same identity; return how many were new."""
 
     def fills(
         self, trader: str, *, coin: str | None = None, since: datetime | None = None, until: datetime | None = None
@@ -346,7 +346,7 @@ class History(Protocol):
         """Return what is stored per trader, by address."""
 
     def add_candles(self, candles: Candles) -> int:
-        """Store candles, a later one replacing a stored one of the same time; return how many times were new."""
+        """Store candles, keeping a stored one of the same time as it is; return how many were new."""
 
     def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
         """Return the candles that open at or after `start_ms` and before `end_ms`."""
@@ -355,7 +355,7 @@ class History(Protocol):
         """Return what is stored per coin and interval, by coin, finest first."""
 
     def add_funding(self, rates: Iterable[FundingRate]) -> int:
-        """Store funding rates once each; return how many were new."""
+        """Store funding rates, keeping a stored one of the same coin and time; return how many were new."""
 
     def funding(self, coin: str, since: datetime, until: datetime) -> list[FundingRate]:
         """Return rates by time, after `since` and up to `until`."""

@@ -90,7 +90,7 @@ def test_a_file_that_isn_t_text_is_refused() -> None:
         ("HLCOPY_COPY_RATOI", "HLCOPY_COPY_RATIO"),
         ("HLCOPY_STOPLOSS_PERCENT", "HLCOPY_STOP_LOSS_PERCENT"),
         ("hlcopy_mode", "HLCOPY_MODE"),
-        ("HLCOPY_BREAKER", "HLCOPY_"),
+        ("HLCOPY_NANSEN_API_KEY", "NANSEN_API_KEY"),
     ],
 )
 def test_an_unknown_name_in_either_source_is_refused_with_the_nearest(name: str, nearest: str) -> None:
@@ -98,6 +98,27 @@ def test_an_unknown_name_in_either_source_is_refused_with_the_nearest(name: str,
     Path(".env").write_text(f"{name}=1")
     with pytest.raises(ConfigError, match=rf"{name} in \.env .* {nearest}"):
         load_settings({})
+
+
+@pytest.mark.parametrize("name", ["HLCOPY_ZZZ", "HLCOPY_"])
+def test_an_unknown_name_that_is_like_no_other_still_names_the_nearest_and_the_example(name: str) -> None:
+    said = refused(**{name: "1"})
+    assert re.fullmatch(rf"{name} in .* the nearest is HLCOPY_[A-Z_]+ \(\.env\.example lists them all\)", said)
+
+
+@pytest.mark.parametrize("empty", ["", "  "])
+def test_an_empty_database_of_the_process_is_refused_and_of_a_file_the_default(empty: str) -> None:
+    assert refused(HLCOPY_DB=empty) == "HLCOPY_DB is empty; name a file, or unset it"
+    Path(".env").write_text(f"HLCOPY_DB={empty}\n")
+    assert load_settings({}) == load_settings({"HLCOPY_MODE": "paper"}, EXAMPLE)
+
+
+def test_a_config_directory_that_can_t_be_looked_into_holds_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "is_file", locked)
+    assert load_settings({}).copy_ratio == Settings.model_fields["copy_ratio"].default
 
 
 @pytest.mark.parametrize(
@@ -119,6 +140,8 @@ def test_an_unknown_name_in_either_source_is_refused_with_the_nearest(name: str,
         ("HLCOPY_AGENT_KEY", "0x1234"),
         ("NANSEN_API_KEY", "two words"),
         ("HLCOPY_DB", "a\0b"),
+        ("HLCOPY_DB", "."),
+        ("HLCOPY_LOG_FILE", "/"),
         ("HLCOPY_SOURCE_URL", "api.hyperliquid.xyz"),
         ("HLCOPY_SOURCE_URL", "http://example.com"),
         ("HLCOPY_SOURCE_URL", "https://u:p@example.com"),
@@ -130,6 +153,7 @@ def test_an_unknown_name_in_either_source_is_refused_with_the_nearest(name: str,
         ("HLCOPY_MIN_TRADE_VALUE_USD", '{"BTC": true}'),
         ("HLCOPY_MIN_TRADE_VALUE_USD", '{"BTC": -1}'),
         ("HLCOPY_TRADER_SCORE_WEIGHTS", '{"normalised_roi": 1}'),
+        ("HLCOPY_TRADER_SCORE_WEIGHTS", '{"zzz": 1}'),
         (
             "HLCOPY_TRADER_SCORE_WEIGHTS",
             json.dumps(dict.fromkeys(SCORE_WEIGHTS, 0)),

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Final, NoReturn, cast
@@ -13,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Final, NoReturn, cast
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from hlcopy.ports import Progress
@@ -23,17 +24,19 @@ if TYPE_CHECKING:
 _GZIP: Final = b"\x1f\x8b"
 _STEP: Final = 2_000  # rows between two words to the progress
 _LIST, _OBJECT = "[", "{"
+_SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
+_NUMBER: Final = re.compile(r"[-+]?\d+(\.\d*)?")
 
 
-def read_rows(path: Path, progress: Progress) -> Iterator[Row]:
+def read_rows(path: Path, progress: Progress, columns: Sequence[str] = ()) -> Iterator[Row]:
     """Yield each row of a file as its place, for messages (`fills.csv line 7`), and its values by name.
 
-    CSV values are text. Raises `BadInputError` for a file that can't be read, is cut off, or holds no rows.
+    CSV values are text; `columns` is what a header should name, for the message about a file without one. Raises `BadInputError` for a file that can't be read, is cut off, or holds no rows.
     """
     try:
         with path.open("rb") as raw, _as_text(raw) as text:
             progress.start(f"reading {path.name}", path.stat().st_size)
-            yield from _counted(_rows(path, text), raw, progress)
+            yield from _counted(_rows(path, text, columns), raw, progress)
     except gzip.BadGzipFile:
         _refuse(path, "is damaged: its gzip data can't be unpacked")
     except (EOFError, zlib.error):
@@ -66,16 +69,17 @@ def _counted(rows: Iterable[Row], raw: IO[bytes], progress: Progress) -> Iterato
         yield row
 
 
-def _rows(path: Path, text: IO[str]) -> Iterator[Row]:
+def _rows(path: Path, text: IO[str], columns: Sequence[str]) -> Iterator[Row]:
     first = ""
     while not first and (part := text.read(_STEP)):
         first = part.lstrip()[:1]
     if not first:
         _refuse(path, "is empty")
     text.seek(0)
-    rows = (
-        _json_array(path, text) if first == _LIST else _json_lines(path, text) if first == _OBJECT else _csv(path, text)
-    )
+    if first == _LIST:
+        rows = _json_array(path, text)
+    else:
+        rows = _json_lines(path, text) if first == _OBJECT else _csv(path, text, columns)
     empty = True
     for row in rows:
         empty = False
@@ -84,19 +88,29 @@ def _rows(path: Path, text: IO[str]) -> Iterator[Row]:
         _refuse(path, "holds no rows")
 
 
-def _csv(path: Path, text: IO[str]) -> Iterator[Row]:
+def _csv(path: Path, text: IO[str], columns: Sequence[str]) -> Iterator[Row]:
     reader = csv.reader(text, strict=True)
     try:
         lines = (cells for cells in reader if cells)
         header = [name.strip() for name in next(lines)]
-        if len(set(header)) < len(header):
-            _refuse(path, "names a column twice in its header")
+        _check_header(path, f"line {reader.line_num}", header, columns)
         for cells in lines:
             if len(cells) != len(header):
-                _refuse(path, f"line {reader.line_num}: has {len(cells)} values where the header has {len(header)}")
+                values = f"{len(cells)} value{'' if len(cells) == 1 else 's'}"
+                _refuse(path, f"line {reader.line_num}: has {values} where the header has {len(header)}")
             yield f"{path} line {reader.line_num}", dict(zip(header, cells, strict=True))
     except csv.Error as error:
         _refuse(path, f"line {reader.line_num}: isn't CSV ({error})")
+
+
+def _check_header(path: Path, line: str, header: Sequence[str], columns: Sequence[str]) -> None:
+    if not set(columns) & set(header) and any(map(_NUMBER.fullmatch, header)):
+        _refuse(path, f"{line}: is no header{'; expected ' if columns else ''}{','.join(columns)}")
+    separators = [name for mark, name in _SEPARATORS.items() if mark in header[0]]
+    if len(header) == 1 and separators:
+        _refuse(path, f"{line}: separates its columns by {separators[0]}; expected commas")
+    if len(set(header)) < len(header):
+        _refuse(path, "names a column twice in its header")
 
 
 def _json_array(path: Path, text: IO[str]) -> Iterator[Row]:

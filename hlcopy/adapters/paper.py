@@ -268,7 +268,7 @@ class PaperExchange:
             touched = self._stop_touched(held, now, quote.at)
             if touched is not None:
                 self._fire(held, *touched)
-                held = None
+                held = self._held(order.coin)
         size = min(order.size, abs(held.size)) if order.reduce_only and held is not None else order.size
         slip = costs.slippage_percent(order.coin, size * quote.price, self._policy)
         price = costs.slipped(quote.price, slip, is_buy=order.is_buy)

@@ -52,6 +52,31 @@ _NEEDED: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
 }
 """The columns of each kind, each with the names that it may have."""
 
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    kind: (("user",) if kind == "fills" else ()) + tuple(names[0] for names in needed)
+    for kind, needed in _NEEDED.items()
+}
+"""The columns that a file of each kind should name."""
+
+_ADDRESS: Final = "0x and 40 hexadecimal digits"
+_WANTED: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("user", "liquidatedUser"), _ADDRESS),
+    **dict.fromkeys(("coin", "s"), "a coin's name: 1 to 40 plain characters without a space"),
+    **dict.fromkeys(("px", "sz", "o", "h", "l", "c"), "a number above 0"),
+    **dict.fromkeys(("startPosition", "closedPnl", "fee"), "a number"),
+    **dict.fromkeys(("time", "t"), "milliseconds since 1970 (13 digits)"),
+    **dict.fromkeys(("oid", "tid", "twapId"), "a whole number of at most 18 digits"),
+    **dict.fromkeys(("dir", "hash", "feeToken"), "text of at most 80 characters"),
+    "side": "B (bought) or A (sold)",
+    "crossed": "true or false",
+    "liquidation": "an object with liquidatedUser",
+    "v": "a number, 0 or more",
+    "i": f"one of {', '.join(INTERVALS)}",
+    "fundingRate": "a number from -1 to 1",
+}
+"""What a value must be, in the words of the user who wrote the file."""
+_LONGEST_SHOWN: Final = 40
+
 # Finite numbers far beyond any market, so that products of two stay finite.
 Coin = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,40}$")]
 User = Annotated[str, Field(pattern=r"^0[xX][0-9a-fA-F]{40}$")]
@@ -169,7 +194,7 @@ class FillReader:
         if named is None and self._trader is None:
             _refuse(place, "user", "missing; name the trader with --trader")
         if named and self._trader and named != self._trader:
-            _refuse(place, "user", "another trader than --trader")
+            _refuse(place, "user", f"another trader than --trader: {named}")
         return named or self._trader or ""
 
 
@@ -200,15 +225,24 @@ def _newest_first(fills: Sequence[Fill]) -> bool:
     return earlier > later
 
 
-def read_funding(rows: Rows) -> list[FundingRate]:
-    """Return one file's funding rates. Raises `BadInputError` naming the place and the field of the first bad row."""
-    rates: dict[tuple[str, int], FundingRate] = {}
-    for place, values in _with_columns("funding", rows):
-        wire = _checked(WireFunding, place, values)
-        rate = FundingRate(coin=wire.coin, time=from_ms(wire.time), rate=wire.fundingRate)
-        if rates.setdefault((wire.coin, wire.time), rate) != rate:
-            _refuse(place, "fundingRate", "another row has the same coin and time, but another rate")
-    return list(rates.values())
+class FundingReader:
+    """Reads the funding rates of several files; one rate may be in two files, but not with two values."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[str, int], FundingRate] = {}
+
+    @property
+    def rates(self) -> list[FundingRate]:
+        """What all files hold."""
+        return list(self._read.values())
+
+    def read(self, rows: Rows) -> None:
+        """Take one file's rates in. Raises `BadInputError` naming the place and the field of the first bad row."""
+        for place, values in _with_columns("funding", rows):
+            wire = _checked(WireFunding, place, values)
+            rate = FundingRate(coin=wire.coin, time=from_ms(wire.time), rate=wire.fundingRate)
+            if self._read.setdefault((wire.coin, wire.time), rate) != rate:
+                _refuse(place, "fundingRate", "another row has the same coin and time, but another rate")
 
 
 class _Series:
@@ -219,24 +253,57 @@ class _Series:
         self.rows: list[tuple[float, ...]] = []
 
 
-def read_candles(rows: Rows, interval: IntervalName | None = None) -> list[Candles]:
-    """Return one file's candles, one value for each coin and interval, in rising order of time.
+class CandleReader:
+    """Reads the candles of several files; one candle may be in two files, but not with two values."""
 
-    The interval is that of the rows' own `i`, else the given one, else the commonest spacing of the coin's rows.
-    Raises `BadInputError` naming the place and the field of the first bad row.
-    """
-    series: dict[tuple[str, IntervalName | None], _Series] = {}
-    for place, values in _with_columns("candles", rows):
-        wire = _checked(WireCandle, place, {**values, "i": values.get("i") or None})
-        if wire.i and interval and wire.i != interval:
-            _refuse(place, "i", "another interval than --interval")
-        column = series.setdefault((wire.coin, wire.i or interval), _Series())
-        column.places.append(place)
-        column.rows.append((wire.t, wire.o, wire.h, wire.l, wire.c, wire.v))
-    return [_candles(coin, name, column) for (coin, name), column in series.items()]
+    def __init__(self, interval: IntervalName | None = None) -> None:
+        self._interval = interval
+        self._read: dict[tuple[str, int], Candles] = {}
+
+    @property
+    def candles(self) -> list[Candles]:
+        """What all files hold: one value for each coin and interval, in rising order of time."""
+        return list(self._read.values())
+
+    def read(self, rows: Rows) -> None:
+        """Take one file's candles in.
+
+        The interval is that of the rows' own `i`, else the given one, else the commonest spacing of the coin's rows.
+        Raises `BadInputError` naming the place and the field of the first bad row.
+        """
+        series: dict[tuple[str, IntervalName | None], _Series] = {}
+        for place, values in _with_columns("candles", rows):
+            wire = _checked(WireCandle, place, {**values, "i": values.get("i") or None})
+            if wire.i and self._interval and wire.i != self._interval:
+                _refuse(place, "i", "another interval than --interval")
+            column = series.setdefault((wire.coin, wire.i or self._interval), _Series())
+            column.places.append(place)
+            column.rows.append((wire.t, wire.o, wire.h, wire.l, wire.c, wire.v))
+        for (coin, name), column in series.items():
+            self._join(*_candles(coin, name, column))
+
+    def _join(self, candles: Candles, places: Sequence[str]) -> None:
+        key = (candles.coin, candles.interval_ms)
+        known = self._read.get(key)
+        self._read[key] = candles if known is None else _joined(known, candles, places)
 
 
-def _candles(coin: str, interval: IntervalName | None, series: _Series) -> Candles:
+def _joined(known: Candles, new: Candles, places: Sequence[str]) -> Candles:
+    import numpy as np  # noqa: PLC0415 - only candles need it
+
+    from hlcopy.domain.candles import Candles  # noqa: PLC0415 - kept beside numpy
+
+    pairs = ((known.o, new.o), (known.h, new.h), (known.l, new.l), (known.c, new.c), (known.v, new.v))
+    _, before, again = np.intersect1d(known.t, new.t, assume_unique=True, return_indices=True)
+    differs = np.logical_or.reduce([old[before] != column[again] for old, column in pairs])
+    if differs.any():
+        _refuse(places[again[differs.argmax()]], "t", "another row has the same coin and t, but other values")
+    rising, first = np.unique(np.concatenate((known.t, new.t)), return_index=True)
+    return Candles(new.coin, new.interval_ms, rising, *(np.concatenate(pair)[first] for pair in pairs))
+
+
+def _candles(coin: str, interval: IntervalName | None, series: _Series) -> tuple[Candles, list[str]]:
+    """Return the candles in rising order of time, each once, and where each came from."""
     import numpy as np  # noqa: PLC0415 - only candles need it
 
     from hlcopy.domain.candles import Candles  # noqa: PLC0415 - kept beside numpy
@@ -258,7 +325,7 @@ def _candles(coin: str, interval: IntervalName | None, series: _Series) -> Candl
     step = INTERVALS[interval] if interval else _commonest_step(t[~repeated], series.places[0])
     refuse_first(t % step != 0, "t", f"isn't a multiple of the interval, which is {step // _MINUTE_MS} minutes")
     t, o, h, l, c, v = columns[:, ~repeated]  # noqa: E741 - the venue's names
-    return Candles(coin, step, t.astype(np.int64), o, h, l, c, v)
+    return Candles(coin, step, t.astype(np.int64), o, h, l, c, v), [series.places[row] for row in order[~repeated]]
 
 
 def _commonest_step(t: Any, place: str) -> int:  # noqa: ANN401 - an array of rising times
@@ -288,7 +355,10 @@ def _check_columns(kind: str, place: str, values: Mapping[str, object]) -> None:
 
     if absent := missing(kind):
         like = [f"; this looks like {other}" for other in _NEEDED if other != kind and not missing(other)]
-        message = f"{place}: not {kind}: missing {', '.join(absent)}{like[0] if like else ''}"
+        file = (
+            place.rpartition(" ")[0].rpartition(" ")[0] or place
+        )  # without the row: what lacks a column is the header
+        message = f"{file}: not {kind}: no column {', '.join(absent)}{like[0] if like else ''}"
         raise BadInputError(message)
 
 
@@ -296,8 +366,20 @@ def _checked(model: type[Model], place: str, values: Mapping[str, object]) -> Mo
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        _refuse(place, ".".join(str(part) for part in problem["loc"]), problem["msg"][0].lower() + problem["msg"][1:])
+        problem = error.errors(include_url=False, include_context=False)[0]
+        path = [str(part) for part in problem["loc"]]
+        wanted = _WANTED[path[-1]]
+        if problem["type"] == "missing":
+            _refuse(place, ".".join(path), f"is missing or empty; must be {wanted}")
+        _refuse(place, ".".join(path), f"must be {wanted}, not {_shown(problem['input'])}")
+
+
+def _shown(value: object) -> str:
+    """Return a value as its file may have written it, escaped and cut."""
+    if isinstance(value, (dict, list)):
+        return "an object" if isinstance(value, dict) else "a list"
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 1]}…"
 
 
 def _refuse(place: str, field: str, problem: str) -> NoReturn:

@@ -167,7 +167,8 @@ def _warnings(
     ]
     if recording.coins_without_candles:
         names = ", ".join(recording.coins_without_candles)
-        lost = sum(signal.decision == SkipReason.NO_PRICE for signal in signals)
+        blind = set(recording.coins_without_candles)
+        lost = sum(signal.decision == SkipReason.NO_PRICE and signal.coin in blind for signal in signals)
         message = f"{lost} orders passed every gate before the price and had none; no candles of {names}"
         found.append(Warn(code="NO_CANDLES", message=message))
     for coin, holes in recording.holes.items():

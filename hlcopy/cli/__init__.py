@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -13,7 +14,8 @@ from typer.core import TyperCommand
 from typer.main import get_command, get_group
 
 from hlcopy import __version__
-from hlcopy.errors import HlcopyError
+from hlcopy.cli import streams
+from hlcopy.errors import HlcopyError, TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +31,7 @@ COMMANDS: Final = {
     "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the same ticks that trade."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
     "traders": ("hlcopy.cli.inspect", "List the known traders, best score first."),
-    "positions": ("hlcopy.cli.inspect", "Show our positions."),
+    "positions": ("hlcopy.cli.inspect", "Show our positions; needs --no-refresh for now."),
     "data": ("hlcopy.cli.history", "Recorded fills, candles and funding: import, status."),
 }
 """The module of each command, whose `app` holds it, and its line in the list: help imports no command."""
@@ -49,7 +51,7 @@ Exit codes:
     2  wrong usage or unusable input
     3  unexpected error; the traceback is in the log file
    75  try again later: something outside isn't available
-   78  bad configuration
+   78  bad configuration, or not built yet
   130  interrupted
 
 \b
@@ -96,7 +98,17 @@ class LazyCommand(TyperCommand):
         """Return the real command."""
         module, _ = COMMANDS[self.name or ""]
         group = get_command(import_module(module).app)
-        return group.commands[self.name]  # type: ignore[attr-defined]
+        command = group.commands[self.name]  # type: ignore[attr-defined]
+        for each in (command, *getattr(command, "commands", {}).values()):
+            _name_numbers(each)
+        return command
+
+
+def _name_numbers(command: TyperCommand) -> None:
+    """Let help call a whole number N: the framework's INTEGER RANGE speaks to programmers."""
+    for parameter in command.params:
+        if parameter.type.name in {"int", "int range"} and parameter.metavar is None:
+            parameter.metavar = "N"
 
 
 def root() -> TyperGroup:
@@ -109,29 +121,56 @@ def root() -> TyperGroup:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code; the only place that turns errors into exit codes and words."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a character that the terminal doesn't know must not end a command
-            stream.reconfigure(errors="backslashreplace")
-    out = sys.stdout
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - as long as the process lives
+    if sys.stdout is None:
+        _tell(f"error: {streams.UNWRITABLE} (it is closed)")
+        return TryLaterError.exit_code
+    with streams.guarded() as out:
+        return _run(sys.argv[1:] if argv is None else list(argv), out)
+
+
+def _run(arguments: list[str], out: TextIO) -> int:
+    said = ""
     try:
-        code = root().main(args=sys.argv[1:] if argv is None else list(argv), prog_name="hlcopy", standalone_mode=False)
+        code = root().main(args=arguments, prog_name="hlcopy", standalone_mode=False)
         out.flush()
     except (BrokenPipeError, SystemExit) as error:  # Typer makes a SystemExit of any broken pipe
-        return _drop(out) if _reader_left(out) else _tell(_crash(error), UNEXPECTED)
+        if streams.reader_left(out):
+            streams.send_nowhere(out.fileno())
+            return 0
+        said, code = _crash(error), UNEXPECTED
     except HlcopyError as error:
-        return _tell(str(error), error.exit_code)
+        said, code = f"error: {error}", error.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        return INTERRUPTED
+        code = INTERRUPTED
     except typer.TyperException as error:
-        return _tell(error.format_message(), error.exit_code, hint=_usage(error))
+        said, code = f"error: {_usage(error)}", error.exit_code
     except Exception as error:  # noqa: BLE001 - the edge: nothing passes it
-        return _tell(_crash(error), UNEXPECTED)
+        said, code = _crash(error), UNEXPECTED
+    if code == INTERRUPTED:  # Typer's own exit code for Ctrl-C
+        said = "interrupted"
+    if said:
+        _tell(said)
     return code if isinstance(code, int) else 0
 
 
+_PLAINER: Final = (
+    (re.compile(r"(.+) is not a valid int(?: range)?\.?"), r"must be a whole number, not \1"),
+    (re.compile(r"(\S+) is not in the range x>=(\S+)\."), r"must be \2 or more, not \1"),
+    (re.compile(r"(\S+) is not in the range (\S+)<=x<=(\S+)\."), r"must be from \2 to \3, not \1"),
+)
+"""What Typer says of whole numbers, and how a person would."""
+
+
 def _usage(error: typer.TyperException) -> str:
+    """Return wrong usage as one line that ends with where to read on."""
+    for pattern, plainer in _PLAINER:
+        if pattern.fullmatch(error.message):
+            error.message = pattern.sub(plainer, error.message)
     context = getattr(error, "ctx", None)
-    return f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n\n" if context else ""
+    said = " ".join(error.format_message().split()).removesuffix(".")
+    return f"{said} (see {context.command_path} --help)" if context else said
 
 
 def _crash(error: BaseException) -> str:
@@ -139,30 +178,13 @@ def _crash(error: BaseException) -> str:
 
     path = logs.crash(error)
     details = f"the traceback is in {path}" if path else "the log file couldn't be written"
-    return f"unexpected {type(error).__name__}; {details}"
+    return f"error: unexpected {type(error).__name__}; {details}"
 
 
-def _tell(message: str, code: int, hint: str = "") -> int:
+def _tell(message: str) -> None:
     from hlcopy.cli import logs  # noqa: PLC0415 - only an error needs it
     from hlcopy.render import safe  # noqa: PLC0415 - only an error needs it
 
     with suppress(OSError):  # when nobody listens, the exit code still tells
-        sys.stderr.write(f"{hint}error: {safe(logs.scrub(message), 2_000)}\n")
+        sys.stderr.write(f"{safe(logs.scrub(message), 2_000)}\n")
         sys.stderr.flush()
-    return code
-
-
-def _reader_left(out: TextIO) -> bool:
-    """Return whether nobody reads our output any more; a pipe may also have broken elsewhere."""
-    import select  # noqa: PLC0415 - only a broken pipe needs it
-
-    poller = select.poll()
-    with suppress(OSError):  # output that is no file has no reader to lose
-        poller.register(out.fileno(), 0)
-    return any(state & (select.POLLERR | select.POLLHUP) for _, state in poller.poll(0))
-
-
-def _drop(out: TextIO) -> int:
-    """Send what is left of the output nowhere, so that the interpreter's last flush is quiet, too; that is no error."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
-    return 0

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hlcopy.cli import logs, options
+from hlcopy.cli import importing, logs, options
 from hlcopy.errors import TryLaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
     from hlcopy.adapters.store import Store
-    from hlcopy.adapters.wire import IntervalName
-    from hlcopy.domain.candles import Candles
-    from hlcopy.domain.models import Fill
-    from hlcopy.ports import FundingRate, History, Ledger, Progress
+    from hlcopy.ports import Ledger, Progress
     from hlcopy.render.history import HistoryStatus
 
-Kind = Literal["fills", "candles", "funding"]
 Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="CSV, JSON or JSON lines; may be gzip.", show_default=False)
 ]
@@ -61,7 +54,7 @@ app.add_typer(data, name="data")
 
 def _address(given: str | None) -> str | None:
     if given is not None and not re.fullmatch(r"0[xX][0-9a-fA-F]{40}", given):
-        message = "must be an address: 0x and 40 hexadecimal digits"
+        message = f"must be 0x and 40 hexadecimal digits, not {given!r}"
         raise typer.BadParameter(message)
     return given
 
@@ -71,63 +64,16 @@ def _interval(given: str | None) -> str | None:
         from hlcopy.adapters.wire import INTERVALS  # noqa: PLC0415 - pydantic comes with it
 
         if given not in INTERVALS:
-            message = f"must be one of {', '.join(INTERVALS)}"
+            message = f"must be one of {', '.join(INTERVALS)}, not {given!r}"
             raise typer.BadParameter(message)
     return given
 
 
-@dataclass(kw_only=True)
-class _Parsed:
-    """What all files of one call hold, checked, and not stored yet."""
-
-    rows: int = 0
-    fills: Sequence[Fill] = ()
-    candles: Sequence[Candles] = ()
-    funding: Sequence[FundingRate] = ()
-
-    def store(self, history: History) -> int:
-        """Store all and return how many rows were new."""
-        added = history.add_fills(self.fills) if self.fills else 0
-        added += history.add_funding(self.funding) if self.funding else 0
-        return added + sum(history.add_candles(candles) for candles in self.candles)
-
-    def warnings(self) -> Iterator[str]:
-        """Yield what the user may not expect of these files."""
-        distinct = len(self.fills) + len(self.funding) + sum(map(len, self.candles))
-        if distinct < self.rows:
-            yield f"{self.rows - distinct:,} rows repeat others of these files"
-        for candles in self.candles:
-            missing = (int(candles.t[-1]) - int(candles.t[0])) // candles.interval_ms + 1 - len(candles)
-            if missing:
-                yield f"{candles.coin}: {missing:,} candles are missing between the first and the last"
-
-
-def _parse(
-    kind: Kind, files: Sequence[Path], trader: str | None, interval: IntervalName | None, progress: Progress
-) -> _Parsed:
-    from hlcopy.adapters.files import read_rows  # noqa: PLC0415 - only an import reads files
-    from hlcopy.adapters.wire import FillReader, read_candles, read_funding  # noqa: PLC0415 - see above
-
-    parsed = _Parsed()
-
-    def rows(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-        for row in read_rows(path, progress):
-            parsed.rows += 1
-            yield row
-
-    if kind == "fills":
-        reader = FillReader(trader)
-        parsed.fills = [fill for path in files for fill in reader.read(rows(path))]
-    elif kind == "candles":
-        parsed.candles = [candles for path in files for candles in read_candles(rows(path), interval)]
-    else:
-        parsed.funding = [rate for path in files for rate in read_funding(rows(path))]
-    return parsed
-
-
 @data.command("import", epilog=_IMPORT_EXAMPLES)
 def import_(
-    kind: Annotated[Kind, typer.Argument(metavar="KIND", help="fills, candles or funding.", show_default=False)],
+    kind: Annotated[
+        importing.Kind, typer.Argument(metavar="KIND", help="fills, candles or funding.", show_default=False)
+    ],
     files: Files,
     *,
     trader: Annotated[
@@ -147,7 +93,8 @@ def import_(
 ) -> None:
     """Store recorded fills, candles or funding rates from files.
 
-    All files are checked first: one bad row, and nothing of any of them is stored. Importing again changes nothing.
+    All files are checked first: one bad row, and nothing of any of them is stored. What is stored stays: importing again
+    changes nothing, and values that differ are told and left out.
     Columns have the venue's own names, as in userFills, candleSnapshot and fundingHistory.
     """
     for option, given, meant in (("--trader", trader, "fills"), ("--interval", interval, "candles")):
@@ -156,14 +103,14 @@ def import_(
             raise typer.BadParameter(message)
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     with session.progress() as progress:
-        parsed = _parse(kind, files, trader, interval, progress)  # type: ignore[arg-type] # the callback checked it
+        parsed = importing.parse(kind, files, trader, interval, progress)  # type: ignore[arg-type] # the callback checked it
         with session.store(create=True) as store:
             progress.start("storing", None)
             with store.transaction():
-                added = parsed.store(store.history)
+                added, warnings = importing.store(parsed, store.history)
+            warnings += importing.warnings_of(parsed, store.history)
             progress.finish()
             _shrink(store, session)
-    warnings = list(parsed.warnings())
     logs.log("imported", kind=kind, files=len(files), read=parsed.rows, added=added)
     if as_json:
         session.show_json(

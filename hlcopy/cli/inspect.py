@@ -16,11 +16,13 @@ app = typer.Typer(rich_markup_mode=None)
 
 _DECISIONS: Final = (EXECUTE, DEFERRED, *SkipReason)
 
-_SIGNALS_EXAMPLES: Final = """\
+_SIGNALS_EXAMPLES: Final = f"""\
 \b
 Examples:
   hlcopy signals --limit 50
   hlcopy signals --decision EXECUTE --since 2026-03-01 --json
+
+Decisions: {", ".join(_DECISIONS)}
 """
 
 _TRADERS_EXAMPLES: Final = """\
@@ -42,8 +44,8 @@ def _decision(given: str | None) -> str | None:
         return given and given.upper()
     import difflib  # noqa: PLC0415 - needed only for this message
 
-    near = difflib.get_close_matches(given.upper(), _DECISIONS, n=1, cutoff=0.0)[0]
-    message = f"no decision is called so; did you mean {near}?"
+    near = difflib.get_close_matches(given.upper(), _DECISIONS, n=1)
+    message = f"no decision is called {given!r}; " + (f"did you mean {near[0]}?" if near else "help lists them all")
     raise typer.BadParameter(message)
 
 
@@ -55,7 +57,7 @@ def _moment(given: str | None) -> datetime | None:
         moment = datetime.fromisoformat(given)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        message = "--since must be a date or time such as 2026-03-01 or 2026-03-01T12:30"
+        message = f"--since must be a date or time such as 2026-03-01 or 2026-03-01T12:30, not {given!r}"
         raise BadInputError(message) from None
 
 
@@ -86,6 +88,7 @@ def signals(
     earliest = _moment(since)
     with session.store() as store:
         found = store.signals.list(limit=limit, decision=decision, since=earliest)
+        none_at_all = not found and not store.signals.list(limit=1)
     if as_json:
         from hlcopy.render.rows import signal_row  # noqa: PLC0415 - only what is printed is loaded
 
@@ -94,6 +97,8 @@ def signals(
         from hlcopy.render.reports import signals_table  # noqa: PLC0415 - see above
 
         session.show(signals_table(found, session.width))
+        if none_at_all:
+            session.show("A backtest keeps its signals with --save FILE; then: hlcopy signals --db FILE\n")
 
 
 @app.command("traders", epilog=_TRADERS_EXAMPLES)
@@ -128,7 +133,7 @@ def positions(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show our positions.
+    """Show our positions; needs --no-refresh for now.
 
     A question mark behind a stop says that it wasn't seen resting at the venue yet.
     """

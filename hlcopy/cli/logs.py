@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from structlog.typing import EventDict, FilteringBoundLogger
 
@@ -43,14 +42,15 @@ class LogFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._handle: int | None = None
-        self.written = False
+        self.problem = ""
 
     def msg(self, line: str) -> None:
-        """Append a line; remember in `written` whether that worked."""
-        self.written = False
-        with suppress(OSError, ValueError):
-            data = (scrub(line) + "\n").encode("utf-8", "backslashreplace")
-            self.written = os.write(self._current(), data) == len(data)
+        """Append a line; remember in `problem` what stood in the way, nothing when it was written."""
+        data = (scrub(line) + "\n").encode("utf-8", "backslashreplace")
+        try:
+            self.problem = "" if os.write(self._current(), data) == len(data) else "it was cut off"
+        except (OSError, ValueError) as error:
+            self.problem = getattr(error, "strerror", None) or str(error)
 
     info = error = msg  # structlog calls the method of the event's level
 
@@ -78,28 +78,39 @@ class LogFile:
 
 scrub: Final = Scrubber()
 _file: LogFile | None = None
+_warn: Callable[[str], None] | None = None
 
 
-def configure(path: Path, secrets: Iterable[str]) -> None:
-    """Say where the log lies and what it must never hold; nothing is opened yet."""
-    global _file  # noqa: PLW0603 - a process has one log
+def configure(path: Path, secrets: Iterable[str], warn: Callable[[str], None] | None = None) -> None:
+    """Say where the log lies, what it must never hold, and who is told, once, that it can't be written.
+
+    Nothing is opened yet.
+    """
+    global _file, _warn  # a process has one log
     if _file is not None:
         _file.close()
-    _file = LogFile(path)
+    _file, _warn = LogFile(path), warn
     scrub.hide(secrets)
 
 
 def log(event: str, **fields: object) -> None:
-    """Append an event to the log file."""
-    _logger(_log_file()).info(event, **fields)
+    """Append an event to the log file; when it can't be written, warn once and go on."""
+    global _warn  # noqa: PLW0603 - see above
+    file = _log_file()
+    _logger(file).info(event, **fields)
+    if file.problem and _warn is not None:
+        _warn(f"the log file {file.path} can't be written ({file.problem})")
+        _warn = None
 
 
 def crash(error: BaseException) -> Path | None:
     """Append an unexpected error with its traceback; return the log file, None when it couldn't be written."""
     file = _log_file()
-    with suppress(Exception):  # whatever broke the command may break this, too
+    try:
         _logger(file).error("unexpected error", exc_info=error)
-    return file.path if file.written else None
+    except Exception:  # noqa: BLE001 - whatever broke the command may break this, too
+        return None
+    return None if file.problem else file.path
 
 
 def _log_file() -> LogFile:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,21 +14,47 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hlcopy.cli import logs
+from hlcopy.errors import BadInputError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from hlcopy.adapters.store import Store
     from hlcopy.config import Settings
     from hlcopy.ports import Progress
 
+
+def _file(option: str) -> Callable[[str], Path]:
+    """Return a parser of an option's path that refuses what names no file, such as a shell variable that isn't set."""
+
+    def parse(given: str) -> Path:
+        if not Path(given).name:
+            message = f"{option} must name a file, not {given!r}" if given.strip() else f"{option} is empty"
+            raise BadInputError(message)
+        return Path(given)
+
+    return parse
+
+
 Db = Annotated[
     Path | None,
-    typer.Option("--db", metavar="PATH", help="The database file; wins over HLCOPY_DB.", show_default=False),
+    typer.Option(
+        "--db",
+        parser=_file("--db"),
+        metavar="PATH",
+        help="The database file; wins over HLCOPY_DB.",
+        show_default=False,
+    ),
 ]
 EnvFile = Annotated[
     Path | None,
-    typer.Option("--env-file", metavar="PATH", help="The settings file, in place of ./.env.", show_default=False),
+    typer.Option(
+        "--env-file",
+        parser=_file("--env-file"),
+        metavar="PATH",
+        help="The settings file, in place of ./.env.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors on standard error.")]
@@ -45,6 +71,13 @@ def help_when_bare(context: typer.Context) -> None:
         typer.echo(context.get_help())
 
 
+def _refuse_folder(log: Path) -> None:
+    with suppress(OSError):  # a path that can't be looked at is told when something is to be logged
+        if log.is_dir():
+            message = f"the log file {log} is a folder; set HLCOPY_LOG_FILE to a file"
+            raise ConfigError(message)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One run of a command: its settings, and how it speaks to whoever called it."""
@@ -54,14 +87,23 @@ class Session:
     quiet: bool
 
     @classmethod
-    def begin(cls, db: Path | None, env_file: Path | None, *, as_json: bool, quiet: bool) -> Session:
-        """Read the settings, with `--db` above all other sources, and say where the log lies."""
+    def begin(
+        cls, db: Path | None, env_file: Path | None, *, as_json: bool, quiet: bool, practice: bool = False
+    ) -> Session:
+        """Read the settings, with `--db` above all other sources, and say where the log lies.
+
+        `practice` is for what only plays: it is paper on mainnet, whatever is set up for trading.
+        """
         from hlcopy.config import load_settings  # noqa: PLC0415 - pydantic costs 150 ms that --help needn't pay
 
         environ = os.environ if db is None else {**os.environ, "HLCOPY_DB": str(db)}
+        if practice:
+            environ = {**environ, "HLCOPY_MODE": "paper", "HLCOPY_NETWORK": "mainnet"}
         settings = load_settings(environ, env_file)
-        logs.configure(settings.log_path, settings.secrets)
-        return cls(settings=settings, as_json=as_json, quiet=quiet)
+        _refuse_folder(settings.log_path)
+        session = cls(settings=settings, as_json=as_json, quiet=quiet)
+        logs.configure(settings.log_path, settings.secrets, session.warn)
+        return session
 
     @contextmanager
     def store(self, *, create: bool = False) -> Iterator[Store]:

@@ -65,7 +65,7 @@ def demo(
     began = time.perf_counter()
     with _folder(keep=keep) as folder:
         path = folder / "demo.db"
-        session = options.Session.begin(path, env_file, as_json=as_json, quiet=quiet)
+        session = options.Session.begin(path, env_file, as_json=as_json, quiet=quiet, practice=True)
         if session.settings.log_file is None:  # the traceback of a crash must outlive the folder
             logs.configure(Path(tempfile.gettempdir()) / "hlcopy-demo.log", session.settings.secrets)
         with session.store(create=True) as store:

@@ -27,6 +27,11 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> S
     from_file = _read_env_file(path) if path else {}
     for where, source in (("the environment", environ), (str(path), from_file)):
         _refuse_unknown(source, where)
+    if not environ.get(
+        "HLCOPY_DB", "x"
+    ).strip():  # a script's own variable that isn't set; a file may say "the default"
+        message = "HLCOPY_DB is empty; name a file, or unset it"
+        raise ConfigError(message)
     merged = {name: text for name, text in {**from_file, **environ}.items() if name in VARIABLES}
     try:
         return Settings.model_validate(_given(merged))
@@ -44,13 +49,20 @@ def _find_env_file() -> Path | None:
     import platformdirs  # noqa: PLC0415 - its start-up is kept beside its use
 
     candidates = (Path(".env"), platformdirs.user_config_path("hlcopy") / ".env")
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if _is_file(path)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that we may not look into
+        return False
 
 
 def _read_env_file(path: Path) -> dict[str, str]:
     from dotenv.parser import parse_stream  # noqa: PLC0415 - needed only when there is a file
 
-    if not path.is_file():
+    if not _is_file(path):
         message = f"{path}: there is no such settings file"
         raise BadInputError(message)
     found = {}
@@ -77,7 +89,9 @@ def _line(binding: Binding) -> int:
 def _refuse_unknown(source: Mapping[str, str], where: str) -> None:
     for name in source:
         if name.upper().startswith(PREFIX) and name not in VARIABLES:
-            message = f"{name} in {where} is no setting; the nearest is {nearest(name.upper(), VARIABLES)}"
+            bare = {variable.removeprefix(PREFIX): variable for variable in VARIABLES}
+            near = bare[nearest(name.upper().removeprefix(PREFIX), bare)]
+            message = f"{name} in {where} is no setting; the nearest is {near} (.env.example lists them all)"
             raise ConfigError(message)
 
 

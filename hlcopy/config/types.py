@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -16,8 +16,8 @@ from hlcopy.domain import policy
 _MAX_EXPOSURE: Final = 5.0  # of equity: what full use of our highest leverage could reach; also catches "50" for 50 %
 
 
-def nearest(name: str, known: Mapping[str, object]) -> str:
-    """Return the known name that looks most like this one."""
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name that looks most like this one, however little that is."""
     import difflib  # noqa: PLC0415 - needed only for an error message
 
     return difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
@@ -72,6 +72,9 @@ def _token(secret: SecretStr) -> SecretStr:
 def _expanded(path: Path) -> Path:
     if "\0" in str(path):
         message = "isn't a path"
+        raise ValueError(message)
+    if not path.name:
+        message = "must name a file, not a folder"
         raise ValueError(message)
     return path.expanduser()
 

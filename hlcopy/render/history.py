@@ -24,7 +24,7 @@ _FILLS: Final = (
     Column("FILLS", right=True),
     Column("ORDERS", right=True),
     Column("GAPS", right=True),
-    Column("EQUITY"),
+    Column("EQUITY KNOWN"),
 )
 _GAPS: Final = (
     Column("TRADER"),
@@ -113,7 +113,7 @@ def history_tables(status: HistoryStatus, interval_name: IntervalName, width: in
             text.count(history.coverage.count),
             text.count(history.orders),
             text.count(len(history.gaps)),
-            "equity known" if history.coverage.trader in known else text.DASH,
+            "yes" if history.coverage.trader in known else "no",
         )
         for history in status.fills
     ]

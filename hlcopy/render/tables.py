@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 from hlcopy.render.text import safe
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_NARROWEST_TEXT: Final = 12  # columns of a terminal: a shortened address, a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +25,16 @@ class Column:
 def table(title: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: int | None) -> str:
     """Return a table as text that ends with a newline: for a terminal of `width` columns, plain when it is None.
 
-    Cells may hold anything that a stranger sent; a table without rows says so.
+    Cells may hold anything that a stranger sent; a table without rows says so. Numbers stay whole: where a terminal is
+    too narrow for them, each row becomes a few lines.
     """
     cells = [[safe(cell) for cell in row] for row in rows]
     if not cells:
         return f"{title}: none\n"
     if width is None:
         return _plain(title, columns, cells)
+    if _narrowest(columns, cells) > width:
+        return _stacked(title, columns, cells, width)
     return _drawn(title, columns, cells, width)
 
 
@@ -43,6 +49,28 @@ def _plain(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str]]
         )
         lines.append("  ".join(parts).rstrip())
     return "\n".join(lines) + "\n"
+
+
+def _narrowest(columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> int:
+    """Return the width below which a drawn table would have to break numbers, or other columns into shreds."""
+    texts = zip([column.heading for column in columns], *cells, strict=True)
+    needed = (
+        max(map(len, found)) if column.right else min(max(map(len, found)), _NARROWEST_TEXT)
+        for column, found in zip(columns, texts, strict=True)
+    )
+    return sum(needed) + len(columns) - 1
+
+
+def _stacked(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> str:
+    """Return each row as lines of a heading and its value."""
+    room = max(len(column.heading) for column in columns) + 2
+    lines = [title]
+    for row in cells:
+        lines.append("")
+        for column, text in zip(columns, row, strict=True):
+            first, *more = textwrap.wrap(text, max(width - room, _NARROWEST_TEXT)) or [""]
+            lines += [column.heading.ljust(room) + first, *(" " * room + part for part in more)]
+    return "\n".join(map(str.rstrip, lines)) + "\n"
 
 
 def _drawn(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> str:
@@ -62,7 +90,8 @@ def _drawn(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str]]
         padding=(0, 0),
     )
     for column in columns:
-        drawn.add_column(column.heading, justify="right" if column.right else "left", overflow="fold")
+        justify: Literal["right", "left"] = "right" if column.right else "left"
+        drawn.add_column(column.heading, justify=justify, overflow="fold", no_wrap=column.right)
     for row in cells:
         drawn.add_row(*map(Text, row))
     console = Console(file=StringIO(), width=width, force_terminal=True)

@@ -84,7 +84,11 @@ def test_a_file_s_form_is_told_by_its_content(file: Path, content: str, places: 
         (b"\x1f\x8b\x09garbage", "is damaged"),
         (gzip.compress(b"a,b\n1,2\n", mtime=0)[:10] + b"\xff" * 20, "is cut off or damaged"),
         (b"a,a\n1,2\n", "names a column twice"),
-        (b"a,b\n1,2\n1\n", "line 3: has 1 values where the header has 2"),
+        (b"BTC,1.5,2\nBTC,1.6,2\n", "line 1: is no header"),
+        (b"\n0,0\n1,1\n", "line 2: is no header"),
+        (b"a;b;c\n1;2;3\n", "line 1: separates its columns by semicolons; expected commas"),
+        (b"a\tb\n1\t2\n", "line 1: separates its columns by tabs; expected commas"),
+        (b"a,b\n1,2\n1\n", "line 3: has 1 value where the header has 2"),
         (b"a,b\n1,2,3\n", "line 2: has 3 values"),
         (b'a,b\n1,"2\n3', "line 3: isn't CSV"),
         (b'a,b\n1,"2"x\n', "line 2: isn't CSV"),
@@ -102,6 +106,14 @@ def test_a_file_s_form_is_told_by_its_content(file: Path, content: str, places: 
 )
 def test_what_can_t_be_read_is_refused_with_its_place(file: Path, content: bytes, said: str) -> None:
     assert refusal(file, content).startswith(said)
+
+
+def test_a_file_without_a_header_is_told_what_it_should_name(file: Path) -> None:
+    file.write_text("BTC,1.5\n")
+    with pytest.raises(BadInputError, match=r"rows line 1: is no header; expected coin,px$"):
+        list(read_rows(file, Counting(), ("coin", "px")))
+    file.write_text("px,1\n2,3\n")
+    assert list(read_rows(file, Counting(), ("coin", "px"))) == [(f"{file} line 2", {"px": "2", "1": "3"})]
 
 
 def test_a_file_that_isn_t_there_or_is_a_folder_is_refused(tmp_path: Path) -> None:

@@ -452,12 +452,14 @@ def test_candles_come_back_in_order_across_days(ledger: Ledger) -> None:
         assert getattr(found, name).tolist() == getattr(put, name)[10:2990].tolist()
 
 
-def test_a_later_candle_replaces_a_stored_one_of_the_same_time(ledger: Ledger) -> None:
+def test_a_stored_candle_is_kept_whatever_comes_later_for_its_time(ledger: Ledger) -> None:
     assert ledger.history.add_candles(candles([1.0, 2.0, 3.0])) == 3
     assert ledger.history.add_candles(candles([1.0, 2.0, 3.0])) == 0
     assert ledger.history.add_candles(candles([20.0, 30.0, 40.0], start=at(1))) == 1
     assert ledger.history.add_candles(candles([0.5], start=at(-1))) == 1
-    assert closes(ledger.history.candles("BTC", MINUTE_MS, 0, 2**50)) == [0.5, 1.0, 20.0, 30.0, 40.0]
+    assert closes(ledger.history.candles("BTC", MINUTE_MS, 0, 2**50)) == [0.5, 1.0, 2.0, 3.0, 40.0]
+    assert ledger.history.add_candles(candles([7.0] * 6, start=at(-1))) == 1
+    assert closes(ledger.history.candles("BTC", MINUTE_MS, 0, 2**50)) == [0.5, 1.0, 2.0, 3.0, 40.0, 7.0]
 
 
 def test_candles_with_holes_keep_their_times(ledger: Ledger) -> None:

@@ -17,7 +17,7 @@ from hlcopy.backtest.replay import ReplayClock, ReplayMarket
 from hlcopy.domain.models import ExitReason, IntentState, Purpose
 from hlcopy.domain.policy import CostPolicy
 from hlcopy.ports import MISSING, UNKNOWN, Accepted, Refused
-from tests.builders import T0, at, candles, order, paper_order
+from tests.builders import MINUTE_MS, T0, at, candles, order, paper_order
 from tests.fakes import FakeMarket, Killed
 
 if TYPE_CHECKING:
@@ -404,6 +404,40 @@ def test_of_two_stops_in_one_candle_the_tighter_fires_whichever_was_placed_first
 
     assert venue.exchange.find(tight.client_order_id, at(3)) == Accepted(FILLED, 2.0, 97.0 if long else 103.0)
     assert venue.fills(at(3))[-1].time == at(2)
+
+
+def in_candles(closes: list[float], now: datetime) -> tuple[Venue, ReplayClock]:
+    """A venue that trades on candles of five minutes."""
+    clock = ReplayClock(now)
+    feed = ReplayMarket(clock, {"BTC": candles(closes, interval_ms=5 * MINUTE_MS)}, {}, {})
+    return Venue(policy=FREE, feed=feed), clock
+
+
+@pytest.mark.parametrize(("low", "fired"), [(94.0, True), (96.0, False)])
+def test_a_stop_comes_before_an_exit_that_waits_for_the_next_candle(low: float, *, fired: bool) -> None:
+    venue, clock = in_candles([100.0, low, low], T0)
+    venue.enter()
+    stop = venue.protect(95.0)
+    clock.advance(at(7))
+
+    sent = venue.leave(2.0, now=at(7))
+
+    last = venue.fills(at(7))[-1]
+    assert venue.held(at(7)) == 0.0
+    if fired:
+        assert sent == REDUCE_ONLY
+        assert (last.client_order_id, last.price, last.time) == (stop.client_order_id, 95.0, at(5))
+    else:
+        assert sent == Accepted(FILLED, 2.0, low)
+        assert (last.price, last.time) == (low, at(10))
+
+
+def test_a_stop_doesn_t_know_the_candle_in_which_an_exit_fills() -> None:
+    venue, clock = in_candles([100.0, 100.0, 90.0], T0)
+    venue.enter()
+    venue.protect(95.0)
+    clock.advance(at(10))
+    assert venue.leave(2.0, now=at(10)) == Accepted(FILLED, 2.0, 100.0)
 
 
 def test_a_stop_for_less_leaves_the_rest_open_and_one_for_more_doesn_t_flip(venue: Venue) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal as signals
 import sqlite3
 import subprocess
@@ -180,6 +181,53 @@ def test_a_folder_that_cannot_be_made_is_a_wrong_setting(tmp_path: Path) -> None
         Store.open(tmp_path / "file" / "hlcopy.db", PAPER)
 
 
+@pytest.fixture
+def _locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file and a folder that we may read only: what a process of root can't meet by permissions."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+
+
+@pytest.mark.usefixtures("_locked")
+def test_a_file_that_can_t_be_written_is_read_and_left_as_it_is(path: Path) -> None:
+    with Store.open(path, PAPER) as writer:
+        writer.signals.defer(signal())
+    path.chmod(0o644)
+    before = (path.read_bytes(), path.stat())
+    with Store.open(path, PAPER, create=False) as reader:
+        assert reader.signals.list() == [signal()]
+        assert [file.name for file in path.parent.iterdir()] == ["hlcopy.db"]
+        with pytest.raises(ConfigError, match="can't be opened for writing"):
+            reader.signals.defer(signal(id="another"))
+    assert (path.read_bytes(), path.stat()) == before
+
+
+@pytest.mark.usefixtures("_locked")
+def test_a_file_that_can_t_be_written_is_read_with_what_its_log_holds(path: Path) -> None:
+    with Store.open(path, PAPER) as writer:
+        writer.signals.defer(signal())
+        with Store.open(path, PAPER, create=False) as reader:
+            assert reader.signals.list() == [signal()]
+            writer.signals.defer(signal(id="another"))
+            assert len(reader.signals.list()) == 2
+
+
+def test_a_file_that_can_t_be_written_but_must_be_migrated_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Store.open(path, PAPER).close()
+    monkeypatch.setattr("hlcopy.adapters.store.migrations.MIGRATIONS", (*MIGRATIONS, lambda _: None))
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(ConfigError, match="can't be opened for writing"):
+        Store.open(path, PAPER, create=False)
+
+
+def test_a_name_with_the_signs_of_a_url_is_a_name(tmp_path: Path) -> None:
+    odd = tmp_path / "a?mode=memory#%41.db"
+    Store.open(odd, PAPER).close()
+    assert odd.exists()
+    assert Store.open(odd, PAPER, create=False).signals.list() == []
+
+
 def test_a_name_that_sqlite_cannot_open_is_a_wrong_setting(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Store.open(path, PAPER).close()
     connect = sqlite3.connect
@@ -280,6 +328,13 @@ def test_a_day_of_candles_is_one_compressed_row(store: Store, path: Path) -> Non
     rows = query(path, "SELECT day, count, length(columns) FROM candles ORDER BY day")
     assert [row[:2] for row in rows] == [(20_513, 1440), (20_514, 560)]
     assert rows[0][2] < 1440 * 8  # type: ignore[operator]
+
+
+def test_candles_that_are_stored_already_are_not_written_again(store: Store, path: Path) -> None:
+    store.history.add_candles(candles([1.0] * 2000))
+    size = path.with_name("hlcopy.db-wal").stat().st_size
+    assert store.history.add_candles(candles([2.0] * 2000)) == 0
+    assert path.with_name("hlcopy.db-wal").stat().st_size == size
 
 
 def test_no_commit_checkpoints_by_itself(store: Store, path: Path) -> None:

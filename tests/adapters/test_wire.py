@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hlcopy.adapters.wire import INTERVALS, FillReader, IntervalName, read_candles, read_funding
+from hlcopy.adapters.wire import COLUMNS, INTERVALS, CandleReader, FillReader, FundingReader, IntervalName
 from hlcopy.domain.models import Fill, from_ms
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
     from hlcopy.domain.candles import Candles
+    from hlcopy.ports import FundingRate
 
 USER = "0x" + "aB" * 20
 OTHER = "0x" + "c" * 40
@@ -44,7 +45,16 @@ def fills(*rows: Row, trader: str | None = None) -> list[Fill]:
 
 
 def candles(*rows: Row, interval: IntervalName | None = None) -> list[Candles]:
-    return read_candles(((f"f line {number}", row) for number, row in enumerate(rows, 2)), interval)
+    reader = CandleReader(interval)
+    reader.read((f"f line {number}", row) for number, row in enumerate(rows, 2))
+    return reader.candles
+
+
+def funding(*rows: Row) -> list[FundingRate]:
+    reader = FundingReader()
+    for number, row in enumerate(rows, 2):
+        reader.read([(f"f line {number}", row)])
+    return reader.rates
 
 
 def series(*minutes: int, coin: str = "ETH") -> list[Row]:
@@ -186,16 +196,16 @@ def test_a_bad_value_of_a_fill_names_its_place_and_field(field: str, value: obje
 @pytest.mark.parametrize(
     ("read", "row", "said"),
     [
-        (fills, CANDLE, "not fills: missing px, sz, .*; this looks like candles"),
+        (fills, CANDLE, "not fills: no column px, sz, .*; this looks like candles"),
         (fills, {"s": "ETH"} | CANDLE, "not fills: .*; this looks like candles"),
         (fills, RATE, "not fills: .*; this looks like funding"),
-        (candles, FILL, "not candles: missing t, o, h, l, c, v; this looks like fills"),
-        (fills, {name: value for name, value in FILL.items() if name != "tid"}, "not fills: missing tid$"),
-        (fills, {"fill": {"coin": "ETH"}, "twapId": 1}, "not fills: missing px"),
+        (candles, FILL, "not candles: no column t, o, h, l, c, v; this looks like fills"),
+        (fills, {name: value for name, value in FILL.items() if name != "tid"}, "not fills: no column tid$"),
+        (fills, {"fill": {"coin": "ETH"}, "twapId": 1}, "not fills: no column px"),
     ],
 )
 def test_the_wrong_kind_of_file_is_told_at_its_first_row(read: Any, row: Row, said: str) -> None:  # noqa: ANN401 - one of two readers
-    with pytest.raises(BadInputError, match=f"f line 2: {said}"):
+    with pytest.raises(BadInputError, match=f"^f: {said}"):
         read(row)
 
 
@@ -239,7 +249,7 @@ def test_the_same_candle_twice_counts_once() -> None:
         ([CANDLE], "line 2: t: the spacing of the rows is no interval that we know"),
         (series(0, 7, 14), "line 2: t: the spacing of the rows is no interval"),
         ([*series(0, 5, 10), *series(12)], "line 5: t: isn't a multiple of the interval, which is 5 minutes"),
-        ([CANDLE | {"o": "nan"}], "line 2: o: input should be a finite number"),
+        ([CANDLE | {"o": "nan"}], "line 2: o: must be a number above 0, not 'nan'"),
         ([CANDLE | {"c": "0"}], "line 2: c: "),
         ([CANDLE | {"v": "-1"}], "line 2: v: "),
         ([CANDLE | {"t": "x"}], "line 2: t: "),
@@ -251,22 +261,70 @@ def test_a_bad_candle_names_its_place_and_field(rows: list[Row], said: str) -> N
         candles(*rows)
 
 
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"px": "12a.5"}, "px: must be a number above 0, not '12a.5'"),
+        ({"px": -1}, "px: must be a number above 0, not -1"),
+        ({"px": ""}, "px: is missing or empty; must be a number above 0"),
+        ({"sz": "\x1b[31m"}, r"sz: must be a number above 0, not '\x1b[31m'"),
+        ({"sz": "x" * 99}, f"sz: must be a number above 0, not '{'x' * 38}…"),
+        ({"sz": [[1]]}, "sz: must be a number above 0, not a list"),
+        ({"user": "0x12"}, "user: must be 0x and 40 hexadecimal digits, not '0x12'"),
+        ({"time": 1741651200}, "time: must be milliseconds since 1970 (13 digits), not 1741651200"),
+        ({"side": "buy"}, "side: must be B (bought) or A (sold), not 'buy'"),
+        ({"crossed": "maybe"}, "crossed: must be true or false, not 'maybe'"),
+        (
+            {"liquidation": {"liquidatedUser": "me"}},
+            "liquidation.liquidatedUser: must be 0x and 40 hexadecimal digits, not 'me'",
+        ),
+    ],
+)
+def test_a_bad_value_is_shown_beside_what_it_must_be(row: Row, said: str) -> None:
+    with pytest.raises(BadInputError) as refused:
+        fills(FILL | row)
+    assert str(refused.value) == f"f line 2: {said}"
+
+
+def test_every_column_says_what_it_must_be() -> None:
+    for read, good, kind in ((fills, FILL, "fills"), (candles, CANDLE, "candles"), (funding, RATE, "funding")):
+        for column in COLUMNS[kind]:
+            with pytest.raises(BadInputError, match=rf"^f line 2: {column}: must be .*, not a list$"):
+                read(good | {column: ["x"]})
+
+
+def test_candles_of_several_files_are_one_series() -> None:
+    reader = CandleReader()
+    for name, rows in (("a", series(4, 5, 6)), ("b", series(0, 1, 2, 4, 5)), ("c", series(0, 1, coin="SOL"))):
+        reader.read((f"{name} line {number}", row) for number, row in enumerate(rows, 2))
+    assert [(found.coin, len(found)) for found in reader.candles] == [("ETH", 6), ("SOL", 2)]
+    assert ((reader.candles[0].t - T0) // MINUTE).tolist() == [0, 1, 2, 4, 5, 6]
+    with pytest.raises(BadInputError, match=r"^d line 3: t: another row has the same coin and t, but other values"):
+        reader.read(
+            [
+                ("d line 2", *series(9)),
+                ("d line 3", CANDLE | {"t": T0 + 5 * MINUTE, "v": "6"}),
+                ("d line 4", *series(8)),
+            ]
+        )
+
+
 def test_an_interval_that_contradicts_the_rows_is_refused() -> None:
     with pytest.raises(BadInputError, match="f line 2: i: another interval than --interval"):
         candles(CANDLE | {"i": "1h"}, interval="5m")
 
 
 def test_funding_rates_are_read() -> None:
-    (rate,) = read_funding([("f line 2", RATE), ("f line 3", RATE)])
+    (rate,) = funding(RATE, RATE)
     assert (rate.coin, rate.time, rate.rate) == ("ETH", from_ms(T0), -0.0000042)
 
 
 @pytest.mark.parametrize(("field", "value"), [("fundingRate", "nan"), ("fundingRate", "2"), ("time", 5), ("coin", "")])
 def test_a_bad_rate_names_its_place_and_field(field: str, value: object) -> None:
     with pytest.raises(BadInputError, match=f"^f line 2: {field}: "):
-        read_funding([("f line 2", RATE | {field: value})])
+        funding(RATE | {field: value})
 
 
 def test_two_rates_of_one_hour_are_refused() -> None:
     with pytest.raises(BadInputError, match="f line 3: fundingRate: another row has the same coin and time"):
-        read_funding([("f line 2", RATE), ("f line 3", RATE | {"fundingRate": "0.1"})])
+        funding(RATE, RATE | {"fundingRate": "0.1"})

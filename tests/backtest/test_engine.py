@@ -16,7 +16,7 @@ from hlcopy.domain import costs
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.episodes import Market, group_orders, market_of, signal_id
 from hlcopy.domain.models import DEFERRED, EXECUTE, Action, ExitReason, PositionStatus, from_ms, to_ms
-from hlcopy.domain.policy import EntryPolicy, ExitPolicy, Policy
+from hlcopy.domain.policy import EntryPolicy, ExecutionPolicy, ExitPolicy, Policy
 from hlcopy.domain.scan import first_exit
 from hlcopy.domain.scoring import roi_7d_at_stated_equity
 from hlcopy.ticks import monitor, poll, positions
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.backtest.report import Backtest
-    from hlcopy.domain.models import Fill, Position
+    from hlcopy.domain.models import Fill, Position, Signal
     from hlcopy.ports import FundingRate, Ledger
     from hlcopy.ticks.report import Report
 
@@ -310,6 +310,40 @@ def test_without_a_fresh_mark_nothing_is_entered() -> None:
     assert [warning.message for warning in result.warnings if warning.code == "CANDLES_MISSING"] == [
         "BTC: none from 2026-03-01 01:00 to 2026-03-01 03:00"
     ]
+
+
+def only_signal(recorded: Recorded, policy: Policy | None = None) -> tuple[Signal, Ledger]:
+    _, ledger = recorded.replay(1, policy)
+    (signal,) = ledger.signals.list()
+    return signal, ledger
+
+
+@pytest.mark.parametrize(("jump", "decision"), [(1.004, EXECUTE), (1.006, "SKIP_NOT_FILLED"), (0.9, EXECUTE)])
+def test_an_entry_is_filled_only_within_its_bound_of_the_mark(jump: float, decision: str) -> None:
+    """The next candle opens off the close that the entry was judged by."""
+    series = flat(60_000.0, 1)
+    closes_from(series, at(hours=1, minutes=20), 60_000.0 * jump)
+    signal, ledger = only_signal(one_trader(series, buys(1 + 1.5 / 60, oid=1)))
+    assert (signal.decision, signal.mark_price) == (decision, 60_000.0)
+    held = ledger.book.positions(live_only=False)
+    assert [position.entry_price for position in held] == (
+        [pytest.approx(60_000 * jump, rel=1e-3)] if decision == EXECUTE else []
+    )
+    assert len(ledger.book.orders()) == (2 if held else 1)
+
+
+def test_a_copy_smaller_than_a_lot_is_none() -> None:
+    given = fill(coin="XYZ", price=60_000.0, size=2.0, time=at(hours=1), oid=1)
+    signal, ledger = only_signal(Recorded({TRADER: [given]}, {"XYZ": flat(60_000.0, 1, coin="XYZ")}, {TRADER: 4e5}))
+    assert signal.decision == "SKIP_SIZE_ZERO"
+    assert ledger.book.orders() == []
+
+
+def test_a_stop_too_near_its_liquidation_is_never_entered() -> None:
+    policy = Policy(execution=ExecutionPolicy(min_liquidation_to_stop=50.0))
+    signal, ledger = only_signal(one_trader(flat(60_000.0, 1), buys(1.0, oid=1)), policy)
+    assert signal.decision == "SKIP_LIQUIDATION_TOO_NEAR"
+    assert ledger.book.orders() == []
 
 
 # The same in, the same out

@@ -13,6 +13,7 @@ import pytest
 from hlcopy.adapters.locks import account_lock
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.adapters.store.history import StoredHistory
+from hlcopy.cli import importing
 from tests.builders import TRADER, at, trader
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Outcome
 
     Run = Callable[..., Outcome]
+    Rows = list[dict[str, Any]]
 
 T0 = 1_735_689_600_000
 USER = "0x" + "A" * 40
@@ -76,7 +78,7 @@ def files(home: Path) -> Path:
 @pytest.mark.parametrize(
     ("kind", "name", "rows", "warnings"),
     [
-        ("fills", "fills.csv", 4, []),
+        ("fills", "fills.csv", 4, ["1 gap in positions; see `hlcopy data status`"]),
         ("candles", "candles.csv.gz", 4, ["BTC: 2 candles are missing between the first and the last"]),
         ("funding", "funding.json", 1, []),
     ],
@@ -114,7 +116,86 @@ def test_rows_that_repeat_are_told(run: Run, files: Path, database: Path) -> Non
     name = str(files / "fills.csv")
     done = run("data import fills --json", name, name)
     assert (done.document["files"], done.document["read"], done.document["added"]) == (2, 8, 4)
-    assert done.document["warnings"] == ["4 rows repeat others of these files"]
+    assert done.document["warnings"][0] == "4 rows repeat others of these files"
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize(("kind", "name"), [("candles", "candles.csv.gz"), ("funding", "funding.json")])
+def test_rows_that_stand_in_two_files_are_told(run: Run, files: Path, kind: str, name: str) -> None:
+    (files / "again").write_bytes((files / name).read_bytes())
+    done = run(f"data import {kind} --json", str(files / name), str(files / "again")).document
+    assert done["read"] == 2 * done["added"]
+    repeats = "1 row repeats others" if kind == "funding" else "4 rows repeat others"
+    assert done["warnings"][0] == f"{repeats} of these files"
+
+
+def test_candles_missing_are_counted_over_all_files_of_a_call(run: Run, home: Path, database: Path) -> None:
+    assert not database.exists()
+    for name, minutes in (("late", (7, 8)), ("early", (0, 1, 2, 3)), ("middle", (3, 4, 5))):
+        (home / name).write_bytes(as_csv([CANDLES[0] | {"t": T0 + minute * MINUTE} for minute in minutes]))
+    warnings = run("data import candles late early middle --json").document["warnings"]
+    assert warnings == [
+        "1 row repeats others of these files",
+        "BTC: 1 candle is missing between the first and the last",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "stored", "given", "said"),
+    [
+        (
+            "fills",
+            CHAIN[:3],
+            [CHAIN[0] | {"px": 9}, CHAIN[1], CHAIN[2] | {"time": T0 + 9}],
+            "2 fills differ from stored ones",
+        ),
+        ("fills", CHAIN[:3], [CHAIN[0], fill(3, 3), CHAIN[1] | {"fee": 1}], "1 fill differs from a stored one"),
+        ("candles", CANDLES, [row | {"v": 1} for row in CANDLES], "4 candles of BTC differ from stored ones"),
+        ("candles", CANDLES, [CANDLES[1] | {"h": 2}, CANDLES[2]], "1 candle of BTC differs from a stored one"),
+        ("funding", FUNDING, [FUNDING[0] | {"fundingRate": 0}], "1 funding rate of BTC differs from a stored one"),
+    ],
+)
+def test_what_is_stored_stays_and_what_differs_is_told(
+    run: Run, home: Path, database: Path, kind: str, stored: Rows, given: Rows, said: str
+) -> None:
+    (home / "stored").write_bytes(as_csv(stored))
+    (home / "given").write_bytes(as_csv(given))
+    assert run(f"data import {kind} stored").code == 0
+    before = recorded(database)
+    done = run(f"data import {kind} given --json").document
+    assert f"{said}, which {'were' if 'ones' in said else 'was'} kept" in done["warnings"]
+    assert [row for row in recorded(database) if row in before] == before
+    assert len(recorded(database)) - len(before) == done["added"]
+
+
+def recorded(database: Path) -> list[object]:
+    """Return everything recorded, value by value."""
+    with Store.open(database, Binding("paper", "mainnet")) as store:
+        history = store.history
+        fills = [fill for each in history.fill_coverage() for fill in history.fills(each.trader)]
+        found = history.candles("BTC", MINUTE, 0, 2**50)
+        candles = list(zip(*(getattr(found, name).tolist() for name in "tohlcv"), strict=True))
+        return [*fills, *candles, *history.funding("BTC", at(days=-9999), at(0))]
+
+
+def test_gaps_of_the_imported_traders_are_told_as_they_are_stored(run: Run, home: Path, database: Path) -> None:
+    assert not database.exists()
+    (home / "holed").write_bytes(as_csv([CHAIN[0], CHAIN[2]]))
+    (home / "filled").write_bytes(as_csv([CHAIN[1]]))
+    (home / "other").write_bytes(as_csv([CHAIN[0] | {"user": "0x" + "b" * 40}]))
+    assert run("data import fills holed --json").document["warnings"] == [
+        "1 gap in positions; see `hlcopy data status`"
+    ]
+    assert run("data import fills other --json").document["warnings"] == []
+    assert run("data import fills filled --json").document["warnings"] == []
+
+
+def test_gaps_aren_t_looked_for_in_very_many_fills(
+    run: Run, files: Path, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not database.exists()
+    monkeypatch.setattr(importing, "_MOST_CHECKED", 3)
+    assert run("data import fills --json", str(files / "fills.csv")).document["warnings"] == []
 
 
 def test_newest_first_rows_keep_the_order_of_arrival(run: Run, home: Path, database: Path) -> None:
@@ -132,7 +213,9 @@ def test_newest_first_rows_keep_the_order_of_arrival(run: Run, home: Path, datab
         ("fills", as_csv(CHAIN), json.dumps([CHAIN[0], 5]).encode(), "bad row 2: must be a JSON object"),
         ("candles", as_csv(CANDLES), as_csv([CANDLES[0] | {"h": 0.5}]), "bad line 2: h: "),
         ("funding", as_csv(FUNDING), as_csv([FUNDING[0] | {"time": 1}]), "bad line 2: time: "),
-        ("fills", as_csv(CHAIN), as_csv(CANDLES), "bad line 2: not fills: missing .* this looks like candles"),
+        ("fills", as_csv(CHAIN), as_csv(CANDLES), "bad: not fills: no column .* this looks like candles"),
+        ("candles", as_csv(CANDLES), b"BTC,1,2,3\n", "bad line 1: is no header; expected coin,t,o,h,l,c,v"),
+        ("fills", as_csv(CHAIN), b"BTC,1,2,3\n", "bad line 1: is no header; expected user,coin,px,sz"),
         ("fills", as_csv(CHAIN), b"", "bad is empty"),
         ("fills", as_csv(CHAIN), b"\x00\xff\xfe", "bad isn't text"),
         ("fills", as_csv(CHAIN), gzip.compress(as_csv(CHAIN), mtime=0)[:-9], "bad is cut off"),
@@ -176,7 +259,7 @@ def test_a_store_that_fails_in_the_middle_keeps_nothing(
     [
         ("candles x --trader 0x" + "a" * 40, "--trader is for fills only"),
         ("fills x --interval 5m", "--interval is for candles only"),
-        ("fills x --trader 0x12", "must be an address"),
+        ("fills x --trader 0x12", "must be 0x and 40 hexadecimal digits, not '0x12'"),
         ("candles x --interval 7m", "must be one of 1m, 3m"),
     ],
 )
@@ -240,7 +323,7 @@ def test_status_is_plain_text_when_no_terminal_looks(run: Run, files: Path, data
     imported(run, files, database)
     shown = run("data status")
     assert shown.err == ""
-    assert "0xaaaa…aaaa  2025-01-01  2025-01-01      4       2     1  equity known" in shown.out
+    assert "0xaaaa…aaaa  2025-01-01  2025-01-01      4       2     1  yes" in shown.out
     assert "0xaaaa…aaaa  BTC   2025-01-01 00:00         3      5" in shown.out
     assert "\x1b" not in shown.out
 

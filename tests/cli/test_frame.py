@@ -15,6 +15,7 @@ from hlcopy import __version__
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.cli import COMMANDS, LazyCommand, logs, main, options, root
 from hlcopy.errors import BadInputError, ConfigError, HlcopyError, LookAheadError, TryLaterError
+from tests.builders import TRADER, trader
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ def test_the_program_alone_prints_its_help(run: Run) -> None:
     assert alone == asked
     assert alone.code == 0
     assert alone.err == ""
-    for word in (*COMMANDS, "Exit codes", "75", "78", "130"):
+    for word in (*COMMANDS, "Exit codes", "75", "78  bad configuration, or not built yet", "130"):
         assert word in alone.out
 
 
@@ -91,18 +92,88 @@ def test_the_version_is_the_package_s(run: Run) -> None:
     [
         ("sginals", "No such command 'sginals'. Did you mean 'signals'?"),
         ("signals --nope", "No such option: --nope"),
-        ("signals --limit 0", "--limit"),
-        ("signals --limit many", "--limit"),
-        ("data import", "Missing argument"),
+        ("signals --limit 0", "Invalid value for '--limit': must be 1 or more, not 0"),
+        ("signals --limit many", "Invalid value for '--limit': must be a whole number, not 'many'"),
+        ("demo --days 99", "Invalid value for '--days': must be from 2 to 90, not 99"),
+        ("data import", "Missing argument 'KIND'. Choose from: fills, candles, funding"),
         ("data import fill x.csv", "'fill' is not one of"),
     ],
 )
-def test_wrong_usage_is_2_with_a_hint(run: Run, command: str, said: str) -> None:
+def test_wrong_usage_is_one_line_that_says_where_to_read_on(run: Run, command: str, said: str) -> None:
     wrong = run(command)
     assert (wrong.code, wrong.out) == (2, "")
-    assert said in wrong.err.splitlines()[-1]
-    assert wrong.err.splitlines()[-1].startswith("error: ")
-    assert "--help' for help." in wrong.err
+    assert wrong.err.startswith("error: ")
+    assert said in wrong.err
+    words = command.split()
+    named = "" if words[0] not in COMMANDS else " ".join(words[: 2 if words[0] == "data" else 1]) + " "
+    assert wrong.err.endswith(f" (see hlcopy {named}--help)\n")
+    assert wrong.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["signals", "demo"])
+def test_help_calls_a_whole_number_n(run: Run, command: str) -> None:
+    shown = run(f"{command} --help").out
+    assert " N " in shown
+    assert "INT" not in shown
+
+
+@pytest.mark.parametrize("option", ["--db", "--env-file"])
+@pytest.mark.parametrize(("given", "said"), [("", "is empty"), (".", "must name a file, not '.'"), ("/", "must name")])
+def test_an_option_that_names_no_file_is_wrong_usage(run: Run, option: str, given: str, said: str) -> None:
+    wrong = run("signals", option, given)
+    assert (wrong.code, wrong.out) == (2, "")
+    assert wrong.err.startswith(f"error: {option} {said}")
+
+
+def test_a_log_that_is_a_folder_is_a_wrong_setting(run: Run, monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setenv("HLCOPY_LOG_FILE", str(home))
+    wrong = run("signals")
+    assert wrong.code == 78
+    assert wrong.err == f"error: the log file {home} is a folder; set HLCOPY_LOG_FILE to a file\n"
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_log_that_can_t_be_written_is_one_warning(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, quiet: bool
+) -> None:
+    monkeypatch.setenv("HLCOPY_LOG_FILE", "/dev/full")
+    options.Session.begin(None, None, as_json=False, quiet=quiet)
+    logs.log("first")
+    logs.log("second")
+    told = "warning: the log file /dev/full can't be written (No space left on device)\n"
+    assert capsys.readouterr() == ("", "" if quiet else told)
+
+
+@pytest.mark.parametrize("command", ["", "--help", "--version", "signals --help", "data", "traders", "traders --json"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_can_t_be_written_is_one_plain_line(database: Path, command: str, unbuffered: str) -> None:
+    Store.open(database, Binding("paper", "mainnet")).close()
+    full = os.open("/dev/full", os.O_WRONLY)
+    try:
+        done = python("-m", "hlcopy", *command.split(), stdout=full, PYTHONUNBUFFERED=unbuffered)
+    finally:
+        os.close(full)
+    assert done.returncode == 75
+    assert done.stderr == "error: standard output can't be written (No space left on device)\n"
+
+
+@pytest.mark.parametrize(("closed", "code"), [((1,), 75), ((2,), 2), ((1, 2), 75)])
+def test_closed_streams_end_no_command_with_a_traceback(closed: tuple[int, ...], code: int) -> None:
+    calls = "; ".join(f"os.close({stream})" for stream in closed)
+    start = f"import os, sys; {calls}; os.execv(sys.executable, [sys.executable, '-m', 'hlcopy', '--nope'])"
+    done = python("-c", start)
+    told = "error: standard output can't be written (it is closed)\n"
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr == ("" if 2 in closed else told)
+
+
+def test_characters_that_an_encoding_lacks_have_plain_forms(database: Path) -> None:
+    with Store.open(database, Binding("paper", "mainnet")) as store:
+        store.traders.put([trader(address=TRADER, style="é")])
+    shown = python("-m", "hlcopy", "traders", PYTHONIOENCODING="ascii")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f"{TRADER[:6]}..{TRADER[-4:]}" in shown.stdout
+    assert "\\xe9" in shown.stdout
 
 
 @pytest.mark.parametrize(
@@ -131,7 +202,7 @@ def test_an_error_line_can_t_move_the_cursor(run: Run, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), typer.Abort()])
 def test_an_interruption_is_130(run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     failing(monkeypatch, error)
-    assert run("traders").code == 130
+    assert run("traders") == type(run(""))(130, "", "interrupted\n")
 
 
 def test_a_command_s_own_exit_code_passes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

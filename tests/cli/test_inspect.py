@@ -101,6 +101,7 @@ def test_signals_can_be_narrowed(run: Run, options: str, ids: list[str]) -> None
     ("options", "said"),
     [
         ("--decision SKIP_TO_OLD", "did you mean SKIP_TOO_OLD?"),
+        ("--decision FOO", "no decision is called 'FOO'; help lists them all (see hlcopy signals --help)"),
         ("--since yesterday", "--since must be a date or time"),
         ("--since 0001-01-01T00:00+23:00", "--since must be a date or time"),
     ],
@@ -158,6 +159,34 @@ def test_positions_print_what_is_stored(run: Run) -> None:
     assert row["stop_confirmed"] is position().stop_confirmed
     everything = run("positions --no-refresh --all --json").document["positions"]
     assert {row["token_symbol"] for row in everything} == {"SOL", "BTC"}
+
+
+def test_help_lists_every_decision(run: Run) -> None:
+    shown = run("signals --help").out
+    for decision in (EXECUTE, DEFERRED, *SkipReason):
+        assert decision in shown
+
+
+@pytest.mark.usefixtures("filled")
+def test_signals_that_are_only_filtered_out_are_simply_none(run: Run) -> None:
+    assert run("signals --decision SKIP_NO_PRICE").out == "Signals: none\n"
+
+
+def test_no_signals_at_all_says_where_they_come_from(run: Run, database: Path) -> None:
+    Store.open(database, Binding("paper", "mainnet")).close()
+    told = "Signals: none\nA backtest keeps its signals with --save FILE; then: hlcopy signals --db FILE\n"
+    assert run("signals --decision SKIP_NO_PRICE").out == told
+
+
+@pytest.mark.parametrize("command", ["signals", "traders", "positions --no-refresh", "data status"])
+def test_a_database_that_can_t_be_written_is_read_all_the_same(
+    run: Run, filled: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {file: file.read_bytes() for file in filled.parent.iterdir()}
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    shown = run(command)
+    assert (shown.code, shown.err) == (0, "")
+    assert {file: file.read_bytes() for file in filled.parent.iterdir()} == before
 
 
 @pytest.mark.usefixtures("filled")

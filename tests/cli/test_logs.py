@@ -83,6 +83,18 @@ def test_a_log_that_can_t_be_written_fails_nothing(path: Path, monkeypatch: pyte
     logs.log("lost")
 
 
+def test_that_the_log_can_t_be_written_is_told_once_and_why(path: Path, home: Path) -> None:
+    told: list[str] = []
+    path.mkdir(parents=True)
+    logs.configure(path, [], told.append)
+    logs.log("lost")
+    logs.log("lost")
+    assert told == [f"the log file {path} can't be written (Is a directory)"]
+    logs.configure(home / "fine.log", [], told.append)
+    logs.log("kept")
+    assert len(told) == 1
+
+
 def test_a_crash_is_logged_with_its_traceback(path: Path) -> None:
     with pytest.raises(ValueError, match="c0ffee") as caught:
         int(f"{CANARY} is no number")

@@ -121,6 +121,22 @@ def test_a_drawn_table_keeps_to_its_width() -> None:
     assert shown.count("x") == 100
 
 
+@pytest.mark.parametrize("width", [40, 30, 24])
+def test_numbers_stay_whole_on_a_narrow_terminal(width: int) -> None:
+    columns = (Column("TRADER"), Column("FROM"), *(Column(name, right=True) for name in ("FILLS", "ORDERS", "GAPS")))
+    shown = without_style(table("T", columns, [("0xaa…aa", "2025-01-01", "1,234,567", "12,345", "1,234")], width=width))
+    assert max(map(len, shown.splitlines())) <= width
+    for number in ("1,234,567", "12,345", "2025-01-01"):
+        assert number in shown
+
+
+def test_a_terminal_too_narrow_for_a_table_gets_lines() -> None:
+    rows = [("reason that is long", "1,234,567,890"), ("", "2")]
+    assert table("T", (Column("NAME"), Column("SIZE", right=True)), rows, width=24) == (
+        "T\n\nNAME  reason that is\n      long\nSIZE  1,234,567,890\n\nNAME\nSIZE  2\n"
+    )
+
+
 def test_json_is_one_line_that_any_reader_takes() -> None:
     text = json_document(
         {"at": T0, "n": NAN, "i": [INF, (1, -INF)], "s": HOSTILE, "e": Side.LONG, "o": None, "b": True}

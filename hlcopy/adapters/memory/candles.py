@@ -20,7 +20,7 @@ class MemoryCandles:
         self._stored: dict[tuple[str, int], Candles] = {}
 
     def add(self, candles: Candles) -> int:
-        """Store candles, a later one replacing a stored one of the same time; return how many times were new."""
+        """Store candles, keeping a stored one of the same time as it is; return how many were new."""
         if not len(candles):
             return 0
         key = (candles.coin, candles.interval_ms)
@@ -59,8 +59,8 @@ def _merged(old: Candles, new: Candles) -> Candles:
     values = [np.concatenate(pair) for pair in columns]
     if new.t[0] > old.t[-1]:
         return Candles(new.coin, new.interval_ms, times, *values)
-    last = len(times) - 1 - np.unique(times[::-1], return_index=True)[1]  # of two of the same time the new one
-    return Candles(new.coin, new.interval_ms, times[last], *(column[last] for column in values))
+    rising, first = np.unique(times, return_index=True)  # of two of the same time the old one
+    return Candles(new.coin, new.interval_ms, rising, *(column[first] for column in values))
 
 
 def _none(coin: str, interval_ms: int) -> Candles:

@@ -35,7 +35,7 @@ class MemoryHistory:
         self._funding: dict[str, list[FundingRate]] = {}
 
     def add_fills(self, fills: Iterable[Fill]) -> int:
-        """Store fills once each by identity, keeping the order given; return how many were new."""
+        """Store fills in the order given, keeping a stored one of the same identity; return how many were new."""
         new: dict[str, Fill] = {}
         for fill in fills:
             identity = fill.identity
@@ -64,7 +64,7 @@ class MemoryHistory:
         ]
 
     def add_candles(self, candles: Candles) -> int:
-        """Store candles, a later one replacing a stored one of the same time; return how many times were new."""
+        """Store candles, keeping a stored one of the same time as it is; return how many were new."""
         return self._candles.add(candles)
 
     def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
@@ -76,7 +76,7 @@ class MemoryHistory:
         return self._candles.coverage()
 
     def add_funding(self, rates: Iterable[FundingRate]) -> int:
-        """Store funding rates once each; return how many were new."""
+        """Store funding rates, keeping a stored one of the same coin and time; return how many were new."""
         added = 0
         for rate in rates:
             stored = self._funding.setdefault(rate.coin, [])

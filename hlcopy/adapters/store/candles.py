@@ -17,7 +17,7 @@ _DAY_MS: Final = 86_400_000
 
 
 def add_candles(db: Connection, candles: Candles) -> int:
-    """Merge candles into the stored days; return how many open times were new."""
+    """Add those candles to the stored days whose times are new; return how many that were."""
     from hlcopy.adapters.store.packing import pack  # noqa: PLC0415 - it stands on numpy, which a live tick does without
 
     added = 0
@@ -25,7 +25,10 @@ def add_candles(db: Connection, candles: Candles) -> int:
         for day, part in _by_day(candles):
             stored = _stored_day(db, candles, day)
             merged = part if stored is None else _merged(stored, part)
-            added += len(merged) - (0 if stored is None else len(stored))
+            new = len(merged) - (0 if stored is None else len(stored))
+            if not new:
+                continue
+            added += new
             db.run(
                 "INSERT OR REPLACE INTO candles (token_symbol, interval_ms, day, first_ms, last_ms, count, columns) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -80,11 +83,11 @@ def _stored_day(db: Connection, candles: Candles, day: int) -> Candles | None:
 
 
 def _merged(stored: Candles, new: Candles) -> Candles:
-    """Return both in order of time; of two of the same time the new one."""
+    """Return both in order of time; of two of the same time the stored one."""
     import numpy as np  # noqa: PLC0415 - as above
 
-    rising, first = np.unique(np.concatenate((new.t, stored.t)), return_index=True)
-    pairs = ((new.o, stored.o), (new.h, stored.h), (new.l, stored.l), (new.c, stored.c), (new.v, stored.v))
+    rising, first = np.unique(np.concatenate((stored.t, new.t)), return_index=True)
+    pairs = ((stored.o, new.o), (stored.h, new.h), (stored.l, new.l), (stored.c, new.c), (stored.v, new.v))
     return Candles(new.coin, new.interval_ms, rising, *(np.concatenate(pair)[first] for pair in pairs))
 
 

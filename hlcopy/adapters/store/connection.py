@@ -115,7 +115,7 @@ def in_our_words(error: sqlite3.Error, path: Path) -> HlcopyError | None:
 
 
 def connect(path: Path, *, create: bool) -> Connection:
-    """Open the file, made beforehand when it is missing and may be created.
+    """Open the file, made beforehand when it is missing and may be created, for reading only when we can't write there.
 
     Automatic checkpoints are off: SQLite before 3.51.3 can corrupt a WAL file when two processes checkpoint at once.
     """
@@ -124,15 +124,17 @@ def connect(path: Path, *, create: bool) -> Connection:
     except OSError as error:
         message = f"{path} can't be used as the database ({error.strerror}); check its folder or set HLCOPY_DB"
         raise ConfigError(message) from error
+    writable = create or _writable(path)
     try:
-        raw = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        raw = sqlite3.connect(_uri(path, writable=writable), timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True)
     except sqlite3.Error as error:
         raise in_our_words(error, path) or error from error
     db = Connection(path, raw)
     try:
         _refuse_foreign(db)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "foreign_keys = ON"):
-            db.run(f"PRAGMA {pragma}")
+        if writable:
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 0", "foreign_keys = ON"):
+                db.run(f"PRAGMA {pragma}")
     except BaseException:
         db.close()
         raise
@@ -140,9 +142,25 @@ def connect(path: Path, *, create: bool) -> Connection:
 
 
 def tighten(path: Path) -> None:
-    """Let only its owner read a file that has proved to be ours."""
-    if path.stat().st_mode & 0o077:
+    """Let only its owner read a file that has proved to be ours, unless we can only read it ourselves."""
+    if path.stat().st_mode & 0o077 and _writable(path):
         path.chmod(_OWNER_ONLY)
+
+
+def _writable(path: Path) -> bool:
+    """Return whether we can write the file and, beside it, its log."""
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def _uri(path: Path, *, writable: bool) -> str:
+    """Return the file as SQLite takes it.
+
+    Reading a WAL file makes an index beside it; where nothing can be made, SQLite must be told that nobody writes.
+    """
+    file = path.absolute().as_uri()
+    if writable:
+        return file
+    return f"{file}?mode=ro" + ("" if Path(f"{path}-wal").exists() else "&immutable=1")
 
 
 def _refuse_foreign(db: Connection) -> None:

@@ -39,7 +39,7 @@ class StoredHistory:
         self._db = db
 
     def add_fills(self, fills: Iterable[Fill]) -> int:
-        """Store fills once each by identity, keeping the order given; return how many were new."""
+        """Store fills in the order given, keeping a stored one of the same identity; return how many were new."""
         given = list(fills)
         with self._db.transaction():
             ids = self._trader_ids({fill.trader for fill in given})
@@ -64,7 +64,7 @@ class StoredHistory:
         ]
 
     def add_candles(self, candles: Candles) -> int:
-        """Store candles, a later one replacing a stored one of the same time; return how many times were new."""
+        """Store candles, keeping a stored one of the same time as it is; return how many were new."""
         return add_candles(self._db, candles)
 
     def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
@@ -76,7 +76,7 @@ class StoredHistory:
         return candle_coverage(self._db)
 
     def add_funding(self, rates: Iterable[FundingRate]) -> int:
-        """Store funding rates once each; return how many were new."""
+        """Store funding rates, keeping a stored one of the same coin and time; return how many were new."""
         rows = [(rate.coin, to_ms(rate.time), rate.rate) for rate in rates]
         return self._db.run_many("INSERT OR IGNORE INTO funding (token_symbol, time, rate) VALUES (?, ?, ?)", rows)
 

@@ -1,0 +1,330 @@
+"""A backtest and a told story as documents and as text."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from hlcopy.backtest.report import Backtest, Metrics, Warn
+from hlcopy.domain.models import EXECUTE, Action, ExitReason, Position, PositionStatus, Side, SkipReason
+from hlcopy.domain.policy import Policy
+from hlcopy.render import json_document
+from hlcopy.render.backtest import backtest_document, backtest_text, summary_text
+from hlcopy.render.story import action_line, day_lines, judged_line, moves_line
+from tests.builders import OTHER_TRADER, T0, TRADER, action, at, position, signal
+
+HOSTILE = "\x1b[31mEVIL\x07\u202e"
+TOP = {"from", "to", "assumptions", "metrics", "exits_comparison", "trades", "skips", "warnings"}
+OPEN_TRADE = (
+    "signal_id",
+    "trader_address",
+    "token_symbol",
+    "side",
+    "opened_at",
+    "entry_price",
+    "size",
+    "value_usd",
+)
+CLOSED_TRADE = ("closed_at", "exit_price", "close_reason", "realized_pnl_usd", "fees_usd", "funding_usd")
+
+
+def without_style(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def left(**overrides: object) -> Position:
+    """Return a closed long."""
+    facts = {
+        "id": 1,
+        "status": PositionStatus.CLOSED,
+        "closed_at": at(hours=30),
+        "close_reason": ExitReason.STOP_LOSS,
+        "exit_price": 95.0,
+        "realized_pnl_usd": -10.5,
+        "fees_usd": 0.4,
+        "funding_usd": 0.1,
+        "size": 0.0,
+    }
+    return position(**(facts | overrides))
+
+
+def made(**overrides: object) -> Backtest:
+    """Return a result with one closed and one open position."""
+    metrics = Metrics(
+        events=12,
+        decisions=3,
+        entries=2,
+        open_at_end=1,
+        closed=1,
+        winners=0,
+        start_equity_usd=100_000.0,
+        final_equity_usd=99_990.0,
+        return_pct=-0.01,
+        realized_pnl_usd=-10.5,
+        unrealized_pnl_usd=0.5,
+        fees_usd=0.8,
+        funding_usd=0.1,
+        slippage_usd=0.2,
+        average_hours=30.0,
+    )
+    result = Backtest(
+        start=date(2026, 3, 1),
+        end=date(2026, 3, 31),
+        policy=Policy(),
+        assumptions={
+            "our_equity_usd": 1_234_567.0,
+            "trader_equity_usd": {TRADER: 2_000_000.0},
+            "candle_minutes": {},
+            "mark": "the close",
+        },
+        metrics=metrics,
+        positions=[left(), position(id=2, coin="SOL", side=Side.SHORT, exit_price=90.0, fees_usd=0.4)],
+        signals=[
+            signal(id="b", decision=EXECUTE, trade_time=at(5)),
+            signal(id="a", decision=SkipReason.TOO_OLD.value),
+        ],
+        traders=[TRADER, OTHER_TRADER],
+        skips={"SKIP_TOO_OLD": 1, "SKIP_ACTION_TYPE": 7, "SKIP_LOW_WEIGHT": 1},
+        warnings=[Warn(code="EQUITY_ASSUMED", message="stated")],
+        marks={2: 101.5},
+    )
+    return replace(result, **overrides)
+
+
+def document(result: Backtest) -> dict[str, Any]:
+    parsed: dict[str, Any] = json.loads(json_document(backtest_document(result)))
+    return parsed
+
+
+# The document
+
+
+def test_the_document_has_the_contract_s_keys() -> None:
+    shown = document(made())
+    assert set(shown) >= TOP
+    assert (shown["from"], shown["to"], shown["exits_comparison"]) == ("2026-03-01", "2026-03-31", None)
+    assert shown["skips"] == {"SKIP_TOO_OLD": 1, "SKIP_ACTION_TYPE": 7, "SKIP_LOW_WEIGHT": 1}
+    assert shown["warnings"] == ["EQUITY_ASSUMED: stated"]
+    assert shown["metrics"]["return_pct"] == -0.01
+    assert shown["assumptions"]["trader_equity_usd"] == {TRADER: 2e6}
+
+
+def test_an_open_trade_has_nulls_where_its_end_would_be() -> None:
+    closed, held = document(made())["trades"]
+    assert tuple(closed)[:14] == tuple(held)[:14] == OPEN_TRADE + CLOSED_TRADE
+    assert [held[key] for key in CLOSED_TRADE] == [None] * 6
+    assert [closed[key] for key in CLOSED_TRADE] == [
+        "2026-03-02T06:00:00.000+00:00",
+        95.0,
+        "STOP_LOSS",
+        -10.5,
+        0.4,
+        0.1,
+    ]
+    # What is left of the short, at its mark.
+    assert (held["mark_price"], held["unrealized_pnl_usd"]) == (101.5, -3.0)
+    assert (closed["mark_price"], closed["unrealized_pnl_usd"]) == (None, None)
+    # The size is what was entered, not what is left of it.
+    assert (closed["size"], closed["side"], held["side"]) == (2.0, "Long", "Short")
+
+
+def test_a_position_being_closed_isn_t_closed_yet() -> None:
+    closing = left(status=PositionStatus.CLOSING)
+    (shown,) = document(made(positions=[closing]))["trades"]
+    assert [shown[key] for key in CLOSED_TRADE] == [None] * 6
+
+
+def test_decisions_are_told_oldest_first() -> None:
+    assert [row["signal_id"] for row in document(made())["decisions"]] == ["a", "b"]
+
+
+def test_exits_are_counted_by_reason() -> None:
+    shown = document(made(positions=[left(), left(id=2, realized_pnl_usd=4.0), left(id=3, realized_pnl_usd=None)]))
+    assert shown["exits"] == {"STOP_LOSS": {"count": 3, "won": 1, "pnl_usd": -6.5}}
+
+
+# The text
+
+
+def test_a_result_that_knows_nothing_is_still_a_text() -> None:
+    metrics = replace(made().metrics, average_hours=None, entries=0)
+    shown = backtest_text(made(positions=[], signals=[], skips={}, warnings=[], metrics=metrics), None)
+    assert "Trades: none\n" in shown
+    assert "Held       - on average" in shown
+
+
+def test_the_text_says_what_the_document_says() -> None:
+    shown = backtest_text(made(), None)
+    lines = shown.splitlines()
+    assert lines[0] == "Backtest from 2026-03-01 to 2026-03-31 (UTC, both days whole)"
+    assert any(line.split()[:3] == ["1", "BTC", "Long"] for line in lines)
+    # An open position shows its mark, however much of it has been sold.
+    (held,) = [line for line in lines if "SOL" in line]
+    assert held.split()[-4:] == ["101.5*", "-", "-", "(open)"]
+    assert "* not an exit: the last mark of an open position" in lines
+    assert ["0xaaaa…aaaa", "2", "2", "-$10.50"] in [line.split() for line in lines]
+    assert ["0xbbbb…bbbb", "0", "0", "$0.00"] in [line.split() for line in lines]
+    assert "Decisions  3 orders judged, 1 copied" in shown
+    assert "Positions  1 closed (0 won), 1 open at the end" in shown
+    assert "Equity     $100,000.00 -> $99,990.00" in shown
+    assert "our equity usd: 1,234,567" in shown
+    assert "trader equity usd: 0xaaaa…aaaa 2,000,000" in shown
+    assert "candle minutes: none" in shown
+    assert "  - EQUITY_ASSUMED: stated" in shown
+
+
+def test_skips_and_exits_are_listed_by_how_many_they_are() -> None:
+    shown = summary_text(
+        made(
+            positions=[
+                left(id=1),
+                left(id=2, close_reason=ExitReason.TIME_STOP, realized_pnl_usd=30.0),
+                left(id=3, close_reason=ExitReason.TIME_STOP, realized_pnl_usd=-5.0),
+                left(id=4, realized_pnl_usd=None, close_reason=ExitReason.CLOSED_ON_VENUE),
+            ]
+        ),
+        None,
+    )
+    rows = [line.split() for line in shown.splitlines()]
+    assert [row[0] for row in rows if row and row[0].startswith("SKIP_")] == [
+        "SKIP_ACTION_TYPE",
+        "SKIP_LOW_WEIGHT",
+        "SKIP_TOO_OLD",
+    ]
+    assert ["TIME_STOP", "2", "1", "$25.00"] in rows
+    assert ["STOP_LOSS", "1", "0", "-$10.50"] in rows
+    assert ["CLOSED_ON_VENUE", "1", "0", "$0.00"] in rows
+
+
+def at_its_worst() -> Backtest:
+    huge = replace(
+        made().metrics,
+        start_equity_usd=12_345_678.9,
+        final_equity_usd=98_765_432.1,
+        unrealized_pnl_usd=-12_345_678.9,
+        fees_usd=1_234_567.8,
+        funding_usd=-1_234_567.8,
+        slippage_usd=1_234_567.8,
+        return_pct=12_345.6,
+    )
+    return made(
+        metrics=huge,
+        positions=[
+            left(
+                id=1_234,
+                coin="FARTCOIN",
+                side=Side.SHORT,
+                entry_price=123_456.7,
+                exit_price=0.0123456,
+                realized_pnl_usd=-123_456.7,
+                value_usd=99_999.0,
+                close_reason=ExitReason.TRADER_LIQUIDATED,
+            )
+        ],
+        warnings=[Warn(code="NO_CANDLES", message=", ".join(f"COIN{n}" for n in range(60)))],
+        assumptions={"slippage_percent": {f"COIN{n}": 0.123456 for n in range(30)}},
+    )
+
+
+def test_a_terminal_of_80_columns_is_enough_at_the_worst() -> None:
+    shown = without_style(backtest_text(at_its_worst(), 80))
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "COIN59" in shown
+
+
+def test_what_strangers_named_can_t_move_the_cursor() -> None:
+    result = made(
+        positions=[left(coin=HOSTILE), position(id=2, coin=HOSTILE)],
+        warnings=[Warn(code="NO_CANDLES", message=HOSTILE)],
+        assumptions={"candle_minutes": {HOSTILE: 1.0}},
+    )
+    for width in (None, 80):
+        shown = without_style(backtest_text(result, width))
+        assert all(character.isprintable() for character in shown.replace("\n", ""))
+        assert "EVIL" in shown
+    assert json_document(backtest_document(result)).isascii()
+
+
+# The story
+
+
+def test_a_copied_order_is_told_with_its_trader_and_both_sizes() -> None:
+    told = judged_line(
+        signal(decision=EXECUTE, value_usd=169_000.0, copy_size_usd=9_990.0, updated_at=at(hours=4, minutes=6))
+    )
+    assert told == "03-01 04:06  judged     0xaaaa…aaaa Open Long BTC      $169k  COPY $9.99k"
+
+
+def test_a_skipped_order_is_told_with_its_reason() -> None:
+    told = judged_line(signal(decision=SkipReason.REVERSED.value, action=Action.ADD, side=Side.SHORT, coin="kPEPE"))
+    assert told.endswith("Add Short kPEPE   $20.0k  SKIP_REVERSED_AFTER_DELAY")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"action": "entered"}, "03-01 00:00  entered    #3 Long BTC      100"),
+        (
+            {"action": "stop_placed", "reason": ExitReason.STOP_LOSS, "price": 95.0},
+            "03-01 00:00  stop at    #3 Long BTC      95  STOP_LOSS",
+        ),
+        (
+            {"action": "closed", "reason": ExitReason.TIME_STOP, "price": 112.5},
+            "03-01 00:00  closed     #3 Long BTC      112.5  TIME_STOP  -10",
+        ),
+        ({"action": "something", "price": None}, "03-01 00:00  something  #3 Long BTC      -"),
+    ],
+    ids=["entered", "stop", "closed", "not known here"],
+)
+def test_what_was_done_is_told_in_one_line(told: dict[str, object], expected: str) -> None:
+    assert action_line(left(id=3), action(**told)) == expected
+
+
+def test_a_result_that_isn_t_known_is_a_dash() -> None:
+    told = action_line(left(realized_pnl_usd=None), action(action="closed", reason=ExitReason.CLOSED_ON_VENUE))
+    assert told.endswith("100  CLOSED_ON_VENUE  -")
+
+
+def test_lines_fit_80_columns_with_their_indent_at_the_worst() -> None:
+    position = left(id=12, coin="kPEPE", side=Side.SHORT, realized_pnl_usd=-1_234.56)
+    done = action(action="closed", reason=ExitReason.TRADER_LIQUIDATED, price=0.01305612)
+    moves = [replace(done, at=at(number)) for number in range(123)]
+    copied = signal(coin="FARTCOIN", side=Side.SHORT, decision=EXECUTE, value_usd=123_456.0, copy_size_usd=9_990.0)
+    lines = [
+        action_line(position, done),
+        moves_line(position, moves, closed=False),
+        moves_line(position, moves, closed=True),
+        judged_line(copied),
+    ]
+    assert max(map(len, lines)) <= 78
+
+
+@pytest.mark.parametrize(("count", "times"), [(1, "1 move"), (2, "2 moves"), (41, "41 moves")])
+def test_the_moves_of_a_stop_are_told_together(count: int, times: str) -> None:
+    moves = [action(action="stop_moved", at=at(number), price=90.0 + number) for number in range(count)]
+    what = f"trailed    #3 Long BTC      {89 + count}  {times}"
+    last = f"00:{count - 1:02}"
+    assert moves_line(left(id=3), moves, closed=True) == f"03-01 {last}  {what}"
+    assert moves_line(left(id=3), moves, closed=False) == f"03-01        {what} until {last}"
+
+
+def test_a_day_without_skips_is_told_by_nothing() -> None:
+    assert day_lines(T0, {}) == []
+
+
+def test_a_day_s_skips_are_told_most_frequent_first_within_the_width() -> None:
+    skipped = {reason.value: 100 + number for number, reason in enumerate(SkipReason)}
+    lines = day_lines(T0, skipped)
+    assert lines[0].startswith(f"03-01        skipped    {99 + len(skipped)} never-landed, ")
+    assert max(map(len, lines)) <= 77
+    assert len(lines) > 3
+    told = " ".join(line[24:].strip() for line in lines).split(", ")
+    assert [int(part.split()[0]) for part in told] == sorted(skipped.values(), reverse=True)
+    assert {part.split()[1] for part in told} == {
+        reason.value.removeprefix("SKIP_").lower().replace("_", "-") for reason in SkipReason
+    }
