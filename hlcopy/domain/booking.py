@@ -70,7 +70,7 @@ def closed(
     return replace(
         position,
         status=PositionStatus.CLOSED,
-        size=0.0,
+        size=position.entry_size,
         closed_at=at,
         close_reason=reason,
         exit_price=sums.exit_price,

@@ -299,9 +299,10 @@ class PositionStatus(StrEnum):
 class Position:
     """A position of ours: a row of `our_positions`.
 
-    `size` is what is open, `entry_size` what was bought at first. `best_price` is the best mark since the entry (highest
-    of a long, lowest of a short); `trailing_stop_price` is exact and `trigger_price` is where the stop rests at the venue.
-    `fees_usd` and `funding_usd` are positive when paid; `realized_pnl_usd` is net of both and known once closed.
+    `size` is what is open, and once closed what there was, so that the result can be recomputed from the row alone;
+    `entry_size` is what was bought at first. `best_price` is the best mark since the entry (highest of a long, lowest of a
+    short); `trailing_stop_price` is exact and `trigger_price` is where the stop rests at the venue. `fees_usd` and
+    `funding_usd` are positive when paid; `realized_pnl_usd` is net of both and known once closed.
     """
 
     signal_id: str

@@ -108,7 +108,10 @@ def test_a_closed_position_s_result_is_net_of_its_fees_and_funding() -> None:
             gross = -sum(fill.signed_size * fill.price for fill in fills)
             net = gross - position.fees_usd - position.funding_usd
             assert position.realized_pnl_usd == pytest.approx(net, abs=1e-6)
-            assert (position.size, position.stop_confirmed) == (0.0, False)
+            assert position.exit_price is not None
+            by_row = position.side.sign * (position.exit_price - position.entry_price) * position.size
+            assert position.realized_pnl_usd == pytest.approx(by_row - position.fees_usd - position.funding_usd)
+            assert not position.stop_confirmed
 
 
 def test_without_any_trade_there_is_no_average_and_no_change() -> None:

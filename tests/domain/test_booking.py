@@ -63,7 +63,7 @@ def test_a_closed_position_s_result_is_net_of_fees_and_funding(side: Side, sign:
         at=at(hours=5),
         funding_usd=0.4,
     )
-    assert (ended.status, ended.size, ended.stop_confirmed) == (PositionStatus.CLOSED, 0.0, False)
+    assert (ended.status, ended.size, ended.stop_confirmed) == (PositionStatus.CLOSED, 2.0, False)
     assert (ended.closed_at, ended.close_reason) == (at(hours=5), ExitReason.STOP_LOSS)
     assert (ended.exit_price, ended.fees_usd, ended.funding_usd) == (95.0, pytest.approx(0.17), 0.4)
     assert ended.realized_pnl_usd == pytest.approx(sign * -5.0 * 2 - 0.17 - 0.4)
