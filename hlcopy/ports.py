@@ -225,7 +225,7 @@ class Signals(Protocol):
         """Store a final decision and mark its fills as decided; False, and nothing changed, when it is already final."""
 
     def amend(self, signal: Signal) -> None:
-        """Replace a final EXECUTE signal by what became of it (never landed, not filled, copied size)."""
+        """Replace a final signal by what became of it at the venue: never landed, not filled, filled after all."""
 
     def attach(self, fill_identities: Iterable[str], at: datetime) -> None:
         """Mark late fills of a decided order as decided."""

@@ -157,11 +157,10 @@ class MortalLedger:
         self.history = ledger.history
         self.runs = ledger.runs
         self.paper = ledger.paper
-        self.traders = Mortal(ledger.traders, executioner, {"put_mark", "blacklist", "put_positions"})
-        self.signals = Mortal(ledger.signals, executioner, {"defer", "decide", "amend"})
-        self.book = Mortal(
-            ledger.book, executioner, {"put_position", "drop_position", "put_order", "add_fills", "log_action"}
-        )
+        self.traders = Mortal(ledger.traders, executioner, {"put_mark", "blacklist", "put_positions"}, after=True)
+        self.signals = Mortal(ledger.signals, executioner, {"defer", "decide", "amend"}, after=True)
+        writes = {"put_position", "drop_position", "put_order", "add_fills", "log_action"}
+        self.book = Mortal(ledger.book, executioner, writes, after=True)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.domain.models import Position, PositionStatus, from_ms, to_ms
 from hlcopy.domain.scan import EventKind, next_event
 from hlcopy.domain.scoring import roi_7d_at_stated_equity
-from hlcopy.ticks import monitor, poll, positions
+from hlcopy.ticks import monitor, poll, positions, reconcile
 from hlcopy.ticks.schedule import is_due, next_slot, slot
 
 if TYPE_CHECKING:
@@ -75,6 +75,9 @@ class Engine:
         self._replay.clock.advance(last)
         if self._desk.ledger.book.positions():
             self._tick(monitor.run, last)  # nothing falls due, but best prices and funding are brought up to date
+        # The period's last candle closes at its end: what it did to resting stops belongs to it.
+        self._replay.clock.advance(self._end)
+        reconcile.run(self._desk, self._end)
         return self._tally
 
     def _step(self, now: datetime) -> None:

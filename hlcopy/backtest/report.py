@@ -36,7 +36,11 @@ class Warn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """The sums of a replay; money in USD, `return_pct` of the starting equity, open positions at their last mark."""
+    """The sums of a replay; money in USD, `return_pct` of the starting equity.
+
+    `realized_pnl_usd` is of the closed positions, net of costs; `open_positions_pnl_usd` of the open ones with the parts
+    they have taken already and what they paid, of which `unrealized_pnl_usd` is still at the last mark.
+    """
 
     events: int
     decisions: int
@@ -49,6 +53,7 @@ class Metrics:
     return_pct: float
     realized_pnl_usd: float
     unrealized_pnl_usd: float
+    open_positions_pnl_usd: float
     fees_usd: float
     funding_usd: float
     slippage_usd: float
@@ -109,7 +114,12 @@ def summarize(
         final_equity_usd=final,
         return_pct=(final / our_equity - 1) * 100,
         realized_pnl_usd=realized,
-        unrealized_pnl_usd=final - our_equity - realized,
+        unrealized_pnl_usd=sum(
+            position.side.sign * (marks[position.coin] - position.entry_price) * position.size
+            for position in held
+            if position.coin in marks
+        ),
+        open_positions_pnl_usd=final - our_equity - realized,
         fees_usd=sum(fill.fee for fill in fills),
         funding_usd=sum(position.funding_usd for position in positions),
         slippage_usd=sum(fill.slippage_usd for fill in fills),
@@ -147,10 +157,15 @@ def _assumptions(
         "copy_delay_minutes": policy.entry.copy_delay.total_seconds() / 60,
         "taker_fee_percent": policy.costs.taker_fee_percent,
         "slippage_percent": dict(policy.costs.base_slippage_percent),
-        "funding": "recorded rates" if any(recording.funding.values()) else "none recorded: not charged",
+        "funding": _funding_told(recording),
         "trader_leverage": "effective: position values over stated equity, rebuilt from fills",
         "instruments": "size decimals and maximum leverage assumed, a recording has no meta",
     }
+
+
+def _funding_told(recording: Recording) -> str:
+    known = [coin for coin, rates in recording.funding.items() if rates]
+    return f"recorded hourly rates of {', '.join(known)}" if known else "none recorded: not charged"
 
 
 def _warnings(
@@ -177,8 +192,10 @@ def _warnings(
     found += _silence(recording, period)
     for trader, trader_fills in recording.fills.items():
         found += [_gap_warning(trader, gap) for gap in gaps(trader_fills)]
-    if not any(recording.funding.values()):
-        found.append(Warn(code="NO_FUNDING", message="no funding rates are stored: funding isn't charged"))
+    unfunded = sorted({position.coin for position in positions if not recording.funding.get(position.coin)})
+    if unfunded:
+        message = f"no funding rates are stored of {', '.join(unfunded)}: none was charged there"
+        found.append(Warn(code="NO_FUNDING", message=message))
     undecided = sum(not signal.is_final for signal in signals)
     if undecided:
         message = f"{undecided} orders were still deferred when the period ended"

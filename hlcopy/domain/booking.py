@@ -46,16 +46,31 @@ def _average(fills: Sequence[OurFill]) -> tuple[float, float | None]:
     return size, sum(fill.price * fill.size for fill in fills) / size if size else None
 
 
+def filled(client_order_id: str, fills: Sequence[OurFill]) -> tuple[float, float | None]:
+    """Return how much of an order its fills show, and their average price."""
+    return _average([fill for fill in fills if fill.client_order_id == client_order_id])
+
+
 def has_left(position: Position, fills: Sequence[OurFill]) -> bool:
     """Whether the fills account for the exit of the whole position."""
-    left = tally(position.side, fills).exit_size
-    return left > position.entry_size or math.isclose(left, position.entry_size, rel_tol=1e-6)
+    sums = tally(position.side, fills)
+    entered = max(position.entry_size, sums.entry_size)
+    return sums.exit_size > entered or math.isclose(sums.exit_size, entered, rel_tol=1e-6)
 
 
 def reduced(position: Position, fills: Sequence[OurFill], size: float, funding_usd: float) -> Position:
-    """Return a position after its fills, with `size` still open."""
+    """Return a position after its fills, with `size` still open; more may have been entered than was known at first."""
     sums = tally(position.side, fills)
-    return replace(position, size=size, exit_price=sums.exit_price, fees_usd=sums.fees_usd, funding_usd=funding_usd)
+    entered = max(position.entry_size, sums.entry_size, size)
+    return replace(
+        position,
+        size=size,
+        entry_size=entered,
+        value_usd=position.value_usd if entered == position.entry_size else entered * position.entry_price,
+        exit_price=sums.exit_price,
+        fees_usd=sums.fees_usd,
+        funding_usd=funding_usd,
+    )
 
 
 def closed(

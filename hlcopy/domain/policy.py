@@ -140,6 +140,7 @@ class ExecutionPolicy:
     expiry_grace: timedelta = timedelta(seconds=30)
     misses_to_give_up: int = 3
     miss_spacing: timedelta = timedelta(seconds=5)
+    absence_patience: timedelta = timedelta(minutes=2)
     fills_overlap: timedelta = timedelta(minutes=5)  # our clock may be ahead of the venue's
     exit_slippage_percent: float = 5.0
     stop_slippage_percent: float = 10.0
@@ -157,7 +158,6 @@ class CostPolicy:
     slippage_size_usd: float = 100_000.0
     slippage_size_factor: float = 0.5
     taker_fee_percent: float = 0.045
-    maker_fee_percent: float = 0.015
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -181,7 +181,10 @@ def _sums(result: Backtest) -> str:
         ("Equity", f"{text.money(metrics.start_equity_usd)} -> {text.money(metrics.final_equity_usd)}"),
         ("Return", f"{metrics.return_pct:+.2f}%"),
         ("Realized", f"{text.money(metrics.realized_pnl_usd)} net of fees and funding"),
-        ("Unrealized", f"{text.money(metrics.unrealized_pnl_usd)} on open positions, after the fees of their entries"),
+        (
+            "Open",
+            f"{text.money(metrics.open_positions_pnl_usd)} so far, of it {text.money(metrics.unrealized_pnl_usd)} unrealized",
+        ),
         (
             "Costs",
             (

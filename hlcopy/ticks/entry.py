@@ -12,6 +12,7 @@ from hlcopy.domain import margin, orders, stops
 from hlcopy.domain.models import (
     EXECUTE,
     ExitReason,
+    IntentState,
     Position,
     PositionAction,
     PositionStatus,
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.gates import Approval
     from hlcopy.domain.instrument import Instrument
-    from hlcopy.domain.models import Order, Signal
-    from hlcopy.ports import Desk, Outcome
+    from hlcopy.domain.models import Order, OurFill, Signal
+    from hlcopy.ports import Account, Desk, Outcome
 
 
 def enter(
@@ -69,18 +70,37 @@ def enter(
 
 
 def settle(desk: Desk, position: Position, order: Order, outcome: Outcome, now: datetime) -> None:
-    """Go on from the venue's answer to an entry: protect what filled, or end the claim; an unknown answer waits."""
+    """Go on from the venue's answer to an entry: protect what filled, or end the claim; an unclear answer waits."""
     if outcome is UNKNOWN:
         return
     answered = exits.after(order, outcome)
     if answered.filled_size > 0 and answered.average_price is not None:
+        fills = _fills_of(desk, order, now)
         with desk.ledger.transaction():
             desk.ledger.book.put_order(answered)
-            filled = _filled(desk, position, answered, now)
+            desk.ledger.book.add_fills(order.signal_id, fills)
+            filled = _filled(desk, position, answered, min((fill.time for fill in fills), default=now))
         protect(desk, filled, now)
+    elif answered.state in {IntentState.PENDING, IntentState.RESTING}:
+        return  # the venue has it and hasn't said how it ended
+    else:
+        reason = SkipReason.ORDER_REFUSED if isinstance(outcome, Refused) else SkipReason.NOT_FILLED
+        abandon(desk, position, answered, reason)
+
+
+def revive(desk: Desk, order: Order, made: Accepted, account: Account, now: datetime) -> None:
+    """Take up an entry that was given up and filled after all: what the venue holds has a row and a stop."""
+    signal = desk.ledger.signals.get(order.signal_id)
+    if signal is None:
         return
-    reason = SkipReason.ORDER_REFUSED if isinstance(outcome, Refused) else SkipReason.NOT_FILLED
-    abandon(desk, position, answered, reason)
+    held = account.positions.get(order.coin)
+    leverage = held.leverage if held is not None else desk.policy.execution.default_leverage
+    with desk.ledger.transaction():
+        desk.ledger.signals.amend(replace(signal, decision=EXECUTE))
+        position = desk.ledger.book.put_position(
+            _opening(desk, signal, order, leverage, made.average_price or signal.trade_price, now)
+        )
+    settle(desk, position, order, made, now)
 
 
 def abandon(desk: Desk, position: Position, order: Order, reason: SkipReason) -> None:
@@ -133,37 +153,44 @@ def _claim(
     now: datetime,
 ) -> Position | None:
     """Write the decision, the position-to-be and its entry in one transaction; None when another tick was first."""
+    with desk.ledger.transaction():
+        if not desk.ledger.signals.decide(replace(signal, decision=EXECUTE), fill_identities):
+            return None
+        desk.ledger.book.put_order(order)
+        return desk.ledger.book.put_position(_opening(desk, signal, order, leverage, mark, now))
+
+
+def _opening(desk: Desk, signal: Signal, order: Order, leverage: int, price: float, now: datetime) -> Position:
+    """Return the position that an entry is to make, at the price that is expected."""
     exit_rules = desk.policy.exit
-    position = Position(
+    return Position(
         signal_id=signal.id,
         coin=signal.coin,
         side=signal.side,
         source_trader=signal.trader,
         opened_at=now,
         status=PositionStatus.OPENING,
-        entry_price=mark,
+        entry_price=price,
         size=order.size,
         entry_size=order.size,
-        stop_price=stops.hard_stop(mark, signal.side, exit_rules),
-        trailing_stop_price=stops.trailing_stop(mark, signal.side, exit_rules),
-        best_price=mark,
+        stop_price=stops.hard_stop(price, signal.side, exit_rules),
+        trailing_stop_price=stops.trailing_stop(price, signal.side, exit_rules),
+        best_price=price,
         leverage=leverage,
-        value_usd=order.size * mark,
+        value_usd=order.size * price,
     )
-    with desk.ledger.transaction():
-        if not desk.ledger.signals.decide(replace(signal, decision=EXECUTE), fill_identities):
-            return None
-        desk.ledger.book.put_order(order)
-        return desk.ledger.book.put_position(position)
 
 
-def _filled(desk: Desk, position: Position, order: Order, now: datetime) -> Position:
-    """Return the claimed position as its entry filled, its stops measured from the real price."""
+def _filled(desk: Desk, position: Position, order: Order, opened_at: datetime) -> Position:
+    """Return the claimed position as its entry filled, its stops measured from the real price.
+
+    It is open from here on: whether or not its stop rests yet, every tick looks after it.
+    """
     price = order.average_price or position.entry_price
     exit_rules = desk.policy.exit
-    opened_at = book_entry(desk, order, now)
     filled = replace(
         position,
+        status=PositionStatus.OPEN,
         opened_at=opened_at,
         checked_at=opened_at,
         entry_price=price,
@@ -181,9 +208,7 @@ def _filled(desk: Desk, position: Position, order: Order, now: datetime) -> Posi
     return desk.ledger.book.put_position(filled)
 
 
-def book_entry(desk: Desk, order: Order, now: datetime) -> datetime:
-    """Book the fills of an entry; return when it filled, `now` while the venue doesn't say."""
+def _fills_of(desk: Desk, order: Order, now: datetime) -> list[OurFill]:
+    """Return the fills of an entry as far as the venue shows them."""
     fills = desk.exchange.fills(order.created_at - desk.policy.execution.fills_overlap, now)
-    mine = [] if fills is UNKNOWN else [fill for fill in fills if fill.client_order_id == order.client_order_id]
-    desk.ledger.book.add_fills(order.signal_id, mine)
-    return min((fill.time for fill in mine), default=now)
+    return [] if fills is UNKNOWN else [fill for fill in fills if fill.client_order_id == order.client_order_id]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -42,6 +43,10 @@ def check(desk: Desk, positions: list[Position], problems: list[Problem], now: d
             held = account.positions.get(position.coin)
             if held is not None:
                 exits.close(desk, position, ExitReason.TRADER_LIQUIDATED, held.mark, now)
+            else:  # not seen in this reading: the next tick that sees it closes it
+                reason = position.closing_reason or ExitReason.TRADER_LIQUIDATED
+                closing = replace(position, status=PositionStatus.CLOSING, closing_reason=reason)
+                desk.ledger.book.put_position(closing)
         reconcile.run(desk, now)
     return struck
 

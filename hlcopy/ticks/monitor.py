@@ -30,7 +30,25 @@ def run(desk: Desk, now: datetime) -> Report:
                 acted |= _watch(desk, position, account, problems, now)
         if acted:
             account = reconcile.run(desk, now)
+    problems += _unguarded(desk, account)
     return _report(desk, account, before, problems, now)
+
+
+def _unguarded(desk: Desk, account: Account) -> list[Problem]:
+    """Name the positions without a confirmed stop, and those at the venue that no row of ours knows."""
+    live = desk.ledger.book.positions()
+    found = [
+        Problem(code="STOP_UNCONFIRMED", message="no stop is seen resting for its whole size", item=position.coin)
+        for position in live
+        if position.status is not PositionStatus.OPENING and not position.stop_confirmed
+    ]
+    ours = {position.coin for position in live}
+    found += [
+        Problem(code="FOREIGN_POSITION", message="open at the venue, not by us; left alone", item=coin)
+        for coin in account.positions
+        if coin not in ours
+    ]
+    return found
 
 
 def _watch(desk: Desk, position: Position, account: Account, problems: list[Problem], now: datetime) -> bool:

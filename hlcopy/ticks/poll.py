@@ -104,7 +104,8 @@ def _poll_trader(desk: Desk, trader: Trader, outcome: _Outcome, problems: list[P
         else:
             outcome.decided += _record(desk, judged)
     # Candidates that a crash leaves unconfirmed are found again as long as the mark is behind them.
-    open_since = min((judged.signal.first_fill_at for judged in outcome.candidates), default=mark.read_until)
+    mine = (judged for judged in outcome.candidates if judged.trader.address == trader.address)
+    open_since = min((judged.signal.first_fill_at for judged in mine), default=mark.read_until)
     desk.ledger.traders.put_mark(trader.address, replace(mark, read_until=min(mark.read_until, open_since)))
 
 
@@ -131,7 +132,7 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
             signals, account = _confirm(desk, judged, states[judged.trader.address], account, now)
             outcome.decided += signals
             if desk.ledger.book.orders(state=IntentState.PENDING):
-                break  # an answer is out: what it opened isn't known, so nothing new until it is; the rest stays due
+                break  # an answer is out: no more risk in this tick; the rest stays due, the next one reconciles first
 
 
 def _precedence(judged: Judged) -> tuple[float, datetime, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hlcopy.domain import booking
 from hlcopy.domain.models import ExitReason, IntentState, PositionAction, PositionStatus, Purpose, SkipReason
 from hlcopy.errors import TryLaterError
-from hlcopy.ports import MISSING, UNKNOWN, Accepted
+from hlcopy.ports import MISSING, UNKNOWN, Accepted, MissingType, Refused, UnknownType
 from hlcopy.ticks import entry, stop, tiers
 from hlcopy.ticks import exit as exits
 
@@ -26,21 +26,37 @@ def run(desk: Desk, now: datetime) -> Account:
     TryLaterError when our account can't be read: unknown is never flat. No single answer is trusted alone: an order is
     settled by its status, its fills or its position, and a position is gone when fills say so or it stays away.
     """
-    fills_known = book_fills(desk, now)
+    late = book_fills(desk, now)
+    fills_known = late is not None
     account = read(desk, now)
+    for order in late or ():
+        made = _booked(desk, order)
+        if made is not None:
+            entry.revive(desk, order, made, account, now)
     unresolved = desk.ledger.book.orders(state=IntentState.PENDING)
     for order in unresolved:
         _resolve(desk, order, account, now, fills_known=fills_known)
-    if unresolved:
+    if unresolved or late:
         account = read(desk, now)
     changed = False
     for position in desk.ledger.book.positions():
-        if position.status is not PositionStatus.OPENING or _entry_filled(desk, position):
+        if position.status is not PositionStatus.OPENING:
             changed |= _compare(desk, position, account, now, fills_known=fills_known)
     if changed:
         account = read(desk, now)
+        _book_closed(desk, account, now)
     _sweep(desk, account, now)
     return account
+
+
+def _book_closed(desk: Desk, account: Account, now: datetime) -> None:
+    """Book in the same tick what closing for want of a stop has ended."""
+    live = desk.ledger.book.positions()
+    gone = [p for p in live if p.status is PositionStatus.CLOSING and p.coin not in account.positions]
+    if gone:
+        fills_known = book_fills(desk, now) is not None
+        for position in gone:
+            _compare(desk, position, account, now, fills_known=fills_known)
 
 
 def read(desk: Desk, now: datetime) -> Account:
@@ -52,10 +68,11 @@ def read(desk: Desk, now: datetime) -> Account:
     return account
 
 
-def book_fills(desk: Desk, now: datetime) -> bool:
-    """Book our fills since the last look; False when they can't be read.
+def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
+    """Book our fills since the last look; None when they can't be read.
 
-    One that no order of ours caused goes to the position it acted on.
+    One that no order of ours caused goes to the position it acted on. Returns the entries that were given up and filled
+    after all.
     """
     book = desk.ledger.book
     live = book.positions()
@@ -63,69 +80,91 @@ def book_fills(desk: Desk, now: datetime) -> bool:
     since = min((mark for mark in marks if mark is not None), default=now) - desk.policy.execution.fills_overlap
     fills = desk.exchange.fills(since, now)
     if fills is UNKNOWN:
-        return False
+        return None
+    late: dict[str, Order] = {}
     with desk.ledger.transaction():
         for fill in fills:
-            book.add_fills(_cause(desk, fill, live), (fill,))
+            order = book.order(fill.client_order_id) if fill.client_order_id else None
+            book.add_fills(order.signal_id if order is not None else _acted_on(fill, live), (fill,))
+            if order is not None and order.purpose is Purpose.ENTRY and _was_given_up(order):
+                late[order.client_order_id] = order
         book.put_fills_mark(now)
-    return True
+    return list(late.values())
 
 
-def _cause(desk: Desk, fill: OurFill, live: list[Position]) -> str | None:
-    order = desk.ledger.book.order(fill.client_order_id) if fill.client_order_id else None
-    if order is not None:
-        return order.signal_id
-    return next((position.signal_id for position in live if position.coin == fill.coin), None)
+def _was_given_up(order: Order) -> bool:
+    ended = order.state in {IntentState.CANCELLED, IntentState.REFUSED, IntentState.NEVER_LANDED}
+    return ended and not order.filled_size
 
 
-def _entry_filled(desk: Desk, position: Position) -> bool:
-    entries = desk.ledger.book.orders(position.signal_id, purpose=Purpose.ENTRY)
-    return any(order.filled_size > 0 for order in entries)
+def _acted_on(fill: OurFill, live: list[Position]) -> str | None:
+    """Return the signal of the position that a fill without an order of ours acted on; one being opened isn't there yet."""
+    held = (p.signal_id for p in live if p.coin == fill.coin and p.status is not PositionStatus.OPENING)
+    return next(held, None)
 
 
 def _resolve(desk: Desk, order: Order, account: Account, now: datetime, *, fills_known: bool) -> None:
-    """Find out what became of an order whose answer isn't known: by its fills, else by asking, else by the position."""
-    found = _booked(desk, order) or desk.exchange.find(order.client_order_id, now)
+    """Find out what became of an order whose answer isn't known: by what the venue says, its fills and the position."""
+    found = desk.exchange.find(order.client_order_id, now)
+    booked = _booked(desk, order)
     if order.purpose is Purpose.ENTRY:
         position = next((p for p in desk.ledger.book.positions() if p.signal_id == order.signal_id), None)
-        if position is None:
-            return
-        if found is UNKNOWN or found is MISSING:
-            # The coin was free when the entry was sent: a position on its side is what the entry made.
-            made = _made(position, account)
-            if made is not None:
-                entry.settle(desk, position, order, made, now)
-            elif found is MISSING and fills_known:
-                _miss(desk, position, order, now)
-        else:
-            entry.settle(desk, position, order, found, now)
-    elif found is not UNKNOWN and found is not MISSING:
+        if position is not None:
+            _resolve_entry(
+                desk, position, order, account, (found, booked, _made(position, account)), now, fills_known=fills_known
+            )
+    elif booked is not None:
+        said = booked
+        if isinstance(found, Accepted) and found.filled_size > booked.filled_size:
+            said = found
+        desk.ledger.book.put_order(exits.after(order, said))
+    elif isinstance(found, (Accepted, Refused)):
         desk.ledger.book.put_order(exits.after(order, found))
     elif found is MISSING and order.expires_at is not None and now > order.expires_at:
         # Exits and stops are reduce-only and sent again under the next attempt's id: nothing to wait for.
         desk.ledger.book.put_order(replace(order, state=IntentState.NEVER_LANDED))
 
 
+def _resolve_entry(
+    desk: Desk,
+    position: Position,
+    order: Order,
+    account: Account,
+    evidence: tuple[Accepted | Refused | MissingType | UnknownType | None, ...],
+    now: datetime,
+    *,
+    fills_known: bool,
+) -> None:
+    """Settle an entry by the evidence that shows most of it; what shows nothing of it is no proof while another may."""
+    found = evidence[0]
+    shown: list[Accepted] = [each for each in evidence if isinstance(each, Accepted) and each.filled_size > 0]
+    if shown:
+        most: Accepted = max(shown, key=lambda each: each.filled_size)
+        entry.settle(desk, position, order, most, now)
+    elif isinstance(found, (Accepted, Refused)):
+        entry.settle(desk, position, order, found, now)
+    elif found is MISSING and fills_known:
+        _miss(desk, position, order, account, now)
+
+
 def _booked(desk: Desk, order: Order) -> Accepted | None:
     """Return what an order's fills say of it, None while there are none."""
-    fills = [fill for fill in desk.ledger.book.fills(order.signal_id) if fill.client_order_id == order.client_order_id]
-    size = sum(fill.size for fill in fills)
-    if not size:
-        return None
-    return Accepted(IntentState.FILLED, size, sum(fill.price * fill.size for fill in fills) / size)
+    size, price = booking.filled(order.client_order_id, desk.ledger.book.fills(order.signal_id))
+    return Accepted(IntentState.FILLED, size, price) if size else None
 
 
 def _made(position: Position, account: Account) -> Accepted | None:
+    """Return what a position on the entry's side says: the coin was free when the entry was sent, so the entry made it."""
     held = account.positions.get(position.coin)
     if held is None or held.size * position.side.sign <= 0:
         return None
     return Accepted(IntentState.FILLED, abs(held.size), held.entry_price)
 
 
-def _miss(desk: Desk, position: Position, order: Order, now: datetime) -> None:
+def _miss(desk: Desk, position: Position, order: Order, account: Account, now: datetime) -> None:
     """Take note that the venue doesn't know an entry; it is given up once it can't land any more, and never sent again."""
     missed = _missed(desk, order, now)
-    if _never_landed(desk, missed, now):
+    if _never_landed(desk, missed, account, now):
         entry.abandon(desk, position, replace(missed, state=IntentState.NEVER_LANDED), SkipReason.NEVER_LANDED)
     else:
         desk.ledger.book.put_order(missed)
@@ -137,17 +176,13 @@ def _missed(desk: Desk, order: Order, now: datetime) -> Order:
     return replace(order, misses=order.misses + 1, last_miss_at=now) if spaced else order
 
 
-def _never_landed(desk: Desk, order: Order, now: datetime) -> bool:
+def _never_landed(desk: Desk, order: Order, account: Account, now: datetime) -> bool:
     """Whether an entry can't land any more: expired, unknown often enough, no fill, no position (decision 21)."""
     rules = desk.policy.execution
     if order.expires_at is None or now <= order.expires_at + rules.expiry_grace:
         return False
-    account = desk.exchange.account(now)
     return (
-        order.misses >= rules.misses_to_give_up
-        and not desk.ledger.book.fills(order.signal_id)
-        and account is not UNKNOWN
-        and order.coin not in account.positions
+        order.misses >= rules.misses_to_give_up and _booked(desk, order) is None and order.coin not in account.positions
     )
 
 
@@ -178,11 +213,11 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
 
 
 def _stays_away(desk: Desk, position: Position, now: datetime) -> bool:
-    """Whether a position was missing before, long enough ago; its stop stays until then, one reading may be stale."""
+    """Whether a position has been missing for a while; its stop stays until then, a reading may be stale."""
     if position.missing_since is None:
         desk.ledger.book.put_position(replace(position, missing_since=now))
         return False
-    return now - position.missing_since >= desk.policy.execution.miss_spacing
+    return now - position.missing_since >= desk.policy.execution.absence_patience
 
 
 def _finish(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import orders, stops
-from hlcopy.domain.models import IntentState, Position, PositionAction, PositionStatus, Purpose
+from hlcopy.domain.models import IntentState, Position, PositionAction, Purpose
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def current_trigger(desk: Desk, position: Position) -> stops.Trigger:
 
 
 def hold(desk: Desk, position: Position, account: Account | UnknownType, now: datetime) -> Position | None:
-    """Make one stop rest at the position's trigger for its whole size; None when it has no stop and can't get one.
+    """Make one stop rest at the position's trigger for its whole size; None when nothing covers it and nothing can.
 
     `account` is a reading of this tick; without one a stop is placed all the same, a second one being harmless. An unclear
     answer leaves the position unconfirmed, for the next tick to look.
@@ -39,7 +39,7 @@ def hold(desk: Desk, position: Position, account: Account | UnknownType, now: da
     if kept is None:
         placed = _place(desk, position, wanted, now)
         if placed is None:
-            return _record(desk, replace(position, stop_confirmed=_covers(resting, position))) if resting else None
+            return position if _covers(resting, position) else None
         if placed.state is not IntentState.RESTING:
             return _record(desk, replace(position, stop_confirmed=False))
         _cancel(desk, resting, now)
@@ -114,10 +114,8 @@ def _cancel(desk: Desk, stops_to_go: list[RestingStop], now: datetime) -> None:
 def _confirmed(
     desk: Desk, position: Position, client_order_id: str | None, trigger_price: float | None, now: datetime
 ) -> Position:
-    status = PositionStatus.OPEN if position.status is PositionStatus.OPENING else position.status
     held = replace(
         position,
-        status=status,
         stop_client_order_id=client_order_id,
         trigger_price=trigger_price,
         stop_confirmed=True,

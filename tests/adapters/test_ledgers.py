@@ -206,7 +206,7 @@ def test_thousands_of_identities_can_be_asked_for_at_once(ledger: Ledger) -> Non
     assert ledger.signals.seen(identities) == set(identities[::2])
 
 
-def test_only_an_executed_signal_is_amended(ledger: Ledger) -> None:
+def test_only_a_final_signal_is_amended(ledger: Ledger) -> None:
     landed = signal(decision=EXECUTE, copy_size_usd=500.0)
     gone = replace(landed, decision=SkipReason.NEVER_LANDED.value)
     ledger.signals.amend(landed)
@@ -215,7 +215,7 @@ def test_only_an_executed_signal_is_amended(ledger: Ledger) -> None:
     ledger.signals.amend(landed)
     assert ledger.signals.list() == [signal()]
     ledger.signals.decide(signal(decision=EXECUTE), [])
-    for amended, expected in ((landed, landed), (gone, gone), (landed, gone)):
+    for amended, expected in ((landed, landed), (gone, gone), (landed, landed)):
         ledger.signals.amend(amended)
         assert ledger.signals.list() == [expected]
 

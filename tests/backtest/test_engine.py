@@ -552,7 +552,17 @@ def test_progress_counts_days_and_ends() -> None:
     tally = Engine(replay, end, stated_equity=recorded.equity, progress=progress).run()
     assert progress.told == [("Replaying", 3), 1, 1, "finished"]
     assert tally.ticks["poll"] == 2
-    assert replay.clock.now == end - timedelta(milliseconds=1)
+    assert replay.clock.now == end
+
+
+def test_the_last_candle_of_the_period_still_reaches_the_stop() -> None:
+    recorded = one_trader(flat(60_000.0, 2), buys(1.5, oid=1))
+    crashed = recorded.candles["BTC"]
+    lows = np.array(crashed.l)
+    lows[-1] = 40_000.0
+    result, _ = replace(recorded, candles={"BTC": replace(crashed, l=lows)}).replay(2, PLAIN)
+    (closed,) = result.positions
+    assert closed.close_reason is ExitReason.STOP_LOSS
 
 
 def test_each_day_begins_with_the_week_before_it() -> None:

@@ -95,7 +95,9 @@ def test_the_final_equity_is_what_trading_left_less_fees_and_funding() -> None:
     assert metrics.final_equity_usd == pytest.approx(
         OUR_EQUITY + traded + held - metrics.fees_usd - metrics.funding_usd, abs=1e-6
     )
-    assert metrics.final_equity_usd == pytest.approx(OUR_EQUITY + metrics.realized_pnl_usd + metrics.unrealized_pnl_usd)
+    assert metrics.final_equity_usd == pytest.approx(
+        OUR_EQUITY + metrics.realized_pnl_usd + metrics.open_positions_pnl_usd
+    )
     assert metrics.return_pct == pytest.approx((metrics.final_equity_usd / OUR_EQUITY - 1) * 100)
 
 
@@ -128,7 +130,7 @@ def test_an_open_position_is_valued_at_its_last_mark_and_its_funding_until_the_e
     (held,) = result.positions
     assert result.marks == {held.id: 60_000.0}
     assert result.metrics.funding_usd == pytest.approx(22 * 1e-4 * held.size * 60_000)
-    assert result.assumptions["funding"] == "recorded rates"
+    assert result.assumptions["funding"] == "recorded hourly rates of BTC"
     assert "NO_FUNDING" not in codes(result)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.domain.models import EPOCH, ExitReason, PositionStatus
 from hlcopy.ports import UNKNOWN
-from hlcopy.ticks import monitor, poll
+from hlcopy.ticks import monitor, poll, positions
 from tests.builders import T0, TRADER, at, fill
 from tests.fakes import Executioner, Killed
 from tests.ticks.conftest import WHOLE_LIFE, Scene, rising, stage
@@ -132,7 +132,14 @@ def test_a_time_stop_killed_anywhere_ends_flat_with_no_stop_left(kill_at: int) -
     assert (ended["venue"], ended["stops"], ended["trades"]) == ({}, [], 2)
 
 
-LIQUIDATED = [*ENTRY[:3], (poll.run, 35.0), (poll.run, 36.0), (monitor.run, 37.0)]
+LIQUIDATED = [
+    *ENTRY[:3],
+    (positions.run, 20.0),
+    (poll.run, 35.0),
+    (positions.run, 36.0),
+    (poll.run, 40.0),
+    (monitor.run, 41.0),
+]
 
 
 def struck(scene: Scene) -> Scene:

@@ -9,10 +9,10 @@ import pytest
 
 from hlcopy.domain.models import EXECUTE, ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.policy import LimitsPolicy, Policy
-from hlcopy.ports import MISSING, UNKNOWN
+from hlcopy.ports import MISSING, UNKNOWN, Accepted, Refused
 from hlcopy.ticks import monitor, poll, positions
 from hlcopy.ticks.portfolio import portfolio
-from tests.builders import TRADER, at, fill, order
+from tests.builders import TRADER, at, fill, order, our_fill
 
 if TYPE_CHECKING:
     from hlcopy.domain.models import Position
@@ -134,6 +134,8 @@ def test_a_position_that_stays_away_without_a_fill_is_closed_on_venue_with_an_un
     venue.blank_accounts = 99
     monitor.run(desk, at(16))
     monitor.run(desk, at(17))
+    assert only(scene).status is PositionStatus.OPEN
+    monitor.run(desk, at(18))
 
     closed = only(scene)
     assert (closed.close_reason, closed.exit_price, closed.realized_pnl_usd) == (ExitReason.CLOSED_ON_VENUE, None, None)
@@ -320,3 +322,184 @@ def test_a_burst_without_order_ids_is_one_order_however_often_it_is_polled(scene
     positions.run(desk, at(61))
 
     assert [signal.decision for signal in scene.ledger.signals.list()] == ["SKIP_MAX_POSITIONS"]
+
+
+def guarded(scene: Scene, venue: Any, minutes: float, problems: set[str]) -> None:  # noqa: ANN401 - any venue
+    """Whatever the venue holds on a coin we sent an order for has a row and a stop that covers it, or a problem is told."""
+    account = venue.account(at(minutes))
+    live = {position.coin for position in scene.ledger.book.positions()}
+    for coin, held in account.positions.items():
+        covered = any(stop.coin == coin and stop.size >= abs(held.size) for stop in account.stops)
+        assert (coin in live and covered) or problems & {"STOP_UNCONFIRMED", "FOREIGN_POSITION"}
+
+
+class Deaf(Moody):
+    """Loses every stop on its way, and says nothing."""
+
+    def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+        return UNKNOWN if sent.purpose is Purpose.STOP else self.venue.send(sent, now)
+
+
+def test_a_position_whose_stop_is_lost_again_and_again_is_still_managed(scene: Scene) -> None:
+    desk, venue = moody(scene, Deaf)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    report = monitor.run(desk, at(16))
+    guarded(scene, venue.venue, 16, {problem.code for problem in report.problems})
+    scene.market.set("BTC", at(20), 56_000.0)
+    monitor.run(desk, at(20))
+
+    assert only(scene).close_reason is ExitReason.STOP_LOSS
+
+
+def test_a_lost_stop_does_not_keep_a_liquidated_trader_s_copy_open(scene: Scene) -> None:
+    desk, _ = moody(scene, Deaf)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    scene.source.add(fill(price=55_000.0, is_buy=False, start_position=1.0, oid=2, time=at(30), liquidated_user=TRADER))
+    poll.run(desk, at(35))
+
+    assert only(scene).close_reason is ExitReason.TRADER_LIQUIDATED
+
+
+def test_an_entry_still_in_flight_is_waited_for(scene: Scene) -> None:
+    class InFlight(Moody):
+        """Has the order and hasn't matched it."""
+
+        def find(self, client_order_id: str, now: Any) -> Any:  # noqa: ANN401, ARG002 - the port's signature
+            return Accepted(IntentState.PENDING)
+
+    desk, venue = moody(scene, InFlight, unanswered={Purpose.ENTRY}, fills_readable=False, blank_accounts=99)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    monitor.run(desk, at(15.2))
+    assert only(scene).status is PositionStatus.OPENING
+
+    venue.fills_readable, venue.blank_accounts = True, 0
+    report = monitor.run(desk, at(15.5))
+    assert only(scene).status is PositionStatus.OPEN
+    guarded(scene, venue.venue, 16, {problem.code for problem in report.problems})
+
+
+def test_an_entry_that_was_given_up_and_filled_after_all_is_taken_up_again(scene: Scene) -> None:
+    class Liar(Moody):
+        """Says that nothing matched, though it did."""
+
+        def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            answer = self.venue.send(sent, now)
+            return Accepted(IntentState.CANCELLED) if sent.purpose is Purpose.ENTRY else answer
+
+    desk, venue = moody(scene, Liar, fills_readable=False)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    assert scene.ledger.signals.list()[0].decision == "SKIP_NOT_FILLED"
+    assert [problem.code for problem in monitor.run(desk, at(16)).problems] == ["FOREIGN_POSITION"]
+
+    venue.fills_readable = True
+    monitor.run(desk, at(17))
+    monitor.run(desk, at(18))
+
+    assert scene.ledger.signals.list()[0].decision == EXECUTE
+    assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
+    guarded(scene, venue.venue, 18, set())
+
+
+def test_fills_that_show_only_a_part_of_an_entry_do_not_hide_the_rest(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody, unanswered={Purpose.ENTRY})
+    honest = venue.venue.fills
+    venue.venue.fills = lambda since, now: [replace(each, size=each.size / 10) for each in honest(since, now)]
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    monitor.run(desk, at(16))
+
+    assert (only(scene).size, only(scene).entry_size) == (0.125, 0.125)
+    guarded(scene, venue.venue, 16, set())
+
+
+def test_a_stop_too_small_that_can_t_be_replaced_closes_the_position(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    (resting,) = scene.ledger.paper.orders(IntentState.RESTING)
+    scene.ledger.paper.put_order(replace(resting, size=resting.size / 10))
+
+    class NoMoreStops(Moody):
+        """Refuses every stop."""
+
+        def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            return Refused("no") if sent.purpose is Purpose.STOP else self.venue.send(sent, now)
+
+    monitor.run(replace(desk, exchange=NoMoreStops(venue.venue)), at(16))  # type: ignore[arg-type]
+
+    assert only(scene).close_reason is ExitReason.STOP_REJECTED
+
+
+def test_blank_readings_of_a_few_seconds_cost_no_stop(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    venue.blank_accounts = 99
+    monitor.run(desk, at(16))
+    monitor.run(desk, at(16.1))
+    monitor.run(desk, at(17.5))
+    venue.blank_accounts = 0
+    monitor.run(desk, at(18))
+
+    assert (only(scene).status, only(scene).missing_since) == (PositionStatus.OPEN, None)
+    guarded(scene, venue.venue, 18, set())
+
+
+def test_a_human_s_trade_on_the_coin_does_not_keep_an_entry_unresolved(scene: Scene) -> None:
+    class Lost(Moody):
+        """The entry never arrives."""
+
+        def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            return UNKNOWN if sent.purpose is Purpose.ENTRY else self.venue.send(sent, now)
+
+    desk, venue = moody(scene, Lost)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    honest = venue.venue.fills
+    by_hand = our_fill(identity="hand", coin="BTC", client_order_id=None, time=at(15.1))
+    venue.venue.fills = lambda since, now: [*honest(since, now), by_hand]
+    for minutes in (15.5, 16, 17, 18):
+        monitor.run(desk, at(minutes))
+
+    assert scene.ledger.signals.list()[0].decision == "SKIP_NEVER_LANDED"
+    assert scene.ledger.book.positions() == []
+
+
+def test_a_tier_that_was_lost_is_sent_again_once_it_has_expired_and_the_position_is_whole(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    scene.market.set("BTC", at(20), 66_100.0)
+
+    class LosesExits(Mute):
+        """No exit arrives."""
+
+        def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            return UNKNOWN if sent.purpose is Purpose.EXIT else self.venue.send(sent, now)
+
+    monitor.run(replace(desk, exchange=LosesExits(venue.venue)), at(20))  # type: ignore[arg-type]
+    mute = replace(desk, exchange=Mute(venue.venue))  # type: ignore[arg-type]
+    monitor.run(mute, at(20.4))
+    assert sum(sent.leg == "tier-1" for sent in scene.ledger.book.orders()) == 1
+    monitor.run(mute, at(21))
+    monitor.run(mute, at(22))
+
+    assert only(scene).tiers_taken == (1,)
+    assert only(scene).size == pytest.approx(0.125 * 0.75, abs=1e-4)
+
+
+def test_a_copy_that_isn_t_seen_when_its_trader_is_liquidated_is_closed_once_it_is(scene: Scene) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    scene.source.add(fill(price=55_000.0, is_buy=False, start_position=1.0, oid=2, time=at(30), liquidated_user=TRADER))
+    venue.blank_accounts = 4
+    poll.run(desk, at(35))
+    assert only(scene).closing_reason is ExitReason.TRADER_LIQUIDATED
+
+    monitor.run(desk, at(36))
+    assert only(scene).close_reason is ExitReason.TRADER_LIQUIDATED

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hlcopy.domain.models import EXECUTE, Signal
-
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Iterable
     from datetime import datetime
 
     from hlcopy.adapters.memory.journal import Journal
+    from hlcopy.domain.models import Signal
 
 
 class MemorySignals:
@@ -44,9 +43,8 @@ class MemorySignals:
         return True
 
     def amend(self, signal: Signal) -> None:
-        """Replace a final EXECUTE signal by what became of it (never landed, not filled, copied size)."""
-        stored = self._final.get(signal.id)
-        if stored is not None and stored.decision == EXECUTE:
+        """Replace a final signal by what became of it at the venue: never landed, not filled, filled after all."""
+        if signal.id in self._final:
             self._journal.put(self._final, signal.id, signal)
 
     def attach(self, fill_identities: Iterable[str], at: datetime) -> None:  # noqa: ARG002 - only the file shows it

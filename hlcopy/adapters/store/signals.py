@@ -79,9 +79,9 @@ class StoredSignals:
         return True
 
     def amend(self, signal: Signal) -> None:
-        """Replace a final EXECUTE signal by what became of it (never landed, not filled, copied size)."""
+        """Replace a final signal by what became of it at the venue: never landed, not filled, filled after all."""
         with self._db.transaction():
-            if self._db.row("SELECT 1 FROM signals WHERE id = ? AND decision = 'EXECUTE'", (signal.id,)):
+            if self._db.row("SELECT 1 FROM signals WHERE id = ? AND decision != 'DEFERRED'", (signal.id,)):
                 self._db.run(_SIGNALS.upsert, _SIGNALS.values(signal))
 
     def attach(self, fill_identities: Iterable[str], at: datetime) -> None:
