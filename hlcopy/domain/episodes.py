@@ -1,4 +1,4 @@
-"""A trader's fills become orders, and orders become round trips.
+"""A trader's fills become orders, and positions are followed through them.
 
 What an order did is derived from the chain of `start_position` and signed sizes alone, never from a label (decision 2).
 """
@@ -82,32 +82,6 @@ class Passing:
 
     time: datetime
     size_after: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundTrip:
-    """One position of a trader from flat to flat, per coin and side; prices are VWAPs, `pnl_usd` is net of fees.
-
-    `complete` is False when its beginning wasn't seen or a gap broke it: its numbers can't be used. `closed_at` is None
-    while it is open.
-    """
-
-    coin: str
-    side: Side
-    opened_at: datetime
-    closed_at: datetime | None
-    entry_size: float
-    entry_price: float
-    exit_size: float
-    exit_price: float | None
-    peak_size: float
-    pnl_usd: float
-    complete: bool
-
-    @property
-    def entry_notional(self) -> float:
-        """What was put in, in USD."""
-        return self.entry_size * self.entry_price
 
 
 def is_continuous(expected: float, found: float) -> bool:
@@ -249,7 +223,7 @@ def group_orders(fills: Sequence[Fill]) -> list[TraderOrder]:
     ]
 
 
-def _beyond_zero(fill: Fill) -> float:
+def beyond_zero(fill: Fill) -> float:
     """Return how much of a fill lies in the direction of its order beyond zero."""
     sign = 1 if fill.is_buy else -1
     start = max(0.0, sign * fill.start_position)
@@ -265,12 +239,12 @@ def effect_of(order: TraderOrder) -> Effect:
     before, after = sign * first.start_position, sign * last.end_position
     starts_flat = is_flat(before, first.price, value)
     if before >= 0 or (starts_flat and after > 0):
-        entering = [(_beyond_zero(fill), fill.price) for fill in order.fills]
+        entering = [(beyond_zero(fill), fill.price) for fill in order.fills]
         action = Action.OPEN if starts_flat else Action.ADD
         return _effect(action, direction, entering, flipped=False)
     ends_flat = is_flat(after, last.price, value)
     if after > 0 and not ends_flat:
-        entering = [(_beyond_zero(fill), fill.price) for fill in order.fills]
+        entering = [(beyond_zero(fill), fill.price) for fill in order.fills]
         return _effect(Action.OPEN, direction, entering, flipped=True)
     leaving = [(fill.size, fill.price) for fill in order.fills]
     return _effect(Action.CLOSE if ends_flat else Action.REDUCE, direction.opposite, leaving, flipped=False)
@@ -292,7 +266,7 @@ def passing(order: TraderOrder, min_value: float, min_weight: float, equity: flo
     """Return when the order's entering part first passed the size and the weight gate, None while it hasn't."""
     value = 0.0
     for fill in order.fills:
-        added = _beyond_zero(fill) * fill.price
+        added = beyond_zero(fill) * fill.price
         value += added
         if added > 0 and value >= min_value and value / equity >= min_weight:
             return Passing(time=fill.time, size_after=abs(fill.end_position))
@@ -316,7 +290,7 @@ def has_gap(order: TraderOrder, coin_fills: Sequence[Fill]) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Share:
+class Share:
     """A fill as part of its order: what counts as flat is judged by the order, before its first fill and after its last."""
 
     order: TraderOrder
@@ -330,14 +304,14 @@ class _Share:
         return self.effect.action is Action.OPEN and self.effect.side is side and not self.effect.flipped
 
 
-def _shares(coin_fills: Sequence[Fill]) -> dict[str, _Share]:
+def shares_of(coin_fills: Sequence[Fill]) -> dict[str, Share]:
     """Return what each fill of a coin is part of, by identity."""
-    shares: dict[str, _Share] = {}
+    shares: dict[str, Share] = {}
     for order in group_orders(coin_fills):
         effect = effect_of(order)
         value = sum(fill.notional for fill in order.fills)
         for fill in order.fills:
-            shares[fill.identity] = _Share(
+            shares[fill.identity] = Share(
                 order=order,
                 effect=effect,
                 value_usd=value,
@@ -354,7 +328,7 @@ def opened_at(order: TraderOrder, coin_fills: Sequence[Fill]) -> datetime | None
     """
     start = order.fills[0].identity
     sign = 1 if order.is_buy else -1
-    shares = _shares(coin_fills)
+    shares = shares_of(coin_fills)
     opened: datetime | None = None
     opened_by: TraderOrder | None = None
     expected: float | None = None
@@ -387,7 +361,7 @@ class Since:
 def since_trade(side: Side, size_after: float, trade_time: datetime, coin_fills: Sequence[Fill]) -> Since:
     """Follow a coin's chained fills after a trade; `size_after` is the position just after it, in base units."""
     position = side.sign * size_after
-    shares = _shares(coin_fills)
+    shares = shares_of(coin_fills)
     for fill in _after(position, side, trade_time, coin_fills):
         if not is_continuous(position, fill.start_position):
             return Since(reversed=False, unbroken=False, position=None)
@@ -408,100 +382,3 @@ def _after(position: float, side: Side, trade_time: datetime, coin_fills: Sequen
         if fill.is_buy == (side is Side.LONG) and is_continuous(position, fill.end_position):
             return fills[index + 1 :]
     return fills[same_moment:]
-
-
-@dataclass(slots=True)
-class _Trip:
-    """A round trip while it is being built."""
-
-    side: Side
-    opened_at: datetime
-    complete: bool
-    entry_size: float = 0.0
-    entry_value: float = 0.0
-    exit_size: float = 0.0
-    exit_value: float = 0.0
-    peak: float = 0.0
-    pnl: float = 0.0
-
-    def enter(self, size: float, price: float) -> None:
-        self.entry_size += size
-        self.entry_value += size * price
-
-    def leave(self, size: float, price: float) -> None:
-        self.exit_size += size
-        self.exit_value += size * price
-
-    def done(self, coin: str, closed_at: datetime | None) -> RoundTrip:
-        return RoundTrip(
-            coin=coin,
-            side=self.side,
-            opened_at=self.opened_at,
-            closed_at=closed_at,
-            entry_size=self.entry_size,
-            entry_price=self.entry_value / self.entry_size if self.entry_size else 0.0,
-            exit_size=self.exit_size,
-            exit_price=self.exit_value / self.exit_size if self.exit_size else None,
-            peak_size=self.peak,
-            pnl_usd=self.pnl,
-            complete=self.complete,
-        )
-
-
-def round_trips(fills: Sequence[Fill]) -> list[RoundTrip]:
-    """Return the round trips of one trader's perp fills, by opening; those still open come with `closed_at` None."""
-    by_coin: dict[str, list[Fill]] = defaultdict(list)
-    for fill in chained(fills):
-        if market_of(fill.coin) is Market.PERP:
-            by_coin[fill.coin].append(fill)
-    trips = [trip for coin, part in by_coin.items() for trip in _coin_trips(coin, part)]
-    return sorted(trips, key=lambda trip: (trip.opened_at, trip.coin))
-
-
-def _coin_trips(coin: str, fills: Sequence[Fill]) -> list[RoundTrip]:
-    shares = _shares(fills)
-    trips: list[RoundTrip] = []
-    trip: _Trip | None = None
-    last: Fill | None = None
-    for fill in fills:
-        share = shares[fill.identity]
-        if last is not None and trip is not None:
-            if not is_continuous(last.end_position, fill.start_position):
-                trip.complete = False
-                trips.append(trip.done(coin, fill.time))
-                trip = None
-            elif trip.exit_size > 0 and share.is_first and share.opens(trip.side):
-                trips.append(trip.done(coin, last.time))  # what was left of it is flat beside this order
-                trip = None
-        if trip is None and not is_flat(fill.start_position, fill.price, share.value_usd):
-            # Its beginning wasn't seen: the history starts, or goes on after a gap, in the middle of a position.
-            trip = _Trip(side=Side.of(fill.start_position), opened_at=fill.time, complete=False)
-        last = fill
-        trip = _apply(trips, trip, coin, fill, share)
-    if trip is not None:
-        trips.append(trip.done(coin, None))
-    return trips
-
-
-def _apply(trips: list[RoundTrip], trip: _Trip | None, coin: str, fill: Fill, share: _Share) -> _Trip | None:
-    """Let one fill act on the open trip: it may grow, shrink, end it, or turn it into one of the other side."""
-    direction = Side.LONG if fill.is_buy else Side.SHORT
-    fee_per_unit = fill.fee / fill.size
-    beyond = _beyond_zero(fill)
-    leaving = fill.size - beyond
-    if trip is not None and trip.side is not direction:
-        trip.leave(leaving, fill.price)
-        trip.pnl += fill.closed_pnl - fee_per_unit * leaving
-        ended = share.is_last and share.effect.action is Action.CLOSE
-        if ended or trip.side.sign * fill.end_position <= 0:
-            trips.append(trip.done(coin, fill.time))
-            trip = None
-    if beyond > 0 and (trip is None or trip.side is direction):
-        if trip is None:
-            if share.effect.action is Action.CLOSE:
-                return None  # it closed one side and overshot by a remainder
-            trip = _Trip(side=direction, opened_at=fill.time, complete=True)
-        trip.enter(beyond, fill.price)
-        trip.pnl -= fee_per_unit * beyond
-        trip.peak = max(trip.peak, abs(fill.end_position))
-    return trip

@@ -12,7 +12,8 @@ from datetime import timedelta
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain.episodes import FLAT_USD, Market, chained, group_orders, market_of, round_trips
+from hlcopy.domain.episodes import FLAT_USD, Market, chained, group_orders, market_of
+from hlcopy.domain.round_trips import round_trips
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlcopy.domain.episodes import RoundTrip, round_trips
 from hlcopy.domain.models import Side
+from hlcopy.domain.round_trips import RoundTrip, round_trips
 from tests.builders import T0, at, fill
 
 if TYPE_CHECKING:

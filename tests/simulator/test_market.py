@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pytest
 
-from hlcopy.domain.episodes import Effect, effect_of, gaps, group_orders, opened_at, round_trips
+from hlcopy.domain.episodes import Effect, effect_of, gaps, group_orders, opened_at
 from hlcopy.domain.gates import size_gate
 from hlcopy.domain.margin import liquidation_price
 from hlcopy.domain.models import Action, Fill, Side, TraderOrder, from_ms, to_ms
 from hlcopy.domain.policy import EntryPolicy
+from hlcopy.domain.round_trips import round_trips
 from hlcopy.errors import BadInputError
 from hlcopy.simulator.market import COINS, MINUTE_MS, make_market
 from hlcopy.simulator.traders import FAST, GAMBLER, LOSER, NIMBLE, PATIENT, POPULATION, SLOW, SMALL, WHALE, generate
