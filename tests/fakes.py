@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hlcopy.adapters.paper import PaperExchange, Quote
 from hlcopy.domain import stops
@@ -120,8 +120,11 @@ class Executioner:
 
     def step(self, effect: str) -> None:
         if self.at is not None and len(self.effects) == self.at:
-            raise Killed(effect)
+            self.kill(effect)
         self.effects.append(effect)
+
+    def kill(self, effect: str) -> NoReturn:
+        raise Killed(effect)
 
 
 class Mortal:

@@ -1,18 +1,53 @@
-"""Two processes that run the same ticks on one file at once do what one would have done."""
+"""Real processes on one file: two at once do what one would have done, and a killed one is finished by the next."""
 
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
 from hlcopy.adapters.store import Store
-from hlcopy.domain.models import EXECUTE, ExitReason, Purpose
+from hlcopy.domain.models import EXECUTE, ExitReason, IntentState, Purpose
+from hlcopy.ports import UNKNOWN
+from hlcopy.ticks import monitor
 from tests.builders import T0, at
 from tests.ticks.conftest import WHOLE_LIFE, rising, stage
 from tests.ticks.racing import BINDING, run_ticks
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+@pytest.mark.parametrize("kill_at", range(2, 134, 12))
+def test_a_process_killed_by_the_kernel_leaves_a_file_that_the_next_one_finishes(tmp_path: Path, kill_at: int) -> None:
+    """The story is begun by a process that dies at one of its effects and told to its end by another."""
+    path = tmp_path / "killed.db"
+    command = [sys.executable, "-m", "tests.ticks.dying", str(path), str(kill_at)]
+    died = subprocess.run(command, check=False, capture_output=True, timeout=60)  # noqa: S603 - our own program
+    assert died.returncode == -signal.SIGKILL, died.stderr
+
+    with Store.open(path, BINDING) as store:
+        scene = rising(stage(store))
+        for tick, minutes in WHOLE_LIFE:
+            tick(scene.desk(), at(minutes + 0.25))
+        for minutes in (64, 66):
+            monitor.run(scene.desk(), at(minutes))
+        account = scene.desk().exchange.account(at(66))
+        assert account is not UNKNOWN
+        assert (account.positions, account.stops) == ({}, ())
+        assert store.book.positions() == []
+        assert store.book.orders(state=IntentState.PENDING) == []
+        (signal_row,) = store.signals.list()
+        if signal_row.decision == EXECUTE:
+            (position,) = store.book.positions(live_only=False)
+            assert position.realized_pnl_usd == pytest.approx(account.equity - 100_000, abs=1e-6)
+        else:
+            assert signal_row.decision in {"SKIP_NEVER_LANDED", "SKIP_TOO_OLD"}
+        assert sum(order.purpose is Purpose.ENTRY for order in store.book.orders()) <= 1
 
 
 def test_two_processes_at_once_enter_trail_and_exit_once(tmp_path: Path) -> None:
