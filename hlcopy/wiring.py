@@ -17,7 +17,7 @@ def open_store(settings: Settings, *, create: bool, path: Path | None = None) ->
     `create` makes a missing file; without it `BadInputError` says that there is none.
     Raises `ConfigError` when the file belongs to another mode, network or account.
     """
-    from hlcopy.adapters.store import Binding, Store  # noqa: PLC0415 - commands that open no file needn't pay for it
+    from hlcopy.adapters.store import Binding, Store
 
     binding = Binding(mode=settings.mode, network=settings.network, account=settings.binding_account)
     return Store.open(path or settings.database, binding, create=create)

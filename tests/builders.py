@@ -239,7 +239,7 @@ def candles(
     spread: float = 0.0,
 ) -> Candles:
     """Return unbroken candles with these closes; each opens at the close before it and reaches `spread` beyond both."""
-    import numpy as np  # noqa: PLC0415 - few tests need arrays
+    import numpy as np
 
     close = np.array(closes, dtype=np.float64)
     opened = np.concatenate((close[:1], close[:-1]))

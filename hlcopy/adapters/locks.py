@@ -35,7 +35,7 @@ def command_lock(database: Path, command: str) -> Iterator[bool]:
 
 @contextmanager
 def _held(database: Path, name: str, timeout: float) -> Iterator[bool]:
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - a report takes no lock and needn't load it
+    from filelock import FileLock, Timeout
 
     path = database.with_name(f"{database.name}.{name}.lock")
     lock = FileLock(path, timeout=timeout, mode=_OWNER_ONLY)

@@ -289,9 +289,9 @@ class CandleReader:
 
 
 def _joined(known: Candles, new: Candles, places: Sequence[str]) -> Candles:
-    import numpy as np  # noqa: PLC0415 - only candles need it
+    import numpy as np
 
-    from hlcopy.domain.candles import Candles  # noqa: PLC0415 - kept beside numpy
+    from hlcopy.domain.candles import Candles
 
     pairs = ((known.o, new.o), (known.h, new.h), (known.l, new.l), (known.c, new.c), (known.v, new.v))
     _, before, again = np.intersect1d(known.t, new.t, assume_unique=True, return_indices=True)
@@ -304,9 +304,9 @@ def _joined(known: Candles, new: Candles, places: Sequence[str]) -> Candles:
 
 def _candles(coin: str, interval: IntervalName | None, series: _Series) -> tuple[Candles, list[str]]:
     """Return the candles in rising order of time, each once, and where each came from."""
-    import numpy as np  # noqa: PLC0415 - only candles need it
+    import numpy as np
 
-    from hlcopy.domain.candles import Candles  # noqa: PLC0415 - kept beside numpy
+    from hlcopy.domain.candles import Candles
 
     columns = np.array(series.rows, dtype=np.float64).T  # a time in ms is exact in a float64
     order = np.argsort(columns[0], kind="stable")
@@ -329,7 +329,7 @@ def _candles(coin: str, interval: IntervalName | None, series: _Series) -> tuple
 
 
 def _commonest_step(t: Any, place: str) -> int:  # noqa: ANN401 - an array of rising times
-    import numpy as np  # noqa: PLC0415 - only candles need it
+    import numpy as np
 
     steps, counts = np.unique(np.diff(t), return_counts=True)
     step = int(steps[counts.argmax()]) if len(steps) else 0

@@ -174,7 +174,7 @@ def _usage(error: typer.TyperException) -> str:
 
 
 def _crash(error: BaseException) -> str:
-    from hlcopy.cli import logs  # noqa: PLC0415 - a command without a crash needn't load it
+    from hlcopy.cli import logs
 
     path = logs.crash(error)
     details = f"the traceback is in {path}" if path else "the log file couldn't be written"
@@ -182,8 +182,8 @@ def _crash(error: BaseException) -> str:
 
 
 def _tell(message: str) -> None:
-    from hlcopy.cli import logs  # noqa: PLC0415 - only an error needs it
-    from hlcopy.render import safe  # noqa: PLC0415 - only an error needs it
+    from hlcopy.cli import logs
+    from hlcopy.render import safe
 
     with suppress(OSError):  # when nobody listens, the exit code still tells
         sys.stderr.write(f"{safe(logs.scrub(message), 2_000)}\n")

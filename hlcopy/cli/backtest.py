@@ -107,7 +107,7 @@ def backtest(
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     result = _run(session, first_day, last_day, equity, save)
     logs.log("backtest", first=str(first_day), last=str(last_day), entries=result.metrics.entries)
-    from hlcopy.render.backtest import backtest_document, backtest_text  # noqa: PLC0415 - only what is printed is loaded
+    from hlcopy.render.backtest import backtest_document, backtest_text
 
     if as_json:
         session.show_json(backtest_document(result))
@@ -120,14 +120,14 @@ def backtest(
 
 
 def _run(session: Session, first: date, last: date, equity: dict[str, float], save: Path | None) -> Backtest:
-    from hlcopy.adapters.memory import MemoryLedger  # noqa: PLC0415 - a usage error needn't load it
+    from hlcopy.adapters.memory import MemoryLedger
 
     ledger = MemoryLedger()
     with _reserved(save), session.store() as store:
         result = _replay(session, store, ledger, first, last, equity)
         if save is not None:
-            from hlcopy.backtest.keep import keep  # noqa: PLC0415 - seldom needed
-            from hlcopy.wiring import open_store  # noqa: PLC0415 - brings the database with it
+            from hlcopy.backtest.keep import keep
+            from hlcopy.wiring import open_store
 
             with open_store(session.settings, path=save, create=True) as kept:
                 keep(ledger, kept)
@@ -159,7 +159,7 @@ def _reserved(path: Path | None) -> Iterator[None]:
 def _replay(
     session: Session, history: Ledger, ledger: Ledger, first: date, last: date, equity: dict[str, float]
 ) -> Backtest:
-    from hlcopy.backtest.run import run  # noqa: PLC0415 - brings numpy with it
+    from hlcopy.backtest.run import run
 
     with session.progress() as progress:
         return run(

@@ -61,7 +61,7 @@ def _address(given: str | None) -> str | None:
 
 def _interval(given: str | None) -> str | None:
     if given is not None:
-        from hlcopy.adapters.wire import INTERVALS  # noqa: PLC0415 - pydantic comes with it
+        from hlcopy.adapters.wire import INTERVALS
 
         if given not in INTERVALS:
             message = f"must be one of {', '.join(INTERVALS)}, not {given!r}"
@@ -124,7 +124,7 @@ def import_(
 
 def _shrink(store: Store, session: options.Session) -> None:
     """Fold the write-ahead log into the file; when a tick holds the account lock, it does so instead."""
-    from hlcopy.adapters.locks import account_lock  # noqa: PLC0415 - a report takes no lock
+    from hlcopy.adapters.locks import account_lock
 
     with suppress(TryLaterError), account_lock(session.settings.database, timeout=0):
         store.checkpoint()
@@ -145,7 +145,7 @@ def status(
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     with session.store() as store, session.progress() as progress:
         found = _status(store, progress)
-    from hlcopy.render.history import history_document, history_tables  # noqa: PLC0415 - only what is printed is loaded
+    from hlcopy.render.history import history_document, history_tables
 
     if as_json:
         session.show_json(history_document(found, _interval_name))
@@ -154,8 +154,8 @@ def status(
 
 
 def _status(ledger: Ledger, progress: Progress) -> HistoryStatus:
-    from hlcopy.domain.episodes import gaps, group_orders  # noqa: PLC0415 - only this command needs it
-    from hlcopy.render.history import HistoryStatus, TraderHistory  # noqa: PLC0415 - see above
+    from hlcopy.domain.episodes import gaps, group_orders
+    from hlcopy.render.history import HistoryStatus, TraderHistory
 
     histories = []
     covered = ledger.history.fill_coverage()
@@ -174,7 +174,7 @@ def _status(ledger: Ledger, progress: Progress) -> HistoryStatus:
 
 
 def _interval_name(interval_ms: int) -> str:
-    from hlcopy.adapters.wire import INTERVALS  # noqa: PLC0415 - pydantic comes with it
+    from hlcopy.adapters.wire import INTERVALS
 
     names = {length: name for name, length in INTERVALS.items()}
     return names.get(interval_ms, f"{interval_ms} ms")

@@ -40,8 +40,8 @@ def parse(
     kind: Kind, files: Sequence[Path], trader: str | None, interval: IntervalName | None, progress: Progress
 ) -> Parsed:
     """Read files whole. Raises `BadInputError` for the first bad row of any."""
-    from hlcopy.adapters.files import read_rows  # noqa: PLC0415 - only an import reads files
-    from hlcopy.adapters.wire import COLUMNS, CandleReader, FillReader, FundingReader  # noqa: PLC0415 - see above
+    from hlcopy.adapters.files import read_rows
+    from hlcopy.adapters.wire import COLUMNS, CandleReader, FillReader, FundingReader
 
     parsed = Parsed()
 
@@ -110,7 +110,7 @@ def _differing_fills(fills: Sequence[Fill], history: History) -> int:
 
 
 def _differing_candles(candles: Candles, history: History) -> int:
-    import numpy as np  # noqa: PLC0415 - only candles need it
+    import numpy as np
 
     stored = history.candles(candles.coin, candles.interval_ms, int(candles.t[0]), int(candles.t[-1]) + 1)
     same_time = stored.t.searchsorted(candles.t)
@@ -154,7 +154,7 @@ def warnings_of(parsed: Parsed, history: History) -> Iterator[str]:
 
 def _gaps(traders: set[str], history: History) -> int:
     """Return how often the stored positions of traders don't continue; 0 when looking would take long."""
-    from hlcopy.domain.episodes import gaps  # noqa: PLC0415 - kept beside its use
+    from hlcopy.domain.episodes import gaps
 
     stored = sum(coverage.count for coverage in history.fill_coverage() if coverage.trader in traders)
     if stored > _MOST_CHECKED:

@@ -42,7 +42,7 @@ def _decision(given: str | None) -> str | None:
     """Return a decision code in capitals; refuse what is none, lest a typing error look like an empty list."""
     if given is None or given.upper() in _DECISIONS:
         return given and given.upper()
-    import difflib  # noqa: PLC0415 - needed only for this message
+    import difflib
 
     near = difflib.get_close_matches(given.upper(), _DECISIONS, n=1)
     message = f"no decision is called {given!r}; " + (f"did you mean {near[0]}?" if near else "help lists them all")
@@ -90,11 +90,11 @@ def signals(
         found = store.signals.list(limit=limit, decision=decision, since=earliest)
         none_at_all = not found and not store.signals.list(limit=1)
     if as_json:
-        from hlcopy.render.rows import signal_row  # noqa: PLC0415 - only what is printed is loaded
+        from hlcopy.render.rows import signal_row
 
         session.show_json({"signals": [signal_row(signal) for signal in found]})
     else:
-        from hlcopy.render.reports import signals_table  # noqa: PLC0415 - see above
+        from hlcopy.render.reports import signals_table
 
         session.show(signals_table(found, session.width))
         if none_at_all:
@@ -114,11 +114,11 @@ def traders(
     with session.store() as store:
         found = store.traders.all()
     if as_json:
-        from hlcopy.render.rows import trader_row  # noqa: PLC0415 - only what is printed is loaded
+        from hlcopy.render.rows import trader_row
 
         session.show_json({"traders": [trader_row(trader) for trader in found]})
     else:
-        from hlcopy.render.reports import traders_table  # noqa: PLC0415 - see above
+        from hlcopy.render.reports import traders_table
 
         session.show(traders_table(found, options.now(), session.width))
 
@@ -145,7 +145,7 @@ def positions(
     with session.store() as store:
         found = store.book.positions(live_only=not everything)
     if as_json:
-        from hlcopy.render.rows import position_row  # noqa: PLC0415 - only what is printed is loaded
+        from hlcopy.render.rows import position_row
 
         session.show_json(
             {
@@ -160,6 +160,6 @@ def positions(
             }
         )
     else:
-        from hlcopy.render.reports import positions_tables  # noqa: PLC0415 - see above
+        from hlcopy.render.reports import positions_tables
 
         session.show(positions_tables(found, session.width, with_closed=everything))

@@ -124,13 +124,13 @@ def _path_before_settings() -> Path:
     given = os.environ.get("HLCOPY_LOG_FILE")
     if given:
         return Path(given)
-    import platformdirs  # noqa: PLC0415 - only a crash before the settings were read comes here
+    import platformdirs
 
     return platformdirs.user_data_path("hlcopy") / "hlcopy.log"
 
 
 def _logger(file: LogFile) -> FilteringBoundLogger:
-    import structlog  # noqa: PLC0415 - costs 100 ms that a command without anything to log needn't pay
+    import structlog
 
     structlog.configure(
         processors=[

@@ -94,7 +94,7 @@ class Session:
 
         `practice` is for what only plays: it is paper on mainnet, whatever is set up for trading.
         """
-        from hlcopy.config import load_settings  # noqa: PLC0415 - pydantic costs 150 ms that --help needn't pay
+        from hlcopy.config import load_settings
 
         environ = os.environ if db is None else {**os.environ, "HLCOPY_DB": str(db)}
         if practice:
@@ -108,7 +108,7 @@ class Session:
     @contextmanager
     def store(self, *, create: bool = False) -> Iterator[Store]:
         """Open the database while the block runs."""
-        from hlcopy.wiring import open_store  # noqa: PLC0415 - brings the database with it
+        from hlcopy.wiring import open_store
 
         with open_store(self.settings, create=create) as store:
             yield store
@@ -116,7 +116,7 @@ class Session:
     @contextmanager
     def progress(self) -> Iterator[Progress]:
         """Show progress on standard error while the block runs, if that is a terminal."""
-        from hlcopy.cli.progress import progress_on  # noqa: PLC0415 - only long work needs it
+        from hlcopy.cli.progress import progress_on
 
         with progress_on(sys.stderr, silent=self.quiet or self.as_json) as progress:
             yield progress
@@ -132,13 +132,13 @@ class Session:
 
     def show_json(self, document: Mapping[str, object]) -> None:
         """Print the one JSON document."""
-        from hlcopy.render import json_document  # noqa: PLC0415 - kept beside its use
+        from hlcopy.render import json_document
 
         sys.stdout.write(json_document(document) + "\n")
 
     def warn(self, text: str) -> None:
         """Print a warning on standard error, unless asked to be quiet."""
-        from hlcopy.render import safe  # noqa: PLC0415 - kept beside its use
+        from hlcopy.render import safe
 
         if not self.quiet:
             sys.stderr.write(f"warning: {safe(logs.scrub(text))}\n")

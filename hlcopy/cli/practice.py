@@ -93,10 +93,10 @@ def _folder(*, keep: bool) -> Iterator[Path]:
 def _play(
     session: Session, store: Store, seed: int, days: int, *, limit: int | None, keep: bool
 ) -> tuple[Backtest, World]:
-    from hlcopy.adapters.memory import MemoryLedger  # noqa: PLC0415 - a usage error needn't load it
-    from hlcopy.backtest.keep import keep as keep_replay  # noqa: PLC0415 - see above
-    from hlcopy.backtest.run import run  # noqa: PLC0415 - brings numpy with it
-    from hlcopy.simulator.traders import generate  # noqa: PLC0415 - see above
+    from hlcopy.adapters.memory import MemoryLedger
+    from hlcopy.backtest.keep import keep as keep_replay
+    from hlcopy.backtest.run import run
+    from hlcopy.simulator.traders import generate
 
     world = generate(seed, start=START, days=days)
     tell = _silent if session.as_json or session.quiet else session.show
@@ -126,7 +126,7 @@ def _play(
 
 
 def _introduced(address: str, description: str) -> str:
-    from hlcopy.render import short_address  # noqa: PLC0415 - kept beside its use
+    from hlcopy.render import short_address
 
     name = f"  {short_address(address)}  "
     return textwrap.fill(description, _WIDTH, initial_indent=name, subsequent_indent=" " * len(name)) + "\n"
@@ -138,11 +138,11 @@ def _silent(_text: str) -> None:
 
 def _record(store: Store, world: World) -> None:
     """Store the world as an import of its files would."""
-    from hlcopy.adapters.wire import FillReader  # noqa: PLC0415 - pydantic comes with it
-    from hlcopy.domain.candles import Candles  # noqa: PLC0415 - kept beside its use
-    from hlcopy.domain.models import from_ms  # noqa: PLC0415 - see above
-    from hlcopy.ports import FundingRate  # noqa: PLC0415 - see above
-    from hlcopy.simulator.market import MINUTE_MS  # noqa: PLC0415 - see above
+    from hlcopy.adapters.wire import FillReader
+    from hlcopy.domain.candles import Candles
+    from hlcopy.domain.models import from_ms
+    from hlcopy.ports import FundingRate
+    from hlcopy.simulator.market import MINUTE_MS
 
     reader = FillReader()
     for rows in world.fills.values():
@@ -168,8 +168,8 @@ class _Narrator:
         self._moved: dict[int, list[PositionAction]] = {}
 
     def __call__(self, report: Report) -> None:
-        from hlcopy.domain.models import EXECUTE  # noqa: PLC0415 - kept beside its use
-        from hlcopy.render.story import judged_line  # noqa: PLC0415 - see above
+        from hlcopy.domain.models import EXECUTE
+        from hlcopy.render.story import judged_line
 
         if report.at.date() != self._day.date():
             self.end_day()
@@ -183,7 +183,7 @@ class _Narrator:
 
     def end_day(self) -> None:
         """Sum up the day."""
-        from hlcopy.render.story import day_lines  # noqa: PLC0415 - kept beside its use
+        from hlcopy.render.story import day_lines
 
         for position_id in sorted(self._moved, key=lambda moved: self._moved[moved][-1].at):
             self._tell_moves(position_id)
@@ -192,7 +192,7 @@ class _Narrator:
         self._skipped.clear()
 
     def _tell_actions(self) -> None:
-        from hlcopy.render.story import action_line  # noqa: PLC0415 - kept beside its use
+        from hlcopy.render.story import action_line
 
         for done in self._ledger.book.actions(skip=self._told):
             self._told += 1
@@ -204,7 +204,7 @@ class _Narrator:
                 self._say(action_line(position, done))
 
     def _tell_moves(self, position_id: int, *, closed: bool = False) -> None:
-        from hlcopy.render.story import moves_line  # noqa: PLC0415 - kept beside its use
+        from hlcopy.render.story import moves_line
 
         moves = self._moved.pop(position_id, [])
         position = self._ledger.book.position(position_id)
@@ -221,7 +221,7 @@ class _Narrator:
 
 def _tell_end(session: Session, result: Backtest, world: World, kept: Path | None, seed: int, seconds: float) -> None:
     if session.as_json:
-        from hlcopy.render.backtest import backtest_document  # noqa: PLC0415 - only what is printed is loaded
+        from hlcopy.render.backtest import backtest_document
 
         traders = [
             {"address": who.address, "equity_usd": who.equity_usd, "description": who.description}
@@ -238,7 +238,7 @@ def _tell_end(session: Session, result: Backtest, world: World, kept: Path | Non
             }
         )
         return
-    from hlcopy.render.backtest import summary_text  # noqa: PLC0415 - see above
+    from hlcopy.render.backtest import summary_text
 
     session.show("\n" + summary_text(result, session.width))
     session.show(

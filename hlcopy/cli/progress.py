@@ -59,8 +59,8 @@ def progress_on(stream: TextIO, *, silent: bool) -> Iterator[Progress]:
     if silent or not stream.isatty():
         yield SilentProgress()
         return
-    from rich.console import Console  # noqa: PLC0415 - only a terminal needs Rich
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     columns = (
         TextColumn("{task.description}", markup=False),

@@ -40,7 +40,7 @@ def guarded() -> Iterator[TextIO]:
 
 def reader_left(out: TextIO) -> bool:
     """Return whether nobody reads our output any more; a pipe may also have broken elsewhere."""
-    import select  # noqa: PLC0415 - only a broken pipe needs it
+    import select
 
     poller = select.poll()
     with suppress(OSError):  # output that is no file has no reader to lose

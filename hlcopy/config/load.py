@@ -46,7 +46,7 @@ def _given(texts: Mapping[str, str]) -> dict[str, str]:
 
 
 def _find_env_file() -> Path | None:
-    import platformdirs  # noqa: PLC0415 - its start-up is kept beside its use
+    import platformdirs
 
     candidates = (Path(".env"), platformdirs.user_config_path("hlcopy") / ".env")
     return next((path for path in candidates if _is_file(path)), None)
@@ -60,7 +60,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _read_env_file(path: Path) -> dict[str, str]:
-    from dotenv.parser import parse_stream  # noqa: PLC0415 - needed only when there is a file
+    from dotenv.parser import parse_stream
 
     if not _is_file(path):
         message = f"{path}: there is no such settings file"

@@ -29,7 +29,7 @@ TIER_FIELDS: Final = ("profit_take_tier_1", "profit_take_tier_2", "profit_take_t
 
 def data_dir() -> Path:
     """Return the platform's directory for our data."""
-    import platformdirs  # noqa: PLC0415 - needed only when no path is set
+    import platformdirs
 
     return platformdirs.user_data_path("hlcopy")
 

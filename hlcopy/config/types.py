@@ -18,7 +18,7 @@ _MAX_EXPOSURE: Final = 5.0  # of equity: what full use of our highest leverage c
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name that looks most like this one, however little that is."""
-    import difflib  # noqa: PLC0415 - needed only for an error message
+    import difflib
 
     return difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
 

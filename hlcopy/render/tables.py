@@ -74,12 +74,12 @@ def _stacked(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str
 
 
 def _drawn(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> str:
-    from io import StringIO  # noqa: PLC0415 - kept beside Rich
+    from io import StringIO
 
-    from rich import box  # noqa: PLC0415 - Rich costs 40 ms that plain output needn't pay
-    from rich.console import Console  # noqa: PLC0415 - see above
-    from rich.table import Table  # noqa: PLC0415 - see above
-    from rich.text import Text  # noqa: PLC0415 - see above
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
     drawn = Table(
         title=Text(title),

@@ -32,7 +32,7 @@ HOLDER = """
 @contextmanager
 def another_process(database: Path, *command: str) -> Iterator[subprocess.Popen[str]]:
     """Have another process hold a lock until the block ends."""
-    holder = subprocess.Popen(  # noqa: S603 - our own code
+    holder = subprocess.Popen(
         [sys.executable, "-c", dedent(HOLDER), str(database), *command],
         text=True,
         stdin=subprocess.PIPE,

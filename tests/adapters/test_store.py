@@ -67,9 +67,7 @@ def query(path: Path, sql: str) -> list[tuple[object, ...]]:
 def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     """Start a Python process that runs the code."""
     command = [sys.executable, "-c", dedent(code), *map(str, arguments)]
-    return subprocess.Popen(  # noqa: S603 - our own code
-        command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    return subprocess.Popen(command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def end(process: subprocess.Popen[str]) -> str:

@@ -55,7 +55,7 @@ def write(path: Path, *lines: object) -> Path:
 
 def run(candles: Path, entries: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "hlcopy.backtest.bench", "--candles", candles, "--entries", entries, "--out", out]
-    return subprocess.run([*command, *options], capture_output=True, text=True, check=False)  # noqa: S603 - our own module
+    return subprocess.run([*command, *options], capture_output=True, text=True, check=False)
 
 
 def plain(candles: NDArray[np.float64], coin: int, side: int, bar: int) -> tuple[float, Left | None]:

@@ -135,7 +135,7 @@ def on_terminals(line: str, environ: dict[str, str], *, stdout: bool) -> tuple[i
     """Run a command with standard error on a terminal of 80 columns, standard output too if asked."""
     terminals = [pty.openpty() for _ in range(2)]
     (out, out_end), (err, err_end) = terminals
-    done = subprocess.run(  # noqa: S603 - the interpreter that runs this test, on our own arguments
+    done = subprocess.run(
         [sys.executable, "-m", "hlcopy", *line.split()],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "80", "TERM": "xterm", **environ},
         stdout=out_end if stdout else subprocess.PIPE,

@@ -161,7 +161,7 @@ def test_an_interrupted_or_broken_demo_leaves_no_folder(
 
 
 def test_a_bare_environment_is_enough(temporary: Path) -> None:
-    done = subprocess.run(  # noqa: S603 - the interpreter that runs this test, on our own arguments
+    done = subprocess.run(
         [sys.executable, "-m", "hlcopy", *DEMO.split()],
         env={"TMPDIR": str(temporary)},
         cwd=Path(hlcopy.__file__).parent.parent,
@@ -175,7 +175,7 @@ def test_a_bare_environment_is_enough(temporary: Path) -> None:
 
 
 def test_a_reader_who_leaves_early_leaves_no_folder_behind(temporary: Path) -> None:
-    demo = subprocess.Popen(  # noqa: S603 - see above
+    demo = subprocess.Popen(
         [sys.executable, "-u", "-m", "hlcopy", *DEMO.split(), "--all"],
         env={**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,

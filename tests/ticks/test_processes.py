@@ -27,7 +27,7 @@ def test_a_process_killed_by_the_kernel_leaves_a_file_that_the_next_one_finishes
     """The story is begun by a process that dies at one of its effects and told to its end by another."""
     path = tmp_path / "killed.db"
     command = [sys.executable, "-m", "tests.ticks.dying", str(path), str(kill_at)]
-    died = subprocess.run(command, check=False, capture_output=True, timeout=60)  # noqa: S603 - our own program
+    died = subprocess.run(command, check=False, capture_output=True, timeout=60)
     assert died.returncode == -signal.SIGKILL, died.stderr
 
     with Store.open(path, BINDING) as store:

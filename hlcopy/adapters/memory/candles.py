@@ -52,7 +52,7 @@ def _coverage(candles: Candles) -> CandleCoverage:
 
 
 def _merged(old: Candles, new: Candles) -> Candles:
-    import numpy as np  # noqa: PLC0415 - a desk without candles shouldn't pay for it
+    import numpy as np
 
     times = np.concatenate((old.t, new.t))
     columns = ((old.o, new.o), (old.h, new.h), (old.l, new.l), (old.c, new.c), (old.v, new.v))
@@ -64,6 +64,6 @@ def _merged(old: Candles, new: Candles) -> Candles:
 
 
 def _none(coin: str, interval_ms: int) -> Candles:
-    import numpy as np  # noqa: PLC0415 - as above
+    import numpy as np
 
     return Candles(coin, interval_ms, np.empty(0, np.int64), *(np.empty(0) for _ in "ohlcv"))

@@ -18,7 +18,7 @@ _DAY_MS: Final = 86_400_000
 
 def add_candles(db: Connection, candles: Candles) -> int:
     """Add those candles to the stored days whose times are new; return how many that were."""
-    from hlcopy.adapters.store.packing import pack  # noqa: PLC0415 - it stands on numpy, which a live tick does without
+    from hlcopy.adapters.store.packing import pack
 
     added = 0
     with db.transaction():
@@ -67,7 +67,7 @@ def candle_coverage(db: Connection) -> list[CandleCoverage]:
 
 
 def _by_day(candles: Candles) -> Iterator[tuple[int, Candles]]:
-    import numpy as np  # noqa: PLC0415 - as above
+    import numpy as np
 
     days = candles.t // _DAY_MS
     for day in np.unique(days).tolist():
@@ -84,7 +84,7 @@ def _stored_day(db: Connection, candles: Candles, day: int) -> Candles | None:
 
 def _merged(stored: Candles, new: Candles) -> Candles:
     """Return both in order of time; of two of the same time the stored one."""
-    import numpy as np  # noqa: PLC0415 - as above
+    import numpy as np
 
     rising, first = np.unique(np.concatenate((stored.t, new.t)), return_index=True)
     pairs = ((stored.o, new.o), (stored.h, new.h), (stored.l, new.l), (stored.c, new.c), (stored.v, new.v))
@@ -93,9 +93,9 @@ def _merged(stored: Candles, new: Candles) -> Candles:
 
 def _joined(coin: str, interval_ms: int, rows: list[Row]) -> Candles:
     """Unpack rows of (first_ms, count, columns) in order into one array per column."""
-    import numpy as np  # noqa: PLC0415 - as above
+    import numpy as np
 
-    from hlcopy.adapters.store.packing import VALUES, unpack  # noqa: PLC0415 - it stands on numpy
+    from hlcopy.adapters.store.packing import VALUES, unpack
 
     total = sum(count for _, count, _ in rows)
     times = np.empty(total, dtype=np.int64)

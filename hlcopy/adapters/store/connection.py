@@ -190,7 +190,7 @@ def _create(path: Path) -> None:
 
     Switching to WAL can't wait for another process that does the same, so nobody may see the file before the switch.
     """
-    import tempfile  # noqa: PLC0415 - 10 ms that only the first command on a file has to pay
+    import tempfile
 
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)

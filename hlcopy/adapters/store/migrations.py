@@ -339,7 +339,7 @@ def migrate(db: Connection) -> None:
 
 
 def _take_next_step(db: Connection) -> None:
-    from sqlite_utils import Database  # noqa: PLC0415 - 60 ms that only a file that is behind has to pay
+    from sqlite_utils import Database
 
     with db.transaction():
         version = _version(db)  # read again under the write lock: another process may have done this step meanwhile
