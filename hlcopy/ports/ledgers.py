@@ -1,21 +1,16 @@
-"""What the ticks need from the world: sources, the venue, small ledgers; `Desk` bundles them.
-
-A read can fail. A failed or incomplete read is the value `UNKNOWN`, never an empty answer.
-"""
+"""The ledgers: what is remembered of traders, signals, our book, recorded markets and runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from hlcopy.domain.candles import Candles
-    from hlcopy.domain.instrument import Instrument
     from hlcopy.domain.models import (
         Fill,
         IntentState,
@@ -28,151 +23,8 @@ if TYPE_CHECKING:
         Signal,
         Trader,
         TraderPosition,
-        TraderState,
     )
-    from hlcopy.domain.policy import Policy
-
-
-class Unknown(Enum):
-    """The type of `UNKNOWN`."""
-
-    UNKNOWN = "unknown"
-
-
-UNKNOWN: Final = Unknown.UNKNOWN
-UnknownType = Literal[Unknown.UNKNOWN]
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """The marks of a coin seen since some moment: the lowest, the highest and the last, and when the last was made."""
-
-    lowest: float
-    highest: float
-    last: float
-    at: datetime
-
-
-class TraderSource(Protocol):
-    """Where traders' fills and accounts are read."""
-
-    def fills(self, trader: str, since: datetime, now: datetime) -> Sequence[Fill] | UnknownType:
-        """Return every fill of the trader from `since` on, in order of arrival, or `UNKNOWN` when it may be incomplete."""
-
-    def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
-        """Return the trader's equity and complete positions."""
-
-
-class Market(Protocol):
-    """Where prices and trading rules are read."""
-
-    def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
-        """Return the marks seen after `since` and up to now; None when there is no fresh one, `UNKNOWN` when a read failed."""
-
-    def instrument(self, coin: str) -> Instrument | None:
-        """Return the coin's trading rules, None when it isn't a main-dex perp that trades."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The venue took an order: it rests, or filled this much."""
-
-    state: IntentState
-    filled_size: float = 0.0
-    average_price: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The venue said no, in its own words."""
-
-    reason: str
-
-
-Outcome = Accepted | Refused | UnknownType
-
-
-class Missing(Enum):
-    """The type of `MISSING`: the venue answers that it doesn't know an order."""
-
-    MISSING = "missing"
-
-
-MISSING: Final = Missing.MISSING
-MissingType = Literal[Missing.MISSING]
-
-
-@dataclass(frozen=True, slots=True)
-class VenuePosition:
-    """What our account holds in one coin; `size` is signed base units."""
-
-    coin: str
-    size: float
-    entry_price: float
-    leverage: int
-    isolated: bool
-    liquidation_price: float | None
-    mark: float
-
-
-@dataclass(frozen=True, slots=True)
-class RestingStop:
-    """A stop order of our account that rests at the venue; `client_order_id` is None when it isn't ours."""
-
-    coin: str
-    is_buy: bool
-    size: float
-    trigger_price: float
-    reduce_only: bool
-    client_order_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One reading of our account: equity in USD, positions by coin, resting stops."""
-
-    equity: float
-    positions: Mapping[str, VenuePosition]
-    stops: tuple[RestingStop, ...]
-    read_at: datetime
-
-
-class Exchange(Protocol):
-    """The venue we trade at. Every order carries its derived client id; sending the same id twice is the same order."""
-
-    def account(self, now: datetime) -> Account | UnknownType:
-        """Return our account as it stands."""
-
-    def set_leverage(self, coin: str, leverage: int, now: datetime) -> Outcome:
-        """Set isolated margin and the leverage of a coin, and read them back."""
-
-    def send(self, order: Order, now: datetime) -> Outcome:
-        """Send an entry, an exit or a stop."""
-
-    def cancel(self, order: Order, now: datetime) -> Outcome:
-        """Cancel a resting order; an order already gone counts as accepted."""
-
-    def find(self, client_order_id: str, now: datetime) -> Accepted | Refused | MissingType | UnknownType:
-        """Return what the venue knows of an order."""
-
-    def fills(self, since: datetime, now: datetime) -> Sequence[OurFill] | UnknownType:
-        """Return our fills from `since` on, oldest first."""
-
-    def funding(self, coin: str, since: datetime, until: datetime) -> float | UnknownType:
-        """Return the funding that our position in a coin paid in a period, in USD, positive when paid."""
-
-
-class Progress(Protocol):
-    """Where long work says how far it is."""
-
-    def start(self, title: str, total: int | None) -> None:
-        """Begin a step of `total` units."""
-
-    def advance(self, units: int = 1) -> None:
-        """Count units done."""
-
-    def finish(self) -> None:
-        """End the step."""
+    from hlcopy.ports.paper import PaperBooks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -377,90 +229,6 @@ class Runs(Protocol):
         """Return the newest run of a command."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaperPosition:
-    """A position of the paper account; `size` is signed, `margin_usd` the isolated margin it was opened with."""
-
-    coin: str
-    size: float
-    entry_price: float
-    leverage: int
-    margin_usd: float
-    opened_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaperOrder:
-    """An order as the paper venue knows it; a resting one is a stop with a `trigger_price`."""
-
-    client_order_id: str
-    coin: str
-    is_buy: bool
-    size: float
-    trigger_price: float | None
-    reduce_only: bool
-    state: IntentState
-    placed_at: datetime
-    filled_size: float = 0.0
-    average_price: float | None = None
-    error: str | None = None
-
-
-class PaperBooks(Protocol):
-    """What the paper venue itself remembers, apart from our ledgers: they only learn of it by asking."""
-
-    def cash(self) -> float | None:
-        """Return the free balance in USD, None before the account exists."""
-
-    def put_cash(self, usd: float) -> None:
-        """Set the free balance."""
-
-    def synced_at(self) -> datetime | None:
-        """Return up to when price moves and funding have been applied."""
-
-    def put_synced_at(self, at: datetime) -> None:
-        """Remember up to when they have been applied."""
-
-    def positions(self) -> list[PaperPosition]:
-        """Return the open positions by coin."""
-
-    def put_position(self, position: PaperPosition) -> None:
-        """Insert or replace the position of a coin."""
-
-    def drop_position(self, coin: str) -> None:
-        """Remove the position of a coin."""
-
-    def leverage(self, coin: str) -> int | None:
-        """Return the leverage set for a coin."""
-
-    def put_leverage(self, coin: str, leverage: int) -> None:
-        """Set the leverage of a coin."""
-
-    def order(self, client_order_id: str) -> PaperOrder | None:
-        """Return one order."""
-
-    def orders(self, state: IntentState) -> list[PaperOrder]:
-        """Return the orders in a state, oldest first, then by client id."""
-
-    def put_order(self, order: PaperOrder) -> None:
-        """Insert or replace an order."""
-
-    def add_fill(self, fill: OurFill) -> None:
-        """Append a fill."""
-
-    def fills(self, since: datetime) -> list[OurFill]:
-        """Return the fills from `since` on, in the order they were appended."""
-
-    def count_fills(self) -> int:
-        """Return how many fills there are."""
-
-    def add_funding(self, coin: str, at: datetime, usd: float) -> None:
-        """Append a funding payment, positive when paid."""
-
-    def funding(self, coin: str, since: datetime, until: datetime) -> float:
-        """Return the funding paid after `since` and up to `until` in USD."""
-
-
 class Ledger(Protocol):
     """The ledgers over one file, or over memory, and the transaction that spans them."""
 
@@ -490,16 +258,3 @@ class Ledger(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: what is written inside is kept when the block ends and undone when it raises; it may nest."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Desk:
-    """Everything that a tick works with."""
-
-    policy: Policy
-    ledger: Ledger
-    source: TraderSource
-    market: Market
-    exchange: Exchange
-    account_lock: Callable[[], AbstractContextManager[None]]
-    pause: Callable[[float], None]

@@ -1,0 +1,70 @@
+"""Where traders and prices are read, and how a read says that it failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from hlcopy.domain.instrument import Instrument
+    from hlcopy.domain.models import (
+        Fill,
+        TraderState,
+    )
+
+
+class Unknown(Enum):
+    """The type of `UNKNOWN`."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN: Final = Unknown.UNKNOWN
+UnknownType = Literal[Unknown.UNKNOWN]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The marks of a coin seen since some moment: the lowest, the highest and the last, and when the last was made."""
+
+    lowest: float
+    highest: float
+    last: float
+    at: datetime
+
+
+class TraderSource(Protocol):
+    """Where traders' fills and accounts are read."""
+
+    def fills(self, trader: str, since: datetime, now: datetime) -> Sequence[Fill] | UnknownType:
+        """Return every fill of the trader from `since` on, in order of arrival, or `UNKNOWN` when it may be incomplete."""
+
+    def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
+        """Return the trader's equity and complete positions."""
+
+
+class Market(Protocol):
+    """Where prices and trading rules are read."""
+
+    def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
+        """Return the marks seen after `since` and up to now; None when there is no fresh one, `UNKNOWN` when a read failed."""
+
+    def instrument(self, coin: str) -> Instrument | None:
+        """Return the coin's trading rules, None when it isn't a main-dex perp that trades."""
+
+
+class Progress(Protocol):
+    """Where long work says how far it is."""
+
+    def start(self, title: str, total: int | None) -> None:
+        """Begin a step of `total` units."""
+
+    def advance(self, units: int = 1) -> None:
+        """Count units done."""
+
+    def finish(self) -> None:
+        """End the step."""

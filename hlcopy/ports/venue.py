@@ -1,0 +1,108 @@
+"""The venue we trade at, its answers and our account there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from hlcopy.ports.sources import UnknownType
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from hlcopy.domain.models import (
+        IntentState,
+        Order,
+        OurFill,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The venue took an order: it rests, or filled this much."""
+
+    state: IntentState
+    filled_size: float = 0.0
+    average_price: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The venue said no, in its own words."""
+
+    reason: str
+
+
+Outcome = Accepted | Refused | UnknownType
+
+
+class Missing(Enum):
+    """The type of `MISSING`: the venue answers that it doesn't know an order."""
+
+    MISSING = "missing"
+
+
+MISSING: Final = Missing.MISSING
+MissingType = Literal[Missing.MISSING]
+
+
+@dataclass(frozen=True, slots=True)
+class VenuePosition:
+    """What our account holds in one coin; `size` is signed base units."""
+
+    coin: str
+    size: float
+    entry_price: float
+    leverage: int
+    isolated: bool
+    liquidation_price: float | None
+    mark: float
+
+
+@dataclass(frozen=True, slots=True)
+class RestingStop:
+    """A stop order of our account that rests at the venue; `client_order_id` is None when it isn't ours."""
+
+    coin: str
+    is_buy: bool
+    size: float
+    trigger_price: float
+    reduce_only: bool
+    client_order_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One reading of our account: equity in USD, positions by coin, resting stops."""
+
+    equity: float
+    positions: Mapping[str, VenuePosition]
+    stops: tuple[RestingStop, ...]
+    read_at: datetime
+
+
+class Exchange(Protocol):
+    """The venue we trade at. Every order carries its derived client id; sending the same id twice is the same order."""
+
+    def account(self, now: datetime) -> Account | UnknownType:
+        """Return our account as it stands."""
+
+    def set_leverage(self, coin: str, leverage: int, now: datetime) -> Outcome:
+        """Set isolated margin and the leverage of a coin, and read them back."""
+
+    def send(self, order: Order, now: datetime) -> Outcome:
+        """Send an entry, an exit or a stop."""
+
+    def cancel(self, order: Order, now: datetime) -> Outcome:
+        """Cancel a resting order; an order already gone counts as accepted."""
+
+    def find(self, client_order_id: str, now: datetime) -> Accepted | Refused | MissingType | UnknownType:
+        """Return what the venue knows of an order."""
+
+    def fills(self, since: datetime, now: datetime) -> Sequence[OurFill] | UnknownType:
+        """Return our fills from `since` on, oldest first."""
+
+    def funding(self, coin: str, since: datetime, until: datetime) -> float | UnknownType:
+        """Return the funding that our position in a coin paid in a period, in USD, positive when paid."""
