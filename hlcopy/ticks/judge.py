@@ -20,7 +20,7 @@ from hlcopy.domain.episodes import (
     order_key,
     signal_id,
 )
-from hlcopy.domain.models import DEFERRED, EXECUTE, Action, Signal, Wait
+from hlcopy.domain.models import DEFERRED, EXECUTE, Action, Signal, SkipReason, Wait
 from hlcopy.ports import UNKNOWN
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def undecided(
 ) -> list[Judged]:
     """Return the trader's orders that have no final decision, screened as of now.
 
-    `fetched` are the fills just read; orders that began before `followed_from` are left alone. Late fills of decided orders are attached to them and change nothing.
+    `fetched` are the fills just read; orders that began before `followed_from` are left alone. Late fills of decided
+    orders are attached to them and change nothing.
     """
     waiting = desk.ledger.signals.deferred(trader.address)
     begins = [signal.first_fill_at for signal in waiting] + [fill.time for fill in fetched]
@@ -216,9 +217,9 @@ def measured(
         updated_at=now,
     )
     if isinstance(verdict, gates.Skip):
-        refused = verdict.reason.value
-        passed = None if slippage is None else refused != "SKIP_SLIPPAGE_EXCEEDED"
-        return replace(signal, decision=refused, slippage_check_passed=passed, detail=dict(verdict.detail))
+        passed = None if slippage is None else verdict.reason is not SkipReason.SLIPPAGE
+        decision, detail = verdict.reason.value, dict(verdict.detail)
+        return replace(signal, decision=decision, slippage_check_passed=passed, detail=detail)
     return replace(
         signal,
         decision=EXECUTE,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain.models import Fill, Signal, Trader, TraderState
-    from hlcopy.ports import Account, Desk, Marks, UnknownType
+    from hlcopy.ports import Account, Desk, UnknownType
     from hlcopy.ticks.judge import Judged
 
 
@@ -143,19 +143,21 @@ def _precedence(judged: Judged) -> tuple[float, datetime, str]:
 def _confirm(
     desk: Desk, judged: Judged, state: TraderState | UnknownType, account: Account, now: datetime
 ) -> tuple[list[Signal], Account]:
-    policy, signal, candidate = desk.policy, judged.signal, judged.candidate
+    signal = judged.signal
     marks = desk.market.marks(signal.coin, now, now)
     since = _since(desk, judged, now)
-    if state is UNKNOWN or marks is UNKNOWN or not since.unbroken or _is_stale(desk, state, now):
-        wait = _missing(state, marks)
-        verdict = gates.give_up_or_wait(wait, now, candidate.eligible_at, policy.entry, policy.cadence.trades)
-        return _record(desk, judge.as_judged(judged, verdict, now)), account
+    if state is UNKNOWN or _is_stale(desk, state, now):
+        return _put_off(desk, judged, Wait.UNKNOWN_TRADER_STATE, now), account
+    if marks is UNKNOWN:
+        return _put_off(desk, judged, Wait.UNKNOWN_PRICE, now), account
+    if not since.unbroken:
+        return _put_off(desk, judged, Wait.UNKNOWN_HISTORY, now), account
     mark = marks.last if marks is not None else None
     facts = gates.Facts(
         now=now,
         coin=signal.coin,
         effect=judged.effect,
-        candidate=candidate,
+        candidate=judged.candidate,
         trader=judged.trader,
         state=state,
         since=since,
@@ -163,7 +165,7 @@ def _confirm(
         agreeing_traders=_agreeing(desk, signal),
         portfolio=portfolio(desk, account),
     )
-    confirmed = gates.confirm(facts, policy)
+    confirmed = gates.confirm(facts, desk.policy)
     measured = judge.measured(signal, confirmed, state, mark, now)
     if isinstance(confirmed, gates.Skip) or mark is None:
         return _record(desk, replace(judged, signal=measured)), account
@@ -177,11 +179,11 @@ def _is_stale(desk: Desk, state: TraderState, now: datetime) -> bool:
     return max_age is not None and (state.equity is None or now - state.read_at > max_age)
 
 
-def _missing(state: TraderState | UnknownType, marks: Marks | UnknownType | None) -> Wait:
-    """Name the fact that can't be had."""
-    if state is UNKNOWN or state.equity is None:
-        return Wait.UNKNOWN_TRADER_STATE
-    return Wait.UNKNOWN_PRICE if marks is UNKNOWN else Wait.UNKNOWN_HISTORY
+def _put_off(desk: Desk, judged: Judged, wait: Wait, now: datetime) -> list[Signal]:
+    """Ask again in the next minute for a fact that can't be had, until the signal is too old."""
+    policy = desk.policy
+    verdict = gates.give_up_or_wait(wait, now, judged.candidate.eligible_at, policy.entry, policy.cadence.trades)
+    return _record(desk, judge.as_judged(judged, verdict, now))
 
 
 def _since(desk: Desk, judged: Judged, now: datetime) -> Since:

@@ -108,15 +108,9 @@ def _resolve(desk: Desk, order: Order, account: Account, now: datetime, *, fills
     found = desk.exchange.find(order.client_order_id, now)
     booked = _booked(desk, order)
     if order.purpose is Purpose.ENTRY:
-        position = next((p for p in desk.ledger.book.positions() if p.signal_id == order.signal_id), None)
-        if position is not None:
-            _resolve_entry(
-                desk, position, order, account, (found, booked, _made(position, account)), now, fills_known=fills_known
-            )
+        _resolve_entry(desk, order, found, booked, account, now, fills_known=fills_known)
     elif booked is not None:
-        said = booked
-        if isinstance(found, Accepted) and found.filled_size > booked.filled_size:
-            said = found
+        said = _most([booked, found]) if isinstance(found, Accepted) else booked
         desk.ledger.book.put_order(exits.after(order, said))
     elif isinstance(found, (Accepted, Refused)):
         desk.ledger.book.put_order(exits.after(order, found))
@@ -127,24 +121,33 @@ def _resolve(desk: Desk, order: Order, account: Account, now: datetime, *, fills
 
 def _resolve_entry(
     desk: Desk,
-    position: Position,
     order: Order,
+    found: Accepted | Refused | MissingType | UnknownType,
+    booked: Accepted | None,
     account: Account,
-    evidence: tuple[Accepted | Refused | MissingType | UnknownType | None, ...],
     now: datetime,
     *,
     fills_known: bool,
 ) -> None:
     """Settle an entry by the evidence that shows most of it; what shows nothing of it is no proof while another may."""
-    found = evidence[0]
-    shown: list[Accepted] = [each for each in evidence if isinstance(each, Accepted) and each.filled_size > 0]
+    position = next((p for p in desk.ledger.book.positions() if p.signal_id == order.signal_id), None)
+    if position is None:
+        return
+    shown = [
+        each
+        for each in (found, booked, _made(position, account))
+        if isinstance(each, Accepted) and each.filled_size > 0
+    ]
     if shown:
-        most: Accepted = max(shown, key=lambda each: each.filled_size)
-        entry.settle(desk, position, order, most, now)
+        entry.settle(desk, position, order, _most(shown), now)
     elif isinstance(found, (Accepted, Refused)):
         entry.settle(desk, position, order, found, now)
     elif found is MISSING and fills_known:
         _miss(desk, position, order, account, now)
+
+
+def _most(answers: list[Accepted]) -> Accepted:
+    return max(answers, key=lambda answer: answer.filled_size)
 
 
 def _booked(desk: Desk, order: Order) -> Accepted | None:

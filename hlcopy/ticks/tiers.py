@@ -53,7 +53,8 @@ def take(desk: Desk, position: Position, due: tuple[Tier, ...], mark: float, now
     if instrument is None:
         return False
     min_notional = desk.policy.execution.min_notional_usd
-    for name, leg in _legs(desk, position).items():
+    legs = _legs(desk, position)
+    for name, leg in legs.items():
         if leg.numbers <= set(position.tiers_taken):
             continue
         if leg.waits_until is not None and (
@@ -65,7 +66,7 @@ def take(desk: Desk, position: Position, due: tuple[Tier, ...], mark: float, now
             continue  # what is left of it is too small to sell; `taken` counts it
         exits.send(desk, position, leg=name, size=size, reason=ExitReason.TAKE_PROFIT, mark=mark, now=now)
         return True
-    fresh = tuple(tier for tier in due if not any(tier.number in leg.numbers for leg in _legs(desk, position).values()))
+    fresh = tuple(tier for tier in due if not any(tier.number in leg.numbers for leg in legs.values()))
     size_due = rules.tier_size(position.size, rules.tier_fraction(fresh), mark, instrument, min_notional)
     if not fresh or size_due is None:
         return False
