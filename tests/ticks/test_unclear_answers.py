@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hlcopy.domain.models import EXECUTE, ExitReason, IntentState, PositionStatus, Purpose
+from hlcopy.domain.gates import Approval, Timing
+from hlcopy.domain.models import EXECUTE, ExitReason, IntentState, OrderType, PositionStatus, Purpose
 from hlcopy.domain.policy import LimitsPolicy, Policy
-from hlcopy.ports import MISSING, UNKNOWN, Accepted, Refused
-from hlcopy.ticks import monitor, poll, positions
+from hlcopy.domain.sizing import CopySize
+from hlcopy.errors import TryLaterError
+from hlcopy.ports import MISSING, UNKNOWN, Accepted, Refused, VenuePosition
+from hlcopy.ticks import entry, monitor, poll, positions
 from hlcopy.ticks.portfolio import portfolio
-from tests.builders import TRADER, at, fill, order, our_fill
+from tests.builders import TRADER, at, fill, order, our_fill, paper_order
 
 if TYPE_CHECKING:
     from hlcopy.domain.models import Position
@@ -450,12 +453,6 @@ def test_blank_readings_of_a_few_seconds_cost_no_stop(scene: Scene) -> None:
 
 
 def test_a_human_s_trade_on_the_coin_does_not_keep_an_entry_unresolved(scene: Scene) -> None:
-    class Lost(Moody):
-        """The entry never arrives."""
-
-        def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
-            return UNKNOWN if sent.purpose is Purpose.ENTRY else self.venue.send(sent, now)
-
     desk, venue = moody(scene, Lost)
     poll.run(desk, at(1))
     poll.run(desk, at(15))
@@ -503,3 +500,122 @@ def test_a_copy_that_isn_t_seen_when_its_trader_is_liquidated_is_closed_once_it_
 
     monitor.run(desk, at(36))
     assert only(scene).close_reason is ExitReason.TRADER_LIQUIDATED
+
+
+def test_a_stop_that_was_taken_and_isn_t_seen_resting_is_not_confirmed(scene: Scene) -> None:
+    class Absentminded(Moody):
+        """Takes every stop, and shows none."""
+
+        def account(self, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            return replace(self.venue.account(now), stops=())
+
+    desk, _ = moody(scene, Absentminded)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    report = monitor.run(desk, at(16))
+
+    assert not only(scene).stop_confirmed
+    assert [problem.code for problem in report.problems] == ["STOP_UNCONFIRMED"]
+
+
+class Lost(Moody):
+    """No entry arrives, and nothing is said of it."""
+
+    def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+        return UNKNOWN if sent.purpose is Purpose.ENTRY else self.venue.send(sent, now)
+
+
+def test_an_entry_is_given_up_only_after_several_spaced_answers_that_it_isn_t_known(scene: Scene) -> None:
+    desk, _ = moody(scene, Lost)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    for minutes in (18, 18.01, 18.02):  # the first answer came with the entry itself; these are one more
+        monitor.run(desk, at(minutes))
+    assert only(scene).status is PositionStatus.OPENING
+
+    monitor.run(desk, at(18.2))
+    assert scene.ledger.signals.list()[0].decision == "SKIP_NEVER_LANDED"
+
+
+def test_an_entry_is_not_given_up_while_anything_is_held_on_its_coin(scene: Scene) -> None:
+    class Occupied(Lost):
+        """Somebody is short on the coin."""
+
+        def account(self, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            mine = self.venue.account(now)
+            short = VenuePosition("BTC", -1.0, 60_000.0, 3, isolated=True, liquidation_price=None, mark=60_000.0)
+            return mine if now <= at(15) else replace(mine, positions={"BTC": short})
+
+    desk, _ = moody(scene, Occupied)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    for minutes in (16, 17, 18, 19, 20):
+        monitor.run(desk, at(minutes))
+    assert only(scene).status is PositionStatus.OPENING
+
+
+def test_a_stop_that_outlived_its_position_is_cancelled_and_a_foreign_one_left_alone(scene: Scene) -> None:
+    desk, _ = moody(scene, Moody)
+    mine = order(purpose=Purpose.STOP, state=IntentState.RESTING, signal_id="gone", is_buy=False, reduce_only=True)
+    scene.ledger.book.put_order(mine)
+    scene.ledger.paper.put_order(paper_order(client_order_id=mine.client_order_id))
+    scene.ledger.paper.put_order(paper_order(client_order_id="0x" + "9" * 32))
+
+    monitor.run(desk, at(1))
+
+    assert [stop.client_order_id for stop in read(desk, 1).stops] == ["0x" + "9" * 32]
+
+
+def test_a_signal_that_another_tick_has_decided_is_never_entered(scene: Scene) -> None:
+    desk, _ = moody(scene, Moody)
+    poll.run(desk, at(1))
+    (waiting,) = scene.ledger.signals.deferred()
+    scene.ledger.signals.decide(replace(waiting, decision="SKIP_TOO_OLD"), [])
+    size = CopySize(usd=7_500.0, base=7_500.0, multiplier=1.0, penalty=1.0, cap=10_000.0, floor=100.0)
+    approval = Approval(
+        copy_size_usd=7_500.0,
+        timing=Timing(OrderType.MARKET, 0.5),
+        weight=0.15,
+        slippage_pct=0.0,
+        leverage=1.0,
+        size=size,
+    )
+
+    entered = entry.enter(desk, waiting, approval, 60_000.0, (), at(15))
+
+    assert entered.decision == "SKIP_TOO_OLD"
+    assert (scene.ledger.book.orders(), scene.ledger.book.positions(), read(desk, 15).positions) == ([], [], {})
+
+
+def test_a_tier_said_to_be_unfilled_that_filled_is_not_sold_again(scene: Scene) -> None:
+    class Denies(Moody):
+        """Says of every exit that nothing matched."""
+
+        def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            answer = self.venue.send(sent, now)
+            return Accepted(IntentState.CANCELLED) if sent.purpose is Purpose.EXIT else answer
+
+    desk, _ = moody(scene, Denies)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    scene.market.set("BTC", at(20), 66_100.0)
+    for minutes in (20, 21, 22):
+        monitor.run(desk, at(minutes))
+
+    assert (only(scene).tiers_taken, only(scene).size) == ((1,), pytest.approx(0.125 * 0.75, abs=1e-4))
+
+
+def test_a_candidate_that_couldn_t_be_confirmed_is_found_again_behind_newer_fills(scene: Scene) -> None:
+    scene.source.add(fill(coin="ETH", price=3_000.0, size=0.1, oid=7, time=at(14)))
+    desk, _ = moody(scene, Moody)
+
+    def busy() -> Any:  # noqa: ANN401 - a lock that is never had
+        message = "busy"
+        raise TryLaterError(message)
+
+    with pytest.raises(TryLaterError):
+        poll.run(replace(desk, account_lock=busy), at(16))
+    poll.run(desk, at(20))
+
+    by_order = {signal.order_key: signal.decision for signal in scene.ledger.signals.list()}
+    assert by_order["oid:1"] == EXECUTE
