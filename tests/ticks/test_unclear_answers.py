@@ -150,12 +150,12 @@ def test_an_exit_whose_fills_can_t_be_read_is_booked_once_they_can(scene: Scene)
     poll.run(desk, at(15))
     scene.market.set("BTC", at(20), 56_000.0)
     venue.fills_readable = False
-    monitor.run(desk, at(20))
-    monitor.run(desk, at(21))
+    for minutes in (20, 21, 24):
+        monitor.run(desk, at(minutes))
     assert only(scene).status is PositionStatus.OPEN
 
     venue.fills_readable = True
-    monitor.run(desk, at(22))
+    monitor.run(desk, at(25))
 
     closed = only(scene)
     assert closed.close_reason is ExitReason.STOP_LOSS
