@@ -29,5 +29,21 @@ class TryLaterError(HlcopyError):
     exit_code = 75
 
 
+class SourceDownError(TryLaterError):
+    """A source can't be reached, or keeps failing, after all retries."""
+
+
+class RationedError(TryLaterError):
+    """The share of a rate limit or of a budget that a command may use is used up for now."""
+
+
+class OutOfCreditsError(TryLaterError):
+    """Nansen answers that the credits are used up."""
+
+
+class BadAnswerError(TryLaterError):
+    """A source answered something that isn't what its documentation says: it is read again later, never guessed at."""
+
+
 class LookAheadError(HlcopyError):
     """A replayed source was asked for something that lies after its clock."""

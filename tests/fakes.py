@@ -6,20 +6,20 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from hlcopy.adapters.paper import PaperExchange, Quote
+from hlcopy.adapters.paper import PaperExchange
 from hlcopy.domain import stops
 from hlcopy.domain.episodes import chained
 from hlcopy.domain.instrument import Instrument
 from hlcopy.domain.models import TraderPosition, TraderState
 from hlcopy.domain.policy import Policy
-from hlcopy.ports import UNKNOWN, Desk, Marks
+from hlcopy.ports import UNKNOWN, Desk, Marks, Quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from hlcopy.domain.models import Fill, Side
-    from hlcopy.ports import Ledger, UnknownType
+    from hlcopy.ports import Ledger, Level, UnknownType
 
 
 class Killed(BaseException):
@@ -35,6 +35,7 @@ class FakeMarket:
     unreadable: set[str] = field(default_factory=set)
     halted: set[str] = field(default_factory=set)
     unlisted: set[str] = field(default_factory=set)
+    books: dict[tuple[str, bool], list[Level]] = field(default_factory=dict)
 
     def set(self, coin: str, at: datetime, price: float) -> None:
         self.path.setdefault(coin, []).append((at, price))
@@ -58,6 +59,12 @@ class FakeMarket:
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         price = self.mark(coin, now)
         return None if price is None or coin in self.halted else Quote(price, now)
+
+    def look(self, since: Mapping[str, datetime], now: datetime) -> None:
+        pass
+
+    def book(self, coin: str, now: datetime, *, is_buy: bool) -> Sequence[Level] | None:  # noqa: ARG002 - the port's
+        return self.books.get((coin, is_buy))
 
     def first_touch(
         self, coin: str, trigger: float, side: Side, since: datetime, now: datetime, *, until: datetime | None = None
@@ -84,6 +91,7 @@ class FakeSource:
     unreadable: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
     asked: list[tuple[str, datetime]] = field(default_factory=list)
+    capacity: int | None = None
 
     def add(self, *fills: Fill) -> None:
         for fill in fills:
@@ -94,6 +102,12 @@ class FakeSource:
         if trader in self.silent:
             return UNKNOWN
         return [fill for fill in self.given.get(trader, []) if since <= fill.time <= now]
+
+    def room(self, now: datetime) -> int | None:  # noqa: ARG002 - the port's signature
+        return self.capacity
+
+    def positions(self, trader: str, now: datetime) -> TraderState | UnknownType:
+        return self.state(trader, now)
 
     def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
         if trader in self.unreadable:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hlcopy.domain import costs, margin, stops
-from hlcopy.domain.instrument import MIN_NOTIONAL_USD, Instrument
+from hlcopy.domain.instrument import MIN_NOTIONAL_USD
 from hlcopy.domain.models import IntentState, Order, OurFill, Purpose, Side
 from hlcopy.ports import (
     MISSING,
@@ -26,40 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from hlcopy.domain.instrument import Instrument
     from hlcopy.domain.policy import CostPolicy
-    from hlcopy.ports import Ledger
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """A price at a moment."""
-
-    price: float
-    at: datetime
-
-
-class PriceFeed(Protocol):
-    """What the paper venue needs to know of prices."""
-
-    def mark(self, coin: str, now: datetime) -> float | None:
-        """Return the latest mark, however old; None when there never was one."""
-
-    def next_price(self, coin: str, now: datetime) -> Quote | None:
-        """Return the price that an order sent now meets, None when there is no trading."""
-
-    def first_touch(
-        self, coin: str, trigger: float, side: Side, since: datetime, now: datetime, *, until: datetime | None = None
-    ) -> Quote | None:
-        """Return where and when a stop of a position on `side` filled since a moment, a gap at the first price past it.
-
-        `until` looks on to the moment at which an order sent now fills.
-        """
-
-    def funding(self, coin: str, since: datetime, until: datetime) -> Sequence[tuple[datetime, float]]:
-        """Return the hourly funding rates after `since` and up to `until`."""
-
-    def instrument(self, coin: str) -> Instrument | None:
-        """Return a coin's trading rules."""
+    from hlcopy.ports import Ledger, PriceFeed, Quote
 
 
 class PaperExchange:

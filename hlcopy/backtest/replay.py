@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.adapters.paper import Quote
 from hlcopy.domain import stops
 from hlcopy.domain.episodes import Market, chained, market_of
 from hlcopy.domain.instrument import Instrument, assumed_instrument
 from hlcopy.domain.models import Fill, Side, TraderPosition, TraderState, from_ms, to_ms
 from hlcopy.errors import LookAheadError
-from hlcopy.ports import Marks, UnknownType
+from hlcopy.ports import Marks, Quote, UnknownType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from hlcopy.domain.candles import Candles
-    from hlcopy.ports import FundingRate
+    from hlcopy.ports import FundingRate, Level
 
 # A mark older than this many candles is no mark (decision 32).
 FRESH_INTERVALS: Final = 2
@@ -69,6 +68,11 @@ class ReplaySource:
         self._applied = dict.fromkeys(self._fills, 0)
         self._latest: dict[str, dict[str, Fill]] = {trader: {} for trader in self._fills}
 
+    def room(self, now: datetime) -> int | None:
+        """Return None: recorded history has no rate limit."""
+        self._clock.check(now)
+        return None
+
     def fills(self, trader: str, since: datetime, now: datetime) -> Sequence[Fill] | UnknownType:
         """Return the fills from `since` on that have become visible."""
         self._clock.check(now)
@@ -76,6 +80,10 @@ class ReplaySource:
         begin = bisect_right(times, since - timedelta(microseconds=1))
         end = bisect_right(times, now - self._feed_delay)
         return self._fills.get(trader, [])[begin:end]
+
+    def positions(self, trader: str, now: datetime) -> TraderState | UnknownType:
+        """Return the same as `state`."""
+        return self.state(trader, now)
 
     def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
         """Return the positions that the visible fills leave, valued at the mark, else at the coin's last fill."""
@@ -162,6 +170,14 @@ class ReplayMarket:
         if index == len(candles) or int(candles.t[index]) - to_ms(now) > FRESH_INTERVALS * candles.interval_ms:
             return None
         return Quote(float(candles.o[index]), from_ms(int(candles.t[index])))
+
+    def look(self, since: Mapping[str, datetime], now: datetime) -> None:
+        """Read nothing: the history is in memory."""
+
+    def book(self, coin: str, now: datetime, *, is_buy: bool) -> Sequence[Level] | None:  # noqa: ARG002 - the port's
+        """Return None: recorded history has no order books."""
+        self._clock.check(now)
+        return None
 
     def first_touch(
         self, coin: str, trigger: float, side: Side, since: datetime, now: datetime, *, until: datetime | None = None

@@ -16,6 +16,9 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 EXECUTE: Final = "EXECUTE"
 DEFERRED: Final = "DEFERRED"
 
+HYPERLIQUID: Final = "hyperliquid"
+NANSEN: Final = "nansen"
+
 
 def to_ms(moment: datetime) -> int:
     """Return milliseconds since 1970 UTC, rounded down."""
@@ -134,7 +137,8 @@ class Fill:
     """One fill of a trader, as the venue reports it.
 
     `size` is positive base units, `start_position` the signed size before the fill, `closed_pnl` gross of `fee` in USD.
-    `direction` is the venue's `dir`, kept as evidence; actions are derived from sizes alone.
+    `direction` is the venue's `dir`, kept as evidence; actions are derived from sizes alone. A fill from Nansen is a row
+    of several of one order, without a `tid`; the same row may come again larger.
     """
 
     trader: str
@@ -154,10 +158,13 @@ class Fill:
     twap_id: int | None = None
     crossed: bool = True
     liquidated_user: str | None = None
+    source: str = HYPERLIQUID
 
     @property
     def identity(self) -> str:
         """The text under which the fill is stored and marked as decided."""
+        if self.source == NANSEN:
+            return f"nansen:{self.trader}:{self.coin}:{self.oid}:{self.hash}"
         return f"hl:{self.trader}:{self.coin}:{self.tid}:{'B' if self.is_buy else 'A'}"
 
     @property
@@ -215,6 +222,7 @@ class Trader:
     last_scored_at: datetime | None = None
     blacklisted_until: datetime | None = None
     disqualified_reason: str | None = None
+    terms: Mapping[str, float | str | None] = field(default_factory=dict)  # what the score was made of
     scored: bool = True  # False for a wallet followed without scoring: it is exempt from the age limit of scores
 
 

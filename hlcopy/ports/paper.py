@@ -1,4 +1,4 @@
-"""What the paper venue itself remembers."""
+"""What the paper venue needs to know of prices, and what it itself remembers."""
 
 from __future__ import annotations
 
@@ -6,12 +6,64 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from hlcopy.domain.instrument import Instrument
     from hlcopy.domain.models import (
         IntentState,
         OurFill,
+        Side,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """A price at a moment."""
+
+    price: float
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A price of an order book and the size that rests there."""
+
+    price: float
+    size: float
+
+
+class PriceFeed(Protocol):
+    """What the paper venue needs to know of prices."""
+
+    def look(self, since: Mapping[str, datetime], now: datetime) -> None:
+        """Read what will be asked of these coins, from each one's moment on; called before any transaction.
+
+        Raises `TryLaterError` when it can't be read. The other methods only look at what was read.
+        """
+
+    def mark(self, coin: str, now: datetime) -> float | None:
+        """Return the latest mark, however old; None when there never was one."""
+
+    def next_price(self, coin: str, now: datetime) -> Quote | None:
+        """Return the price that an order sent now meets, None when there is no trading."""
+
+    def book(self, coin: str, now: datetime, *, is_buy: bool) -> Sequence[Level] | None:
+        """Return the levels that an order would meet, best first; None where no book is known."""
+
+    def first_touch(
+        self, coin: str, trigger: float, side: Side, since: datetime, now: datetime, *, until: datetime | None = None
+    ) -> Quote | None:
+        """Return where and when a stop of a position on `side` filled since a moment, a gap at the first price past it.
+
+        `until` looks on to the moment at which an order sent now fills.
+        """
+
+    def funding(self, coin: str, since: datetime, until: datetime) -> Sequence[tuple[datetime, float]]:
+        """Return the hourly funding rates after `since` and up to `until`."""
+
+    def instrument(self, coin: str) -> Instrument | None:
+        """Return a coin's trading rules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

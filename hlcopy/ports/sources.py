@@ -38,13 +38,22 @@ class Marks:
 
 
 class TraderSource(Protocol):
-    """Where traders' fills and accounts are read."""
+    """Where traders' fills and accounts are read; several threads may ask at once.
+
+    What can't be read of one trader is `UNKNOWN`, and so is everything while the source is down.
+    """
+
+    def room(self, now: datetime) -> int | None:
+        """Return how many traders' fills the source's rate limits let us read now; None when there is no limit."""
 
     def fills(self, trader: str, since: datetime, now: datetime) -> Sequence[Fill] | UnknownType:
         """Return every fill of the trader from `since` on, in order of arrival, or `UNKNOWN` when it may be incomplete."""
 
+    def positions(self, trader: str, now: datetime) -> TraderState | UnknownType:
+        """Return the trader's complete positions, read anew; the equity may be None where it costs another request."""
+
     def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
-        """Return the trader's equity and complete positions."""
+        """Return the trader's equity and complete positions; a reading of the last five seconds may be given again."""
 
 
 class Market(Protocol):
@@ -54,7 +63,10 @@ class Market(Protocol):
         """Return the marks seen after `since` and up to now; None when there is no fresh one, `UNKNOWN` when a read failed."""
 
     def instrument(self, coin: str) -> Instrument | None:
-        """Return the coin's trading rules, None when it isn't a main-dex perp that trades."""
+        """Return the coin's trading rules, None when it isn't a main-dex perp that trades.
+
+        Raises `TryLaterError` while the rules can't be read: unknown is not "doesn't trade".
+        """
 
 
 class Progress(Protocol):

@@ -25,9 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from hlcopy.adapters.paper import PriceFeed
     from hlcopy.domain.models import Order, OurFill
-    from hlcopy.ports import Account, Ledger, Outcome
+    from hlcopy.ports import Account, Ledger, Outcome, PriceFeed
 
 COSTS = CostPolicy()
 FREE = CostPolicy(base_slippage_percent={"_default": 0.0}, taker_fee_percent=0.0)

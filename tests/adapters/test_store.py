@@ -134,7 +134,7 @@ def test_the_schema_of_a_newer_version_is_refused(path: Path) -> None:
     Store.open(path, PAPER).close()
     with closing(sqlite3.connect(path)) as raw:
         raw.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    with pytest.raises(ConfigError, match=r"hlcopy\.db has schema 2 of a newer hlcopy"):
+    with pytest.raises(ConfigError, match=rf"hlcopy\.db has schema {len(MIGRATIONS) + 1} of a newer hlcopy"):
         Store.open(path, PAPER)
 
 

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from hlcopy.adapters.paper import Quote
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket, ReplaySource
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import EPOCH, Side
 from hlcopy.errors import LookAheadError
-from hlcopy.ports import UNKNOWN, Marks
+from hlcopy.ports import UNKNOWN, Marks, Quote
 from tests.builders import MINUTE_MS, OTHER_TRADER, T0, TRADER, at, candles, fill, fills, funding_rate
 
 if TYPE_CHECKING:

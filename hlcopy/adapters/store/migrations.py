@@ -323,7 +323,51 @@ _OUR_FILL: Final = {
 }
 _OUR_FILL_NOT_NULL: Final = {"identity", "token_symbol", "is_buy", "price", "size", "fee", "time"}
 
-MIGRATIONS: Final[tuple[Callable[[Database], None], ...]] = (m001_initial,)
+
+def m002_sources(db: Database) -> None:
+    """Add what reading over the wire needs: Nansen's rows, score terms, daily leaderboards, rate limits and credits."""
+    _let_nansen_fills_in(db)
+    db.execute("ALTER TABLE traders ADD COLUMN terms TEXT NOT NULL DEFAULT '{}'")
+    _create_usage(db)
+    _create_scoring(db)
+
+
+def _let_nansen_fills_in(db: Database) -> None:
+    """Nansen's rows have no `tid`: they are known by order and hash instead."""
+    db.execute("ALTER TABLE fills ADD COLUMN source TEXT NOT NULL DEFAULT 'hyperliquid'")
+    db.execute("DROP INDEX fill_identity")
+    db.execute(
+        "CREATE UNIQUE INDEX fill_identity ON fills (trader_id, tid, token_symbol, is_buy) WHERE source <> 'nansen'"
+    )
+    db.execute(
+        "CREATE UNIQUE INDEX nansen_identity ON fills (trader_id, oid, hash, token_symbol) WHERE source = 'nansen'"
+    )
+
+
+def _create_usage(db: Database) -> None:
+    """Create what counts API calls; times are milliseconds.
+
+    `api_weight` holds the last minute only; `api_halts` says until when a share stands still.
+    """
+    db.create_table(
+        "api_weight", {"id": int, "at": int, "share": str, "weight": int}, pk="id", not_null={"at", "share", "weight"}
+    )
+    db.table("api_weight").create_index(["at"])
+    db.create_table("api_halts", {"share": str, "until": int}, pk="share", not_null={"until"})
+    db.create_table(
+        "nansen_calls",
+        {"id": int, "at": int, "endpoint": str, "status": int, "credits": float, "remaining": float},
+        pk="id",
+        not_null={"at", "endpoint", "credits"},
+    )
+    db.table("nansen_calls").create_index(["at"])
+
+
+def _create_scoring(_db: Database) -> None:
+    """Create leaderboards, portfolios and summaries."""
+
+
+MIGRATIONS: Final[tuple[Callable[[Database], None], ...]] = (m001_initial, m002_sources)
 
 
 def migrate(db: Connection) -> None:

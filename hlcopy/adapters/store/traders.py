@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.adapters.store.rows import FLAG, TIME, Column, Table, to_text
+from hlcopy.adapters.store.rows import FLAG, JSON, TIME, Column, Table, to_text
 from hlcopy.domain.models import Trader, TraderPosition
 from hlcopy.ports import PollMark
 
@@ -32,6 +32,7 @@ _TRADERS: Final = Table(
         Column("last_scored_at", codec=TIME),
         Column("blacklisted_until", codec=TIME),
         Column("disqualified_reason"),
+        Column("terms", codec=JSON),
         Column("scored", codec=FLAG),
     ),
     key=("address",),

@@ -1,0 +1,1 @@
+"""The one place that speaks HTTP: a pool of connections, time-outs, retries with a deadline."""

@@ -1,0 +1,1 @@
+"""Hyperliquid's public API: traders, prices, candles, the leaderboard."""

@@ -1,0 +1,1 @@
+"""Nansen's API: leaderboards, traders' trades and positions, credits."""
