@@ -13,10 +13,11 @@ from hlcopy.adapters.paper import PaperExchange
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket, ReplaySource
 from hlcopy.domain.episodes import Market, market_of
 from hlcopy.domain.models import Trader, from_ms, to_ms
+from hlcopy.domain.scoring import WEEK, roi_7d_at_stated_equity
 from hlcopy.ports import Desk, PollMark
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from hlcopy.domain.candles import Candles
@@ -45,12 +46,43 @@ class Recording:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayDesk:
-    """A desk with the sources that the engine steps."""
+    """A desk with the sources that the engine steps; `equity` is stated for each wallet in USD."""
 
     desk: Desk
     clock: ReplayClock
     source: ReplaySource
     market: ReplayMarket
+    equity: Mapping[str, float]
+
+    @property
+    def now(self) -> datetime:
+        """The simulated present."""
+        return self.clock.now
+
+    def advance(self, moment: datetime) -> None:
+        """Move the simulated present on."""
+        self.clock.advance(moment)
+
+    def traders(self) -> Iterable[str]:
+        """Return the wallets that are tracked."""
+        return self.equity
+
+    def next_visible(self, trader: str, after: datetime) -> datetime | None:
+        """Return when the trader's first fill that isn't visible yet at a moment will be."""
+        return self.source.next_visible(trader, after)
+
+    def candles(self, coin: str) -> Candles | None:
+        """Return a coin's candles, those to come among them."""
+        return self.market.candles(coin)
+
+    def new_day(self, now: datetime) -> None:
+        """Bring each trader's last week up to date from the days before this one."""
+        ledger = self.desk.ledger
+        for address, equity in self.equity.items():
+            trader = ledger.traders.get(address)
+            if trader is not None:
+                week = ledger.history.fills(address, since=now - WEEK, until=now)
+                ledger.traders.put([replace(trader, roi_7d=roi_7d_at_stated_equity(week, equity, now))])
 
 
 def load(history: History, traders: Sequence[str], start: datetime, end: datetime) -> Recording:
@@ -133,7 +165,7 @@ def build(
         account_lock=nullcontext,
         pause=lambda _seconds: None,
     )
-    return ReplayDesk(desk=desk, clock=clock, source=source, market=market)
+    return ReplayDesk(desk=desk, clock=clock, source=source, market=market, equity=equity)
 
 
 def _size_decimals(fills: Mapping[str, Sequence[Fill]]) -> dict[str, int]:

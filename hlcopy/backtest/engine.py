@@ -1,4 +1,4 @@
-"""Step a desk of replayed sources from event to event and run the real ticks there.
+"""Step a desk whose world is known ahead from event to event, and run the real ticks there.
 
 An event is a fill that becomes visible to its trader's next poll, a deferred order that falls due, a candle in which something
 happens to a position of ours, or midnight, when what is known of the traders is brought up to date.
@@ -9,22 +9,48 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from hlcopy.domain.models import Position, PositionStatus, from_ms, to_ms
 from hlcopy.domain.scan import EventKind, next_event
-from hlcopy.domain.scoring import roi_7d_at_stated_equity
 from hlcopy.ticks import monitor, poll, positions, reconcile
 from hlcopy.ticks.schedule import is_due, next_slot, slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable
 
-    from hlcopy.backtest.desk import ReplayDesk
-    from hlcopy.ports import Progress
+    from hlcopy.domain.candles import Candles
+    from hlcopy.ports import Desk, Progress
     from hlcopy.ticks.report import Report
 
 DAY: Final = timedelta(days=1)
+
+
+class Stage(Protocol):
+    """What the engine plays on: a desk, its present, and a look ahead that no tick has."""
+
+    @property
+    def desk(self) -> Desk:
+        """What the ticks work with."""
+
+    @property
+    def now(self) -> datetime:
+        """The present."""
+
+    def advance(self, moment: datetime) -> None:
+        """Move the present on."""
+
+    def traders(self) -> Iterable[str]:
+        """Return the addresses whose fills are followed."""
+
+    def next_visible(self, trader: str, after: datetime) -> datetime | None:
+        """Return when the trader's first fill that isn't visible yet at a moment will be."""
+
+    def candles(self, coin: str) -> Candles | None:
+        """Return a coin's candles, those to come among them."""
+
+    def new_day(self, now: datetime) -> None:
+        """Bring what is known of the traders up to date at midnight."""
 
 
 @dataclass(slots=True)
@@ -37,22 +63,20 @@ class Tally:
 
 
 class Engine:
-    """One replay, from the desk's clock to `end` (exclusive)."""
+    """One play, from the stage's present to `end` (exclusive)."""
 
     def __init__(
         self,
-        replay: ReplayDesk,
+        stage: Stage,
         end: datetime,
         *,
-        stated_equity: Mapping[str, float],
         progress: Progress | None = None,
         listen: Callable[[Report], None] | None = None,
     ) -> None:
-        self._replay = replay
-        self._desk = replay.desk
-        self._start = replay.clock.now
+        self._stage = stage
+        self._desk = stage.desk
+        self._start = stage.now
         self._end = end
-        self._equity = stated_equity
         self._progress = progress
         self._listen = listen
         self._midnight = slot(self._start, DAY)
@@ -66,17 +90,17 @@ class Engine:
         if self._progress is not None:
             self._progress.start("Replaying", days)
         while (moment := self._next()) is not None and moment < self._end:
-            self._replay.clock.advance(moment)
+            self._stage.advance(moment)
             self._tally.events += 1
             self._step(moment)
         if self._progress is not None:
             self._progress.finish()
-        last = max(self._end - timedelta(milliseconds=1), self._replay.clock.now)
-        self._replay.clock.advance(last)
+        last = max(self._end - timedelta(milliseconds=1), self._stage.now)
+        self._stage.advance(last)
         if self._desk.ledger.book.positions():
             self._tick(monitor.run, last)  # nothing falls due, but best prices and funding are brought up to date
         # The period's last candle closes at its end: what it did to resting stops belongs to it.
-        self._replay.clock.advance(self._end)
+        self._stage.advance(self._end)
         reconcile.run(self._desk, self._end)
         return self._tally
 
@@ -115,7 +139,7 @@ class Engine:
             moments.append(due)
         # A position that fell due while its tick couldn't act is looked at again in the next minute.
         earliest = min(moments)
-        return max(earliest, self._replay.clock.now)
+        return max(earliest, self._stage.now)
 
     # Polls
 
@@ -123,16 +147,16 @@ class Engine:
         """Return when a poll next has something to do: on the minute for what is deferred, else at a trader's own turn."""
         cadence = self._desk.policy.cadence
         moments = [self._end]
-        for address in self._equity:
+        for address in self._stage.traders():
             mark = self._desk.ledger.traders.mark(address)
             polled_at = mark.polled_at if mark is not None else self._start
-            visible = self._replay.source.next_visible(address, polled_at)
+            visible = self._stage.next_visible(address, polled_at)
             if visible is not None:
                 moments.append(next_slot(visible, cadence.address_trades))
         deferred = self._desk.ledger.signals.deferred()
         if deferred:
-            check_at = deferred[0].check_at or self._replay.clock.now
-            moments.append(next_slot(max(check_at, self._replay.clock.now), cadence.trades))
+            check_at = deferred[0].check_at or self._stage.now
+            moments.append(next_slot(max(check_at, self._stage.now), cadence.trades))
         return min(moments)
 
     def _next_refresh(self) -> datetime:
@@ -145,7 +169,7 @@ class Engine:
     def _keep_schedule(self, now: datetime) -> None:
         """Note the polls since the last event: they found nothing, but they happened, and whose turn it is depends on them."""
         turn = slot(now, self._desk.policy.cadence.address_trades)
-        for address in self._equity:
+        for address in self._stage.traders():
             mark = self._desk.ledger.traders.mark(address)
             if mark is not None and mark.polled_at < turn < now:
                 self._desk.ledger.traders.put_mark(address, replace(mark, polled_at=turn))
@@ -153,13 +177,7 @@ class Engine:
     # Days
 
     def _new_day(self, now: datetime) -> None:
-        """Bring each trader's last week up to date from the days before this one."""
-        for address, equity in self._equity.items():
-            trader = self._desk.ledger.traders.get(address)
-            if trader is not None:
-                week = self._desk.ledger.history.fills(address, since=now - 7 * DAY, until=now)
-                roi = roi_7d_at_stated_equity(week, equity, now)
-                self._desk.ledger.traders.put([replace(trader, roi_7d=roi)])
+        self._stage.new_day(now)
         self._midnight += DAY
         if self._progress is not None and now > self._start:
             self._progress.advance()
@@ -179,15 +197,15 @@ class Engine:
         return position, self._due(position)
 
     def _due(self, position: Position) -> datetime | None:
-        now = self._replay.clock.now
-        candles = self._replay.market.candles(position.coin)
+        now = self._stage.now
+        candles = self._stage.candles(position.coin)
         if candles is None:
             return None
         if position.status is not PositionStatus.OPEN or position.trigger_price is None:
             # What couldn't be finished now, for want of a price, can be when the next candle opens, if there is one.
             following = int(candles.t.searchsorted(to_ms(now), side="right"))
             return from_ms(int(candles.t[following])) if following < len(candles) else None
-        instrument = self._replay.market.instrument(position.coin)
+        instrument = self._desk.market.instrument(position.coin)
         deadline = position.opened_at + self._desk.policy.exit.max_duration
         # The candle that runs now counts, too: its close is still to come, whatever a poll has changed in the middle of it.
         running_ms = to_ms(now) - candles.interval_ms + 1

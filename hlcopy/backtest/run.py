@@ -47,5 +47,5 @@ def run(
             )
             raise BadInputError(message)
     replay = build(recording, ledger, equity, start, policy, our_equity)
-    tally = Engine(replay, end, stated_equity=equity, progress=progress, listen=listen).run()
+    tally = Engine(replay, end, progress=progress, listen=listen).run()
     return summarize(replay, recording, tally, equity=equity, our_equity=our_equity, start=start, last_day=last_day)

@@ -128,7 +128,7 @@ def test_ticking_at_every_candle_and_minute_makes_the_same_decisions_and_trades(
 ) -> None:
     recorded = simulated(seed, 4, minutes=minutes, gap=gap)
     replay, end = recorded.desk(days)
-    Engine(replay, end, stated_equity=recorded.equity).run()
+    Engine(replay, end).run()
 
     stepped, ticked = story(replay.desk.ledger), story(tick_by_tick(recorded, days, Policy(), minutes))
 
@@ -146,7 +146,7 @@ def test_accepted_entries_given_to_the_kernel_make_the_same_exits(minutes: int, 
     for seed in (1, 4):
         recorded = simulated(seed, 4, minutes=minutes, gap=gap)
         replay, end = recorded.desk(4, PLAIN)
-        Engine(replay, end, stated_equity=recorded.equity).run()
+        Engine(replay, end).run()
         for position in replay.desk.ledger.book.positions(live_only=False):
             reasons[position.close_reason] += 1
             series, instrument = replay.market.candles(position.coin), replay.market.instrument(position.coin)
@@ -273,7 +273,6 @@ def test_a_fill_is_judged_at_the_next_turn_of_its_trader_after_it_became_visible
     Engine(
         replay,
         end,
-        stated_equity=recorded.equity,
         listen=lambda report: polled.append(report.at) if report.command == "poll" else None,
     ).run()
     # 01:04:30, visible 01:05:30, polled 01:10; eligible at 01:19:30, judged on the next whole minute.
@@ -456,7 +455,7 @@ def run_to_the_end(recorded: Recorded, days: int, policy: Policy, limit: int) ->
         if len(moments) > limit:
             raise Endless
 
-    Engine(replay, end, stated_equity=recorded.equity, listen=listen).run()
+    Engine(replay, end, listen=listen).run()
     return replay.desk.ledger, moments
 
 
@@ -519,7 +518,7 @@ def test_a_candidate_whose_history_is_broken_is_asked_for_every_minute_until_it_
         if len(polled) > 100:
             raise Endless
 
-    Engine(replay, end, stated_equity=recorded.equity, listen=listen).run()
+    Engine(replay, end, listen=listen).run()
 
     (signal,) = [signal for signal in replay.desk.ledger.signals.list() if signal.order_key == "oid:1"]
     assert (signal.decision, signal.updated_at) == ("SKIP_TOO_OLD", at(hours=1, minutes=25))
@@ -549,7 +548,7 @@ def test_progress_counts_days_and_ends() -> None:
     recorded = one_trader(flat(60_000.0, 3), buys(1.0, oid=1))
     replay, end = recorded.desk(3)
     progress = Counting()
-    tally = Engine(replay, end, stated_equity=recorded.equity, progress=progress).run()
+    tally = Engine(replay, end, progress=progress).run()
     assert progress.told == [("Replaying", 3), 1, 1, "finished"]
     assert tally.ticks["poll"] == 2
     assert replay.clock.now == end
@@ -609,7 +608,7 @@ def test_listeners_are_told_of_every_tick_in_order() -> None:
     recorded = simulated(2, 4)
     replay, end = recorded.desk(2)
     told: list[Report] = []
-    tally = Engine(replay, end, stated_equity=recorded.equity, listen=told.append).run()
+    tally = Engine(replay, end, listen=told.append).run()
     assert Counter(report.command for report in told) == tally.ticks
     assert [report.at for report in told] == sorted(report.at for report in told)
     assert {report.command for report in told} == {"poll", "monitor", "positions"}
