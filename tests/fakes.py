@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from hlcopy.adapters.paper import PaperExchange
@@ -12,14 +12,15 @@ from hlcopy.domain.episodes import chained
 from hlcopy.domain.instrument import Instrument
 from hlcopy.domain.models import TraderPosition, TraderState
 from hlcopy.domain.policy import Policy
-from hlcopy.ports import UNKNOWN, Desk, Marks, Quote
+from hlcopy.errors import TryLaterError
+from hlcopy.ports import UNKNOWN, Desk, Marks, Quote, one_by_one
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from hlcopy.domain.models import Fill, Side
-    from hlcopy.ports import Ledger, Level, UnknownType
+    from hlcopy.ports import Ledger, Level, Market, Together, UnknownType
 
 
 class Killed(BaseException):
@@ -36,6 +37,10 @@ class FakeMarket:
     halted: set[str] = field(default_factory=set)
     unlisted: set[str] = field(default_factory=set)
     books: dict[tuple[str, bool], list[Level]] = field(default_factory=dict)
+    looks: list[dict[str, datetime]] = field(default_factory=list)
+    pages: list[tuple[str, bool]] = field(default_factory=list)  # the books that were asked for
+    dark: bool = False  # nothing can be looked at
+    lawless: bool = False  # the rules can't be read
 
     def set(self, coin: str, at: datetime, price: float) -> None:
         self.path.setdefault(coin, []).append((at, price))
@@ -60,10 +65,14 @@ class FakeMarket:
         price = self.mark(coin, now)
         return None if price is None or coin in self.halted else Quote(price, now)
 
-    def look(self, since: Mapping[str, datetime], now: datetime) -> None:
-        pass
+    def look(self, since: Mapping[str, datetime], now: datetime) -> None:  # noqa: ARG002 - the port's signature
+        if self.dark:
+            message = "no prices"
+            raise TryLaterError(message)
+        self.looks.append(dict(since))
 
     def book(self, coin: str, now: datetime, *, is_buy: bool) -> Sequence[Level] | None:  # noqa: ARG002 - the port's
+        self.pages.append((coin, is_buy))
         return self.books.get((coin, is_buy))
 
     def first_touch(
@@ -78,6 +87,9 @@ class FakeMarket:
         return [(at, rate) for at, rate in self.rates.get(coin, []) if since < at <= until]
 
     def instrument(self, coin: str) -> Instrument | None:
+        if self.lawless:
+            message = "no rules"
+            raise TryLaterError(message)
         return None if coin in self.unlisted else Instrument(coin=coin, size_decimals=4, max_leverage=20)
 
 
@@ -91,6 +103,7 @@ class FakeSource:
     unreadable: set[str] = field(default_factory=set)
     silent: set[str] = field(default_factory=set)
     asked: list[tuple[str, datetime]] = field(default_factory=list)
+    read: list[tuple[str, str]] = field(default_factory=list)  # ("positions" or "state", trader)
     capacity: int | None = None
 
     def add(self, *fills: Fill) -> None:
@@ -107,9 +120,15 @@ class FakeSource:
         return self.capacity
 
     def positions(self, trader: str, now: datetime) -> TraderState | UnknownType:
-        return self.state(trader, now)
+        self.read.append(("positions", trader))
+        state = self._account(trader, now)
+        return state if state is UNKNOWN else replace(state, equity=None)
 
     def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
+        self.read.append(("state", trader))
+        return self._account(trader, now)
+
+    def _account(self, trader: str, now: datetime) -> TraderState | UnknownType:
         if trader in self.unreadable:
             return UNKNOWN
         sizes: dict[str, float] = {}
@@ -123,6 +142,17 @@ class FakeSource:
             if size
         }
         return TraderState(trader=trader, equity=self.equity.get(trader), positions=positions, read_at=now)
+
+
+@dataclass(slots=True)
+class Crowd:
+    """Asks one by one, and remembers what it was given to ask at once."""
+
+    asked: list[list[Any]] = field(default_factory=list)
+
+    def __call__(self, ask: Callable[[Any], Any], items: Iterable[Any], /) -> list[Any]:
+        self.asked.append(list(items))
+        return one_by_one(ask, self.asked[-1])
 
 
 @dataclass(slots=True)
@@ -196,6 +226,8 @@ def desk_of(
     paused: list[float] | None = None,
     account_lock: Callable[[], Any] = nullcontext,
     equity: float = 100_000.0,
+    together: Together = one_by_one,
+    reference: Market | None = None,
 ) -> Desk:
     """Return a desk on the paper venue; with an executioner every effect of a tick can be its last."""
     rules = policy or Policy()
@@ -212,4 +244,6 @@ def desk_of(
         exchange=venue,
         account_lock=account_lock,
         pause=(paused if paused is not None else []).append,
+        together=together,
+        reference=reference,
     )

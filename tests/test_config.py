@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlcopy.config import VARIABLES, Settings, load_settings
+from hlcopy.config import NAMES, VARIABLES, Settings, load_settings, load_with_sources
+from hlcopy.config.meanings import GROUPS
 from hlcopy.domain.policy import SCORE_WEIGHTS, Policy
 from hlcopy.errors import BadInputError, ConfigError
 
@@ -321,3 +322,31 @@ def test_the_example_s_lines_are_the_defaults(tmp_path: Path) -> None:
     assert load_settings({}, file) == load_settings({})
     for name, value in example_lines().items():
         assert value or Settings.model_fields[VARIABLES[name]].default is None
+
+
+def test_where_a_setting_comes_from_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "my.env"
+    file.write_text(
+        "HLCOPY_COPY_RATIO=0.2\nHLCOPY_MAX_TOTAL_POSITIONS=3\nHLCOPY_LOG_FILE=\nHLCOPY_PROFIT_TAKE_TIER_1=\n"
+    )
+    settings, sources = load_with_sources({"HLCOPY_COPY_RATIO": "0.3", "HLCOPY_DB": "x.db", "HLCOPY_MODE": ""}, file)
+    assert settings.copy_ratio == 0.3
+    assert sources == {"copy_ratio": None, "db": None, "max_total_positions": file, "profit_take_tier_1": file}
+
+
+def test_every_setting_has_its_meaning_in_the_groups_and_words_of_the_example() -> None:
+    lines = EXAMPLE.read_text().splitlines()
+    meanings = {NAMES[field]: meaning for members in GROUPS.values() for field, meaning in members.items()}
+    assert list(meanings) == list(VARIABLES)
+    for number, line in enumerate(lines):
+        found = re.match(r"# ((?:HLCOPY_|NANSEN_)\w+)=", line)
+        if found:
+            assert lines[number - 1] == f"# {meanings[found[1]]}"
+    assert [line for line in lines if line.startswith("# ---")] == [f"# --- {group} ---" for group in GROUPS]
+
+
+def test_cadences_and_budgets_reach_where_they_are_used() -> None:
+    settings = load_settings({"HLCOPY_MONITOR_INTERVAL_SEC": "10", "HLCOPY_NANSEN_CREDITS_PER_DAY": "0"})
+    assert settings.policy().cadence.monitor == timedelta(seconds=10)
+    assert settings.nansen_credits_per_day == 0
+    assert load_settings({}).nansen_credits_per_day == 450

@@ -1,15 +1,22 @@
-"""A venue on paper: it fills from a price feed by the same rules as the real one, and remembers in its own books."""
+"""A venue on paper: it fills from a price feed by the same rules as the real one, and remembers in its own books.
+
+What a call needs of prices is read before its transaction begins, so that nothing slow happens inside one; where it can't
+be read the answer is `UNKNOWN` and nothing has changed.
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import costs, margin, stops
 from hlcopy.domain.instrument import MIN_NOTIONAL_USD
 from hlcopy.domain.models import IntentState, Order, OurFill, Purpose, Side
+from hlcopy.errors import TryLaterError
 from hlcopy.ports import (
     MISSING,
+    UNKNOWN,
     Accepted,
     Account,
     MissingType,
@@ -23,12 +30,14 @@ from hlcopy.ports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from hlcopy.domain.instrument import Instrument
     from hlcopy.domain.policy import CostPolicy
-    from hlcopy.ports import Ledger, PriceFeed, Quote
+    from hlcopy.ports import Ledger, Level, PriceFeed, Quote
+
+NO_BOOK: Final = "no order book was read: filled by the slippage model alone"
 
 
 class PaperExchange:
@@ -43,24 +52,27 @@ class PaperExchange:
 
     def account(self, now: datetime) -> Account | UnknownType:
         """Return the paper account after what the price did since the last look."""
-        with self._ledger.transaction():
-            self._sync(now)
-            positions = {held.coin: self._view(held, now) for held in self._books.positions()}
-            resting = self._books.orders(IntentState.RESTING)
-            locked = {held.coin: held.margin_usd for held in self._books.positions()}
-            gains = sum(held.size * (held.mark - held.entry_price) for held in positions.values())
+        looked = self._look(now)
+        if looked is None:
+            return UNKNOWN
+        with self._open(now, looked):
+            held = self._books.positions()
+            views = {position.coin: self._view(position, now) for position in held}
+            gains = sum(view.size * (view.mark - view.entry_price) for view in views.values())
             return Account(
-                equity=self._cash() + sum(locked.values()) + gains,
-                positions=positions,
-                stops=tuple(_resting_stop(order) for order in resting),
+                equity=self._cash() + sum(position.margin_usd for position in held) + gains,
+                positions=views,
+                stops=tuple(_resting_stop(order) for order in self._books.orders(IntentState.RESTING)),
                 read_at=now,
             )
 
     def set_leverage(self, coin: str, leverage: int, now: datetime) -> Outcome:
         """Set isolated leverage; refused for an unknown coin, beyond its maximum, or with a position open."""
-        instrument = self._feed.instrument(coin)
-        with self._ledger.transaction():
-            self._sync(now)
+        looked = self._look(now, coin)
+        if looked is None:
+            return UNKNOWN
+        with self._open(now, looked):
+            instrument = self._feed.instrument(coin)
             if instrument is None or not 1 <= leverage <= instrument.max_leverage:
                 return Refused("Invalid leverage value")
             if self._held(coin) is not None:
@@ -70,8 +82,12 @@ class PaperExchange:
 
     def send(self, order: Order, now: datetime) -> Outcome:
         """Fill an entry or exit at the next price, or let a stop rest; the same client id is the same order."""
-        with self._ledger.transaction():
-            self._sync(now)
+        looked = self._look(now, order.coin)
+        if looked is None:
+            return UNKNOWN
+        rests = order.purpose is Purpose.STOP
+        book = None if rests else self._feed.book(order.coin, now, is_buy=order.is_buy)
+        with self._open(now, looked):
             known = self._books.order(order.client_order_id)
             if known is not None:
                 return _outcome(known)
@@ -80,14 +96,16 @@ class PaperExchange:
             instrument = self._feed.instrument(order.coin)
             if instrument is None:
                 return Refused("Unknown coin.")
-            placed = self._rest(order, now) if order.purpose is Purpose.STOP else self._execute(order, instrument, now)
+            placed = self._rest(order, now) if rests else self._execute(order, instrument, book, now)
             self._books.put_order(placed)
             return _outcome(placed)
 
     def cancel(self, order: Order, now: datetime) -> Outcome:
         """Cancel a resting stop; one that is gone already counts as cancelled."""
-        with self._ledger.transaction():
-            self._sync(now)
+        looked = self._look(now)
+        if looked is None:
+            return UNKNOWN
+        with self._open(now, looked):
             known = self._books.order(order.client_order_id)
             if known is not None and known.state is IntentState.RESTING:
                 self._books.put_order(replace(known, state=IntentState.CANCELLED))
@@ -95,20 +113,50 @@ class PaperExchange:
 
     def find(self, client_order_id: str, now: datetime) -> Accepted | Refused | MissingType | UnknownType:
         """Return what became of an order."""
-        with self._ledger.transaction():
-            self._sync(now)
+        looked = self._look(now)
+        if looked is None:
+            return UNKNOWN
+        with self._open(now, looked):
             known = self._books.order(client_order_id)
             return MISSING if known is None else _outcome(known)
 
     def fills(self, since: datetime, now: datetime) -> Sequence[OurFill] | UnknownType:
         """Return our fills from `since` on."""
-        with self._ledger.transaction():
-            self._sync(now)
+        looked = self._look(now)
+        if looked is None:
+            return UNKNOWN
+        with self._open(now, looked):
             return self._books.fills(since)
 
     def funding(self, coin: str, since: datetime, until: datetime) -> float | UnknownType:
         """Return what was paid in a period."""
         return self._books.funding(coin, since, until)
+
+    def _look(self, now: datetime, *coins: str) -> Mapping[str, datetime] | None:
+        """Let the feed read what will be asked of the coins held and of some more; None when it can't be read."""
+        since = {held.coin: self._unseen_from(held) for held in self._books.positions()}
+        for coin in coins:
+            since.setdefault(coin, now)
+        try:
+            if since:
+                self._feed.look(since, now)
+        except TryLaterError:
+            return None
+        return since
+
+    def _unseen_from(self, held: PaperPosition) -> datetime:
+        return max(held.opened_at, self._books.synced_at() or held.opened_at)
+
+    @contextmanager
+    def _open(self, now: datetime, looked: Mapping[str, datetime]) -> Iterator[None]:
+        """Open the books as of a moment, for all or nothing."""
+        with self._ledger.transaction():
+            for held in self._books.positions():
+                if held.coin not in looked or looked[held.coin] > self._unseen_from(held):
+                    message = "another command changed the paper account in this moment; try again"
+                    raise TryLaterError(message)
+            self._sync(now)
+            yield
 
     def _cash(self) -> float:
         cash = self._books.cash()
@@ -143,12 +191,14 @@ class PaperExchange:
 
     def _sync(self, now: datetime) -> None:
         """Apply what happened since the last look: funding, stops that the price reached, liquidations."""
-        if self._books.synced_at() == now:
-            return  # within one moment the price can't move
+        synced_at = self._books.synced_at()
+        if synced_at is not None and synced_at >= now:
+            return  # within one moment the price can't move, and a tick that had to wait comes too late for an earlier one
         if self._books.cash() is None:
             self._books.put_cash(self._starting_equity)
         for held in self._books.positions():
-            touched = self._stop_touched(held, now) or self._liquidation_touched(held, now)
+            resting = self._stops(held)  # a stop lies before the liquidation
+            touched = self._stop_touched(held, resting, now) if resting else self._liquidation_touched(held, now)
             until = touched[0].at if touched is not None else now
             self._pay_funding(held, until)
             if touched is not None:
@@ -157,12 +207,12 @@ class PaperExchange:
         self._books.put_synced_at(now)
 
     def _stop_touched(
-        self, held: PaperPosition, now: datetime, until: datetime | None = None
+        self, held: PaperPosition, resting: Sequence[PaperOrder], now: datetime, until: datetime | None = None
     ) -> tuple[Quote, PaperOrder] | None:
         """Return the first of a position's stops that the price reached, and where."""
         side = Side.of(held.size)
         touches: list[tuple[Quote, PaperOrder]] = []
-        for order in self._stops(held):
+        for order in resting:
             since = max(order.placed_at, held.opened_at)
             quote = self._feed.first_touch(held.coin, order.trigger_price or 0.0, side, since, now, until=until)
             if quote is not None:
@@ -171,8 +221,6 @@ class PaperExchange:
         return min(touches, key=lambda touch: (touch[0].at, -side.sign * touch[0].price), default=None)
 
     def _liquidation_touched(self, held: PaperPosition, now: datetime) -> tuple[Quote, None] | None:
-        if self._stops(held):
-            return None  # its stop lies before its liquidation
         price = self._view(held, now).liquidation_price
         if price is None:
             return None
@@ -225,8 +273,8 @@ class PaperExchange:
             return replace(placed, state=IntentState.REFUSED, error="Invalid TP/SL price.")
         return replace(placed, state=IntentState.RESTING)
 
-    def _execute(self, order: Order, instrument: Instrument, now: datetime) -> PaperOrder:
-        """Fill an immediate-or-cancel order at the next price, made worse by slippage, if that is inside its bound."""
+    def _execute(self, order: Order, instrument: Instrument, book: Sequence[Level] | None, now: datetime) -> PaperOrder:
+        """Fill an immediate-or-cancel order at the worse of slippage and the book's levels, as far as its bound allows."""
         placed = _paper_order(order, now)
         quote = self._feed.next_price(order.coin, now)
         if quote is None:
@@ -234,30 +282,45 @@ class PaperExchange:
         held = self._held(order.coin)
         if held is not None and quote.at > now:
             # The order waits for the next candle, and its stop doesn't: in the candle that runs the stop comes first.
-            touched = self._stop_touched(held, now, quote.at)
+            touched = self._stop_touched(held, self._stops(held), now, quote.at)
             if touched is not None:
                 self._fire(held, *touched)
                 held = self._held(order.coin)
         size = min(order.size, abs(held.size)) if order.reduce_only and held is not None else order.size
-        slip = costs.slippage_percent(order.coin, size * quote.price, self._policy)
-        price = costs.slipped(quote.price, slip, is_buy=order.is_buy)
+        filled, price = self._match(order, size, quote.price, instrument, book)
         refusal = self._refusal(order, held, size, price, instrument)
         if refusal is not None:
             return replace(placed, state=IntentState.REFUSED, error=refusal)
-        if order.limit_price is not None and (price > order.limit_price if order.is_buy else price < order.limit_price):
+        if filled <= 0 or costs.is_past(order.limit_price, price, is_buy=order.is_buy):
             error = "Order could not immediately match against any resting orders."
             return replace(placed, state=IntentState.CANCELLED, error=error)
         self._fill(
             order.coin,
             is_buy=order.is_buy,
-            size=size,
+            size=filled,
             price=price,
             at=quote.at,
             order_id=order.client_order_id,
             liquidation=False,
-            slippage_usd=abs(price - quote.price) * size,
+            slippage_usd=abs(price - quote.price) * filled,
         )
-        return replace(placed, state=IntentState.FILLED, filled_size=size, average_price=price)
+        note = NO_BOOK if book is None else None
+        return replace(placed, state=IntentState.FILLED, filled_size=filled, average_price=price, note=note)
+
+    def _match(
+        self, order: Order, size: float, price: float, instrument: Instrument, book: Sequence[Level] | None
+    ) -> tuple[float, float]:
+        """Return how much of an order fills and at what price; where nothing does, the price that was to be expected."""
+        filled, average = size, price
+        if book is not None:
+            levels = ((level.price, level.size) for level in book)
+            matched, average = costs.walk(levels, size, order.limit_price, is_buy=order.is_buy)
+            filled = min(size, instrument.size(matched))
+        slip = costs.slippage_percent(order.coin, (filled or size) * price, self._policy)
+        slipped = costs.slipped(price, slip, is_buy=order.is_buy)
+        if not filled:
+            return 0.0, slipped
+        return filled, max(slipped, average) if order.is_buy else min(slipped, average)
 
     def _refusal(
         self, order: Order, held: PaperPosition | None, size: float, price: float, instrument: Instrument

@@ -89,17 +89,19 @@ Text = Annotated[str, Field(max_length=80)]
 Rate = Annotated[float, Field(ge=-1, le=1)]
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, hide_input_in_errors=True)
+class Wire(BaseModel):
+    """What a stranger sent: unknown fields are left out, numbers may be written as text, none is NaN or infinite."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False, hide_input_in_errors=True, defer_build=True)
 
 
-class WireLiquidation(_Wire):
+class WireLiquidation(Wire):
     """The mark of a fill that a liquidation made, of whichever side."""
 
     liquidatedUser: User | None = None  # noqa: N815 - the venue's name
 
 
-class WireFill(_Wire):
+class WireFill(Wire):
     """A fill as `userFills` names it."""
 
     user: User | None = None
@@ -144,7 +146,7 @@ class WireFill(_Wire):
         )
 
 
-class WireCandle(_Wire):
+class WireCandle(Wire):
     """A candle as `candleSnapshot` names it, or with `coin` in place of `s`."""
 
     coin: Coin = Field(validation_alias=AliasChoices("coin", "s"))
@@ -157,7 +159,7 @@ class WireCandle(_Wire):
     i: IntervalName | None = None
 
 
-class WireFunding(_Wire):
+class WireFunding(Wire):
     """A funding rate as `fundingHistory` names it."""
 
     coin: Coin

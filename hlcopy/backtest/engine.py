@@ -82,6 +82,7 @@ class Engine:
         self._midnight = slot(self._start, DAY)
         self._watch: dict[int, tuple[Position, datetime | None]] = {}
         self._refreshed: datetime | None = None
+        self._polled: datetime | None = None
         self._tally = Tally()
 
     def run(self) -> Tally:
@@ -115,6 +116,7 @@ class Engine:
         if self._next_poll() <= now:
             self._keep_schedule(now)
             self._tick(poll.run, now)
+            self._polled = now
             if self._desk.ledger.book.positions() and is_due(self._refreshed, now, self._desk.policy.cadence.positions):
                 self._refresh(now)
         if self._next_refresh() <= now:
@@ -157,7 +159,9 @@ class Engine:
         if deferred:
             check_at = deferred[0].check_at or self._stage.now
             moments.append(next_slot(max(check_at, self._stage.now), cadence.trades))
-        return min(moments)
+        due = min(moments)
+        # Traders whom a source's limits made wait, or who couldn't be read, have their turn in the next minute.
+        return due if self._polled is None else max(due, slot(self._polled, cadence.trades) + cadence.trades)
 
     def _next_refresh(self) -> datetime:
         """Return when what the traders hold is read whatever we hold: `end`, unless consensus asks for it."""

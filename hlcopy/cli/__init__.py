@@ -27,11 +27,17 @@ UNEXPECTED: Final = 3
 INTERRUPTED: Final = 130
 
 COMMANDS: Final = {
-    "demo": ("hlcopy.cli.practice", "Watch made-up traders being judged and copied."),
+    "run-all": ("hlcopy.cli.service", "Run all ticks at their cadences until stopped, or once."),
+    "score": ("hlcopy.cli.ticks", "Find traders, score them and choose whom to follow."),
+    "poll": ("hlcopy.cli.ticks", "Fetch traders' orders, judge them, copy those that pass."),
+    "monitor": ("hlcopy.cli.ticks", "Watch over our positions: stops, profit tiers, exits."),
+    "positions": ("hlcopy.cli.ticks", "Refresh what traders hold, and show our positions."),
+    "demo": ("hlcopy.cli.practice", "Watch made-up traders being ranked, judged and copied."),
+    "simulate": ("hlcopy.cli.simulate", "Serve a made-up market on this machine, for rehearsals."),
     "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the same ticks that trade."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
-    "traders": ("hlcopy.cli.inspect", "List the known traders, best score first."),
-    "positions": ("hlcopy.cli.inspect", "Show our positions; needs --no-refresh for now."),
+    "traders": ("hlcopy.cli.inspect", "List the traders that are followed, best score first, and why others aren't."),
+    "config": ("hlcopy.cli.settings", "Settings: show."),
     "data": ("hlcopy.cli.history", "Recorded fills, candles and funding: import, status."),
 }
 """The module of each command, whose `app` holds it, and its line in the list: help imports no command."""

@@ -1,16 +1,19 @@
-"""Commands that show what the database holds and change nothing: signals, traders, positions."""
+"""Commands that show what the database holds and change nothing: signals, traders."""
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from hlcopy.cli import options
 from hlcopy.domain.models import DEFERRED, EXECUTE, SkipReason
-from hlcopy.errors import BadInputError, ConfigError
+from hlcopy.domain.selection import PRIMARY, SECONDARY
+from hlcopy.errors import BadInputError
+
+if TYPE_CHECKING:
+    from hlcopy.domain.models import Trader
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -25,16 +28,15 @@ Examples:
 Decisions: {", ".join(_DECISIONS)}
 """
 
+_TIERS: Final = (PRIMARY, SECONDARY)
+
 _TRADERS_EXAMPLES: Final = """\
 \b
-Example:
+Examples:
+  hlcopy traders
+  hlcopy traders --all --tier primary
+  hlcopy traders 0x513b
   hlcopy traders --json
-"""
-
-_POSITIONS_EXAMPLES: Final = """\
-\b
-Example:
-  hlcopy positions --no-refresh --all
 """
 
 
@@ -101,65 +103,66 @@ def signals(
             session.show("A backtest keeps its signals with --save FILE; then: hlcopy signals --db FILE\n")
 
 
+def _tier(given: str | None) -> str | None:
+    """Return a tier; refuse what is none."""
+    if given is None or given.lower() in _TIERS:
+        return given and given.lower()
+    message = f"must be {' or '.join(_TIERS)}, not {given!r}"
+    raise typer.BadParameter(message)
+
+
 @app.command("traders", epilog=_TRADERS_EXAMPLES)
 def traders(
     *,
+    address: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[ADDRESS]",
+            help="Show what this trader's score was made of; its beginning is enough.",
+            show_default=False,
+        ),
+    ] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="Those left out, too, with the reason.")] = False,
+    tier: Annotated[
+        str | None,
+        typer.Option(callback=_tier, metavar="TIER", help="Only primary or secondary traders.", show_default=False),
+    ] = None,
     db: options.Db = None,
     env_file: options.EnvFile = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """List the known traders, best score first."""
+    """List the traders that are followed, best score first, and why others aren't.
+
+    Returns are percent of equity; JSON lists all traders, those left out among them.
+    """
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     with session.store() as store:
-        found = store.traders.all()
+        known = store.traders.all()
+    chosen = known if address is None else [_one(known, address)]
+    found = [trader for trader in chosen if tier is None or trader.tier == tier]
     if as_json:
         from hlcopy.render.rows import trader_row
 
         session.show_json({"traders": [trader_row(trader) for trader in found]})
-    else:
-        from hlcopy.render.reports import traders_table
+        return
+    from hlcopy.render.traders import trader_detail, traders_tables
 
-        session.show(traders_table(found, options.now(), session.width))
+    if address is not None and found:
+        session.show(trader_detail(found[0], options.now(), session.width))
+        return
+    session.show(traders_tables(found, options.now(), session.width, with_left_out=everybody))
+    if not known:
+        session.show("Nobody has been scored yet. Find traders with: hlcopy score\n")
 
 
-@app.command("positions", epilog=_POSITIONS_EXAMPLES)
-def positions(
-    *,
-    no_refresh: Annotated[bool, typer.Option("--no-refresh", help="Only print what is stored.")] = False,
-    everything: Annotated[bool, typer.Option("--all", help="Closed positions, too.")] = False,
-    db: options.Db = None,
-    env_file: options.EnvFile = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Show our positions; needs --no-refresh for now.
-
-    A question mark behind a stop says that it wasn't seen resting at the venue yet.
-    """
-    began, at = time.perf_counter(), options.now()
-    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    if not no_refresh:
-        message = "refreshing positions isn't built yet; use --no-refresh"
-        raise ConfigError(message)
-    with session.store() as store:
-        found = store.book.positions(live_only=not everything)
-    if as_json:
-        from hlcopy.render.rows import position_row
-
-        session.show_json(
-            {
-                "command": "positions",
-                "ok": True,
-                "at": at,
-                "mode": session.settings.mode,
-                "duration_ms": round((time.perf_counter() - began) * 1000),
-                "counts": {"positions": len(found)},
-                "errors": [],
-                "positions": [position_row(position) for position in found],
-            }
-        )
-    else:
-        from hlcopy.render.reports import positions_tables
-
-        session.show(positions_tables(found, session.width, with_closed=everything))
+def _one(known: list[Trader], given: str) -> Trader:
+    """Return the trader whose address begins as given, or is shortened like that in the table."""
+    begin, _, end = given.lower().partition("…")
+    matching = [trader for trader in known if trader.address.startswith(begin) and trader.address.endswith(end)]
+    if len(matching) == 1:
+        return matching[0]
+    message = f"{len(matching)} traders' addresses begin with {given!r}; give more of it"
+    if not matching:
+        message = f"no known trader's address begins with {given!r}; list them with: hlcopy traders --all"
+    raise BadInputError(message)

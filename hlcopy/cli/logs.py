@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,20 +38,25 @@ class Scrubber:
 
 
 class LogFile:
-    """Appends lines to a file that others may rotate: it is opened anew when its name leads elsewhere."""
+    """Appends lines to a file that others may rotate: it is opened anew when its name leads elsewhere.
+
+    Several threads may use it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._handle: int | None = None
+        self._lock = threading.Lock()
         self.problem = ""
 
     def msg(self, line: str) -> None:
         """Append a line; remember in `problem` what stood in the way, nothing when it was written."""
         data = (scrub(line) + "\n").encode("utf-8", "backslashreplace")
-        try:
-            self.problem = "" if os.write(self._current(), data) == len(data) else "it was cut off"
-        except (OSError, ValueError) as error:
-            self.problem = getattr(error, "strerror", None) or str(error)
+        with self._lock:
+            try:
+                self.problem = "" if os.write(self._current(), data) == len(data) else "it was cut off"
+            except (OSError, ValueError) as error:
+                self.problem = getattr(error, "strerror", None) or str(error)
 
     info = error = msg  # structlog calls the method of the event's level
 

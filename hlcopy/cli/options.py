@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -58,6 +58,9 @@ EnvFile = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors on standard error.")]
+TickQuiet = Annotated[bool, typer.Option("--quiet", help="Say only what was done, and errors on standard error.")]
+
+_LONGEST_FAILURE: Final = 500
 
 
 def now() -> datetime:
@@ -88,17 +91,26 @@ class Session:
 
     @classmethod
     def begin(
-        cls, db: Path | None, env_file: Path | None, *, as_json: bool, quiet: bool, practice: bool = False
+        cls,
+        db: Path | None,
+        env_file: Path | None,
+        *,
+        as_json: bool,
+        quiet: bool,
+        practice: bool = False,
+        given: Mapping[str, str] | None = None,
     ) -> Session:
         """Read the settings, with `--db` above all other sources, and say where the log lies.
 
-        `practice` is for what only plays: it is paper on mainnet, whatever is set up for trading.
+        `practice` is for what only plays: it is paper on mainnet, whatever is set up for trading. `given` stands above
+        everything.
         """
         from hlcopy.config import load_settings
 
         environ = os.environ if db is None else {**os.environ, "HLCOPY_DB": str(db)}
         if practice:
             environ = {**environ, "HLCOPY_MODE": "paper", "HLCOPY_NETWORK": "mainnet"}
+        environ = {**environ, **(given or {})}
         settings = load_settings(environ, env_file)
         _refuse_folder(settings.log_path)
         session = cls(settings=settings, as_json=as_json, quiet=quiet)
@@ -142,3 +154,9 @@ class Session:
 
         if not self.quiet:
             sys.stderr.write(f"warning: {safe(logs.scrub(text))}\n")
+
+    def complain(self, text: str) -> None:
+        """Print a failure on standard error."""
+        from hlcopy.render import safe
+
+        sys.stderr.write(f"error: {safe(logs.scrub(text), _LONGEST_FAILURE)}\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hlcopy.config.load import load_settings
-from hlcopy.config.settings import VARIABLES, Settings, data_dir
+from hlcopy.config.load import load_settings, load_with_sources
+from hlcopy.config.settings import NAMES, SECRET_FIELDS, VARIABLES, Settings, data_dir
 
-__all__ = ["VARIABLES", "Settings", "data_dir", "load_settings"]
+__all__ = ["NAMES", "SECRET_FIELDS", "VARIABLES", "Settings", "data_dir", "load_settings", "load_with_sources"]

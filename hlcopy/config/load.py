@@ -23,6 +23,16 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> S
     Without `env_file` the file is `./.env`, else the one in the platform's configuration directory, else none.
     Raises `ConfigError` naming the variable, never showing its value, and `BadInputError` when `env_file` isn't there.
     """
+    return load_with_sources(environ, env_file)[0]
+
+
+def load_with_sources(
+    environ: Mapping[str, str], env_file: Path | None = None
+) -> tuple[Settings, Mapping[str, Path | None]]:
+    """Return the settings as `load_settings` does, and where each field that is set comes from.
+
+    That is the file, None for the environment; a field that isn't there has its default.
+    """
     path = env_file or _find_env_file()
     from_file = _read_env_file(path) if path else {}
     for where, source in (("the environment", environ), (str(path), from_file)):
@@ -33,10 +43,12 @@ def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> S
         message = "HLCOPY_DB is empty; name a file, or unset it"
         raise ConfigError(message)
     merged = {name: text for name, text in {**from_file, **environ}.items() if name in VARIABLES}
+    given = _given(merged)
     try:
-        return Settings.model_validate(_given(merged))
+        settings = Settings.model_validate(given)
     except ValidationError as error:
         raise ConfigError(_explain(error)) from None
+    return settings, {field: None if NAMES[field] in environ else path for field in given}
 
 
 def _given(texts: Mapping[str, str]) -> dict[str, str]:

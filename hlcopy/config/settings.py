@@ -24,6 +24,7 @@ LEADERBOARD_URL: Final = "https://stats-data.hyperliquid.xyz/Mainnet/leaderboard
 NANSEN_URL: Final = "https://api.nansen.ai"
 
 PREFIX: Final = "HLCOPY_"
+SECRET_FIELDS: Final = ("nansen_api_key", "agent_key")
 TIER_FIELDS: Final = ("profit_take_tier_1", "profit_take_tier_2", "profit_take_tier_3")
 
 
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     paper_equity_usd: t.PositiveUsd = 100_000.0
     clock: Literal["system", "venue"] = "system"
     hyperliquid_weight_per_minute: t.PositiveCount = 1_200
+    nansen_credits_per_day: t.Count = 450
 
     copy_delay_minutes: t.Minutes = 15.0
     max_price_slippage_percent: t.Percent = 2.0
@@ -98,6 +100,7 @@ class Settings(BaseSettings):
     trader_score_weights: t.WeightTable = dict(policy.SCORE_WEIGHTS)
     recency_decay_halflife_days: t.PositiveDays = 14.0
 
+    monitor_interval_sec: t.Cadence = 30.0
     polling_interval_trades_sec: t.Cadence = 60.0
     polling_interval_address_trades_sec: t.Cadence = 300.0
     polling_interval_positions_sec: t.Cadence = 900.0
@@ -153,7 +156,8 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> tuple[str, ...]:
         """The values that no output may ever show."""
-        return tuple(secret.get_secret_value() for secret in (self.nansen_api_key, self.agent_key) if secret)
+        secrets = (getattr(self, field) for field in SECRET_FIELDS)
+        return tuple(secret.get_secret_value() for secret in secrets if secret)
 
     def policy(self) -> policy.Policy:
         """Return the settings as the rules' own values."""
@@ -204,6 +208,7 @@ class Settings(BaseSettings):
                 recency_halflife_days=self.recency_decay_halflife_days,
             ),
             cadence=policy.CadencePolicy(
+                monitor=timedelta(seconds=self.monitor_interval_sec),
                 trades=timedelta(seconds=self.polling_interval_trades_sec),
                 address_trades=timedelta(seconds=self.polling_interval_address_trades_sec),
                 positions=timedelta(seconds=self.polling_interval_positions_sec),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from hlcopy.domain.policy import for_coin
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from hlcopy.domain.policy import CostPolicy
 
 
@@ -19,6 +21,28 @@ def slippage_percent(coin: str, notional_usd: float, policy: CostPolicy) -> floa
 def slipped(price: float, percent: float, *, is_buy: bool) -> float:
     """Return a price made worse by a percentage."""
     return price * (1 + percent / 100) if is_buy else price * (1 - percent / 100)
+
+
+def is_past(limit: float | None, price: float, *, is_buy: bool) -> bool:
+    """Whether a price is worse than an order's limit allows."""
+    return limit is not None and (price > limit if is_buy else price < limit)
+
+
+def walk(
+    levels: Iterable[tuple[float, float]], size: float, limit: float | None, *, is_buy: bool
+) -> tuple[float, float]:
+    """Return how much of an order a book fills inside its limit, and the average price, 0.0 where nothing fills.
+
+    `levels` are prices and the sizes that rest there, best first.
+    """
+    filled = cost = 0.0
+    for price, resting in levels:
+        if filled >= size or is_past(limit, price, is_buy=is_buy):
+            break
+        part = min(resting, size - filled)
+        filled += part
+        cost += part * price
+    return (filled, cost / filled) if filled > 0 else (0.0, 0.0)
 
 
 def taker_fee(notional_usd: float, policy: CostPolicy) -> float:

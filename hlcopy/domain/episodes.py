@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum, unique
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
 
@@ -111,7 +112,9 @@ def chained(fills: Sequence[Fill]) -> list[Fill]:
 
     The order given is kept wherever it is continuous; within one moment the venue's own order may have been lost.
     """
-    by_time = sorted(fills, key=lambda fill: fill.time)
+    by_time = sorted(fills, key=attrgetter("time"))
+    if _is_chained(by_time):  # nearly always, and several times cheaper to see than to do
+        return by_time
     position: dict[str, float] = {}
     result: list[Fill] = []
     for _, moment in itertools.groupby(by_time, key=lambda fill: fill.time):
@@ -122,6 +125,18 @@ def chained(fills: Sequence[Fill]) -> list[Fill]:
             position[fill.coin] = fill.end_position
         result += together
     return result
+
+
+def _is_chained(fills: Sequence[Fill]) -> bool:
+    """Whether every perp fill continues the one before it in its coin."""
+    position: dict[str, float] = {}
+    for fill in fills:
+        coin, start = fill.coin, fill.start_position
+        expected = position.get(coin, start)
+        if expected != start and not is_continuous(expected, start) and market_of(coin) is Market.PERP:
+            return False
+        position[coin] = start + (fill.size if fill.is_buy else -fill.size)
+    return True
 
 
 def _untangle(together: list[Fill], position: dict[str, float]) -> list[Fill]:

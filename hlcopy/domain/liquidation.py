@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING
 
-from hlcopy.domain.episodes import is_continuous
+from hlcopy.domain.episodes import is_continuous, is_flat
+from hlcopy.domain.models import NANSEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,11 @@ def is_liquidation(fill: Fill, trader: str) -> bool:
 
 
 def fate(evidence: Evidence) -> Fate:
-    """Return what became of the position: a liquidation mark, an end at zero, or an unbroken chain with nothing held."""
+    """Return what became of the position: a liquidation mark, an end at zero, or an unbroken chain with nothing held.
+
+    Nansen's rows name no liquidation: there the specification's rule holds, that a position which is gone without a closing
+    row was liquidated, and a row closes it too that leaves a mere remainder of it, its sums being rounded.
+    """
     position: float | None = None
     for fill in evidence.fills:
         if fill.time <= evidence.since:
@@ -58,9 +63,15 @@ def fate(evidence: Evidence) -> Fate:
         position = fill.end_position
         if is_liquidation(fill, evidence.trader) and fill.signed_size * evidence.side.sign < 0:
             return Fate.LIQUIDATED
-        if evidence.side.sign * position <= 0:
+        if evidence.side.sign * position <= 0 or _leaves_nothing(fill, evidence.side):
             return Fate.CLOSED
     if any(size * evidence.side.sign > 0 for size in evidence.held_sizes):
         return Fate.HELD
     chain_reaches = position is not None and evidence.side.sign * position > 0
     return Fate.LIQUIDATED if chain_reaches and len(evidence.held_sizes) > 1 else Fate.UNKNOWN
+
+
+def _leaves_nothing(row: Fill, side: Side) -> bool:
+    """Whether a row of Nansen's took all of a position off, remainders apart."""
+    leaving = row.signed_size * side.sign < 0
+    return row.source == NANSEN and leaving and is_flat(row.end_position, row.price, row.notional)

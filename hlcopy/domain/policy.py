@@ -162,7 +162,12 @@ class CostPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringPolicy:
-    """Which traders are followed (specification phase 3; decisions 9 and 13 to 18)."""
+    """Which traders are followed (specification phase 3; decisions 9 and 13 to 18).
+
+    Of the candidates that the leaderboard gives, `max_candidates` are ranked, `max_portfolios` have their equity
+    history read and `max_histories` their fills, at most `max_fills` of each in one run; `max_left_out` of those that
+    fail the first screen are remembered by name.
+    """
 
     min_trades_required: int = 50
     min_account_value_usd: float = 50_000.0
@@ -174,12 +179,19 @@ class ScoringPolicy:
     primary_keep_rank: int = 20
     weights: Mapping[str, float] = field(default_factory=lambda: SCORE_WEIGHTS)
     recency_halflife_days: float = 14.0
+    max_candidates: int = 500
+    max_left_out: int = 500
+    max_portfolios: int = 150
+    max_histories: int = 60
+    max_fills: int = 6_000
+    max_summary_age: timedelta = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CadencePolicy:
     """How often the ticks look (specification's cadence summary)."""
 
+    monitor: timedelta = timedelta(seconds=30)
     trades: timedelta = timedelta(seconds=60)
     address_trades: timedelta = timedelta(seconds=300)
     positions: timedelta = timedelta(seconds=900)

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum, unique
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.episodes import FLAT_USD, Market, chained, group_orders, market_of
@@ -39,6 +40,7 @@ SHARPE_AT_ONE: Final = 3.0
 LEVERAGE_SPAN: Final = 20.0
 _MIN_RETURNS: Final = 2
 _MIN_POSITIVE_WINDOWS: Final = 2
+_MIN_POINTS: Final = 2
 
 
 @unique
@@ -321,6 +323,35 @@ def modified_dietz_percent(
     base = begin_value + sum(usd * ((end - moment) / (end - start)) for moment, usd in inside)
     gain = end_value - begin_value - sum(usd for _, usd in inside)
     return _percent(gain, base, max(begin_value, end_value))
+
+
+def history_return_percent(
+    points: Sequence[tuple[datetime, float, float]], since: datetime | None = None
+) -> float | None:
+    """Return the flow-adjusted return of an equity history in percent, from its beginning or from a moment within it.
+
+    Points are (moment, value, profit so far) in USD, oldest first. What profit doesn't explain of a change of value is a
+    transfer, half way between two points; a beginning between two points is interpolated. None when the history doesn't
+    reach back to the moment, or has no two points.
+    """
+    known = list(points) if since is None else _from(points, since)
+    if len(known) < _MIN_POINTS:
+        return None
+    flows = [
+        (before + (after - before) / 2, (value_after - value) - (pnl_after - pnl))
+        for (before, value, pnl), (after, value_after, pnl_after) in pairwise(known)
+    ]
+    (start, begin_value, _), (end, end_value, _) = known[0], known[-1]
+    return modified_dietz_percent(begin_value, end_value, flows, start, end)
+
+
+def _from(points: Sequence[tuple[datetime, float, float]], since: datetime) -> list[tuple[datetime, float, float]]:
+    for index, ((before, value, pnl), (after, value_after, pnl_after)) in enumerate(pairwise(points)):
+        if before <= since < after:
+            share = (since - before) / (after - before)
+            begin = (since, value + share * (value_after - value), pnl + share * (pnl_after - pnl))
+            return [begin, *points[index + 1 :]]
+    return []
 
 
 def roi_7d_at_stated_equity(fills: Iterable[Fill], equity: float, now: datetime) -> float | None:

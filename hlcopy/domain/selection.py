@@ -45,8 +45,35 @@ def disqualify(inputs: ScoreInputs, policy: ScoringPolicy, now: datetime) -> Dis
         _by_speed(inputs, policy)
         or _by_account(inputs, policy)
         or _by_record(inputs, policy)
-        or _by_blacklist(inputs, now)
+        or _by_blacklist(inputs.blacklisted_until, now)
     )
+
+
+def screen(
+    *,
+    account_value: float | None,
+    pnl_30d_usd: float | None,
+    volume_30d_usd: float | None,
+    blacklisted_until: datetime | None,
+    policy: ScoringPolicy,
+    now: datetime,
+) -> Disqualified | None:
+    """Return the first criterion that a trader fails on the leaderboard's numbers alone, None when it is a candidate.
+
+    The order is that of `disqualify`, and as there nothing passes on a number that is unknown or broken.
+    """
+    if not _is_known(account_value) or account_value <= 0:
+        return Disqualified.BAD_EQUITY
+    volume_known = _is_known(volume_30d_usd) and volume_30d_usd >= 0
+    if _is_known(volume_30d_usd) and volume_30d_usd / account_value > policy.max_volume_to_equity:
+        return Disqualified.HFT
+    if account_value < policy.min_account_value_usd:
+        return Disqualified.SMALL_ACCOUNT
+    if not volume_known or not _is_known(pnl_30d_usd):
+        return Disqualified.BAD_HISTORY
+    if pnl_30d_usd <= 0:
+        return Disqualified.NEGATIVE_30D
+    return _by_blacklist(blacklisted_until, now)
 
 
 def _by_speed(inputs: ScoreInputs, policy: ScoringPolicy) -> Disqualified | None:
@@ -79,8 +106,7 @@ def _by_record(inputs: ScoreInputs, policy: ScoringPolicy) -> Disqualified | Non
     return Disqualified.WIN_RATE_LOW if win_rate < policy.min_win_rate else None
 
 
-def _by_blacklist(inputs: ScoreInputs, now: datetime) -> Disqualified | None:
-    until = inputs.blacklisted_until
+def _by_blacklist(until: datetime | None, now: datetime) -> Disqualified | None:
     return Disqualified.BLACKLISTED if until is not None and until >= now else None
 
 

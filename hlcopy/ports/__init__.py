@@ -22,13 +22,17 @@ from hlcopy.ports.discovery import (
 from hlcopy.ports.ledgers import (
     Book,
     CandleCoverage,
+    Crawl,
     FillCoverage,
     FundingCoverage,
     FundingRate,
     History,
     Ledger,
+    Placing,
     PollMark,
+    Reach,
     Runs,
+    Scoring,
     Signals,
     Traders,
 )
@@ -62,6 +66,7 @@ __all__ = [
     "Book",
     "CandleCoverage",
     "Clock",
+    "Crawl",
     "CreditMeter",
     "DeepFills",
     "Desk",
@@ -84,15 +89,19 @@ __all__ = [
     "PaperBooks",
     "PaperOrder",
     "PaperPosition",
+    "Placing",
     "PollMark",
     "Portfolio",
     "PriceFeed",
     "Profiles",
     "Progress",
     "Quote",
+    "Reach",
     "Refused",
     "RestingStop",
     "Runs",
+    "Scoring",
+    "ScoringDesk",
     "Signals",
     "Together",
     "TradeSummary",
@@ -147,3 +156,16 @@ class Desk:
     def prices(self) -> Market:
         """Where prices are read that are compared with the traders' own."""
         return self.reference or self.market
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringDesk:
+    """Everything that the daily selection works with."""
+
+    policy: Policy
+    ledger: Ledger
+    leaderboard: Leaderboard
+    profiles: Profiles
+    progress: Progress
+    clock: Clock
+    together: Together = one_by_one

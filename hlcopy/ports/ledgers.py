@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
-    from datetime import datetime
+    from datetime import date, datetime
 
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import (
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Trader,
         TraderPosition,
     )
+    from hlcopy.ports.discovery import Leader, Portfolio, TradeSummary
     from hlcopy.ports.paper import PaperBooks
 
 
@@ -45,6 +46,9 @@ class Traders(Protocol):
     def all(self) -> list[Trader]:
         """Return every trader, best score first, then by address."""
 
+    def followed(self) -> list[Trader]:
+        """Return the traders with a tier, best score first, then by address."""
+
     def put(self, traders: Iterable[Trader]) -> None:
         """Insert or replace traders; a stored `blacklisted_until` is kept, whatever the new row says."""
 
@@ -62,6 +66,74 @@ class Traders(Protocol):
 
     def put_mark(self, address: str, mark: PollMark) -> None:
         """Remember how far the trader's fills have been read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crawl:
+    """One run of the daily selection, which may take several starts of the command; all of it is as of `began_at`.
+
+    `board_rows` counts the leaderboard, `left_out` those of it that failed the first screen, by reason.
+    """
+
+    began_at: datetime
+    source: str
+    board_rows: int
+    left_out: Mapping[str, int]
+    notes: tuple[str, ...] = ()
+    finished_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placing:
+    """A row of a day's leaderboard: its rank among those that passed the screen, or the reason why it is left out."""
+
+    leader: Leader
+    rank: int | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """The period in which every fill of a trader is stored; `exhausted` when its source serves nothing older."""
+
+    address: str
+    complete_from: datetime
+    complete_until: datetime
+    exhausted: bool = False
+
+
+class Scoring(Protocol):
+    """The ledger of the daily selection: leaderboards for ever, what was read of candidates as of the last time."""
+
+    def begin(self, crawl: Crawl, board: Iterable[Placing]) -> None:
+        """Store that a crawl began, and the leaderboard of its UTC day in place of one stored before."""
+
+    def last(self) -> Crawl | None:
+        """Return the crawl that began last."""
+
+    def finish(self, began_at: datetime, at: datetime, reasons: Mapping[str, str | None]) -> None:
+        """Store that a crawl ended, and in its leaderboard the reasons that it found, by address."""
+
+    def board(self, day: date) -> list[Placing]:
+        """Return a UTC day's leaderboard by rank, then those without one by 30-day PnL, best first, then by address."""
+
+    def portfolio(self, address: str) -> Portfolio | None:
+        """Return the portfolio read last."""
+
+    def put_portfolio(self, portfolio: Portfolio) -> None:
+        """Store a portfolio in place of the one before."""
+
+    def reach(self, address: str) -> Reach | None:
+        """Return the period in which every fill is stored."""
+
+    def put_reach(self, reach: Reach) -> None:
+        """Remember the period in which every fill is stored."""
+
+    def summary(self, address: str) -> TradeSummary | None:
+        """Return the summary read last."""
+
+    def put_summary(self, summary: TradeSummary) -> None:
+        """Store a summary in place of the one before."""
 
 
 class Signals(Protocol):
@@ -235,6 +307,10 @@ class Ledger(Protocol):
     @property
     def traders(self) -> Traders:
         """Traders and their positions."""
+
+    @property
+    def scoring(self) -> Scoring:
+        """The daily selection."""
 
     @property
     def signals(self) -> Signals:

@@ -93,6 +93,7 @@ class PaperOrder:
     filled_size: float = 0.0
     average_price: float | None = None
     error: str | None = None
+    note: str | None = None  # what its price was made of, where that is less than a real fill would show
 
 
 class PaperBooks(Protocol):

@@ -1,4 +1,4 @@
-"""The tables of the inspection commands, each within 80 columns."""
+"""The tables of signals and positions, each within 80 columns."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from hlcopy.render.tables import Column, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
-    from hlcopy.domain.models import Position, Signal, Trader
+    from hlcopy.domain.models import Position, Signal
 
 _SIGNALS: Final = (
     Column("TIME (UTC)"),
@@ -21,17 +20,6 @@ _SIGNALS: Final = (
     Column("TRADE"),
     Column("USD", right=True),
     Column("DECISION"),
-)
-_TRADERS: Final = (
-    Column("TRADER"),
-    Column("TIER"),
-    Column("SCORE", right=True),
-    Column("STYLE"),
-    Column("ROI 30D", right=True),
-    Column("WIN", right=True),
-    Column("EQUITY", right=True),
-    Column("TRADES", right=True),
-    Column("NOTE"),
 )
 _OPEN: Final = (
     Column("ID", right=True),
@@ -79,31 +67,6 @@ def _decision(signal: Signal) -> str:
     if signal.decision == DEFERRED and signal.wait:
         return f"{DEFERRED} {signal.wait}"
     return signal.decision
-
-
-def traders_table(traders: Sequence[Trader], now: datetime, width: int | None) -> str:
-    """Return traders as a table; the note says why one isn't followed."""
-    rows = [
-        (
-            text.short_address(trader.address),
-            trader.tier or text.DASH,
-            f"{trader.score:.3f}",
-            trader.style or text.DASH,
-            text.percent(trader.roi_30d, signed=True),
-            text.DASH if trader.win_rate is None else f"{trader.win_rate:.0%}",
-            text.short_money(trader.account_value),
-            text.count(trader.nof_trades),
-            _note(trader, now),
-        )
-        for trader in traders
-    ]
-    return table("Traders", _TRADERS, rows, width=width)
-
-
-def _note(trader: Trader, now: datetime) -> str:
-    if trader.blacklisted_until and trader.blacklisted_until > now:
-        return f"until {text.day(trader.blacklisted_until)}"
-    return trader.disqualified_reason or ("" if trader.scored else "not scored")
 
 
 def positions_tables(positions: Sequence[Position], width: int | None, *, with_closed: bool) -> str:

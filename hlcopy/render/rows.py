@@ -64,6 +64,8 @@ def trader_row(trader: Trader) -> Row:
         "blacklisted_until": trader.blacklisted_until,
         "disqualified_reason": trader.disqualified_reason,
         "scored": trader.scored,
+        "rank": trader.terms.get("rank"),
+        "terms": trader.terms,
     }
 
 

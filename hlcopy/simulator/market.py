@@ -1,12 +1,13 @@
-"""Seeded prices of a small market: one-minute candles and hourly funding of six coins, in regimes with jumps.
+"""Seeded prices of a small market: one-minute candles and hourly funding of a dozen coins, in regimes with jumps.
 
 A coin's price is Bitcoin's noise times its beta, its own noise, and a plan of regimes dealt from a shuffled deck, so that
-a few weeks hold long trends, traps that turn, and quiet stretches.
+a few weeks hold long trends, traps that turn, and quiet stretches. Over a stretch a price can be held to a course instead.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -80,7 +81,20 @@ COINS: Final = (
     Coin(Instrument(coin="HYPE", size_decimals=2, max_leverage=10), 38.2, 0.9, 0.38, 1.0, 6.0, _ALT),
     Coin(Instrument(coin="SUI", size_decimals=1, max_leverage=10), 3.62, 1.1, 0.35, 1.0, 3.0, _ALT),
     Coin(Instrument(coin="kPEPE", size_decimals=0, max_leverage=10), 0.01234, 1.2, 0.42, 1.0, 2.0, _WILD),
+    Coin(Instrument(coin="XRP", size_decimals=0, max_leverage=20), 2.41, 1.0, 0.30, 0.8, 8.0, _ALT),
+    Coin(Instrument(coin="DOGE", size_decimals=0, max_leverage=10), 0.2174, 1.1, 0.36, 0.9, 4.0, _ALT),
+    Coin(Instrument(coin="AVAX", size_decimals=2, max_leverage=10), 27.3, 1.1, 0.34, 0.9, 3.0, _ALT),
+    Coin(Instrument(coin="LINK", size_decimals=1, max_leverage=10), 18.6, 1.0, 0.33, 0.9, 3.0, _ALT),
+    Coin(Instrument(coin="AAVE", size_decimals=2, max_leverage=10), 231.0, 1.0, 0.36, 0.9, 2.5, _ALT),
+    Coin(Instrument(coin="NEAR", size_decimals=1, max_leverage=10), 3.11, 1.1, 0.38, 1.0, 2.0, _WILD),
 )
+
+
+class Course(NamedTuple):
+    """What a price is held to, give or take an amplitude in percent: knots of (minute, factor of the price at the first)."""
+
+    knots: tuple[tuple[int, float], ...]
+    amplitude: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,25 +136,32 @@ class Market:
     funding: Mapping[str, Funding]
 
 
-def make_market(rng: np.random.Generator, start_ms: int, minutes: int) -> Market:
-    """Return a market that depends on nothing but the generator's state, the full hour it starts at and its length."""
+def make_market(
+    rng: np.random.Generator, start_ms: int, minutes: int, courses: Mapping[str, Course] = MappingProxyType({})
+) -> Market:
+    """Return a market that depends on nothing but the generator's state, the full hour it starts at, its length and courses."""
     streams = dict(zip(COINS, rng.spawn(len(COINS)), strict=True))
     times = start_ms + MINUTE_MS * np.arange(minutes, dtype=np.int64)
-    own = {coin.instrument.coin: _own_returns(coin, streams[coin], minutes) for coin in COINS}
-    leader_noise = own[LEADER][1]
+    leader_noise = np.zeros(0)
     candles: dict[str, Series] = {}
     funding: dict[str, Funding] = {}
-    for coin in COINS:
+    for coin in COINS:  # the leader comes first
         name = coin.instrument.coin
-        drift, noise = own[name]
-        returns = drift + noise if name == LEADER else drift + noise + coin.beta * leader_noise
-        candles[name] = _candles(coin, streams[coin], times, returns)
+        drift, calm, noise = _own_returns(coin, streams[coin], minutes)
+        if name == LEADER:
+            leader_noise = noise
+        else:
+            noise += coin.beta * leader_noise
+        path = np.cumsum(drift + noise)
+        if name in courses:
+            _hold_to(path, courses[name], calm)
+        candles[name] = _candles(coin, streams[coin], times, path)
         funding[name] = _funding(streams[coin], candles[name])
     return Market(start_ms=start_ms, minutes=minutes, candles=candles, funding=funding)
 
 
-def _own_returns(coin: Coin, rng: np.random.Generator, minutes: int) -> tuple[Floats, Floats]:
-    """Return the planned and the random log returns of every tick; the random ones include jumps."""
+def _own_returns(coin: Coin, rng: np.random.Generator, minutes: int) -> tuple[Floats, Floats, Floats]:
+    """Return the planned log returns of every tick, the random ones, and these again with jumps."""
     length = minutes * _TICKS
     drift, loudness = np.empty(length), np.empty(length)
     plan, done = _plan(coin.deck, rng), 0
@@ -152,11 +173,32 @@ def _own_returns(coin: Coin, rng: np.random.Generator, minutes: int) -> tuple[Fl
         loudness[done : done + ticks] = leg.noise
         done += ticks
     spread = coin.volatility / np.sqrt(_TICKS_PER_YEAR * _TAIL_DEGREES / (_TAIL_DEGREES - 2))
-    noise = rng.standard_t(_TAIL_DEGREES, length) * (loudness * spread)
+    calm = rng.standard_t(_TAIL_DEGREES, length) * (loudness * spread)
     jumps = rng.integers(0, length, rng.poisson(_JUMPS_PER_DAY * minutes / DAY))
     sizes = rng.uniform(*_JUMP_PERCENT, len(jumps)) * rng.choice((-1.0, 1.0), len(jumps))
+    noise = calm.copy()
     noise[jumps] += coin.swing * sizes / 100
-    return drift, noise
+    return drift, calm, noise
+
+
+def _hold_to(path: Floats, course: Course, noise: Floats) -> None:
+    """Hold a path of log prices to a course from its first knot to its last; afterwards it goes on from there."""
+    begin, end = (min(knot[0] * _TICKS, len(path)) for knot in (course.knots[0], course.knots[-1]))
+    if end == begin:
+        return
+    minutes = np.arange(begin + 1, end + 1) / _TICKS
+    planned = np.interp(minutes, [knot[0] for knot in course.knots], np.log([knot[1] for knot in course.knots]))
+    wiggle = _between_walls(np.cumsum(noise[begin:end]), np.log1p(course.amplitude / 100))
+    before = path[begin - 1] if begin else 0.0
+    unplanned = path[end - 1]
+    path[begin:end] = before + planned + wiggle
+    path[end:] += path[end - 1] - unplanned
+
+
+def _between_walls(walk: Floats, wall: float) -> Floats:
+    """Reflect a walk from zero at walls on both sides: it keeps its steps and stays inside."""
+    inside: Floats = np.abs((walk - wall) % (4 * wall) - 2 * wall) - wall
+    return inside
 
 
 def _plan(deck: tuple[tuple[Leg, ...], ...], rng: np.random.Generator) -> Iterator[Leg]:
@@ -166,8 +208,8 @@ def _plan(deck: tuple[tuple[Leg, ...], ...], rng: np.random.Generator) -> Iterat
             yield from deck[index]
 
 
-def _candles(coin: Coin, rng: np.random.Generator, times: Integers, returns: Floats) -> Series:
-    path = coin.price * np.exp(np.cumsum(returns)).reshape(len(times), _TICKS)
+def _candles(coin: Coin, rng: np.random.Generator, times: Integers, logs: Floats) -> Series:
+    path = coin.price * np.exp(logs).reshape(len(times), _TICKS)
     closes = _legal(path[:, -1], coin.instrument)
     opens = np.concatenate((_legal(np.array([coin.price]), coin.instrument), closes[:-1]))
     turnover = coin.liquidity * _TURNOVER_USD * rng.lognormal(0.0, 0.8, len(times))

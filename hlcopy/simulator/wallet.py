@@ -33,6 +33,9 @@ _USD_PLACES: Final = 6
 _MAKER_PARTS: Final = 8
 _TAKER_PARTS: Final = 4
 _TWAP_SLICE_MS: Final = 30_000
+_MAKER_CHOICES: Final = 6
+_BY_THEN_TOUCHED_MS: Final = 41_000  # within a minute both its low and its high lie before it
+_FIRST_WALLET: Final = 5_000  # order ids need more than 32 bits, as the venue's do
 _ORDERS_PER_WALLET: Final = 10**8
 _TRADES_PER_WALLET: Final = 10**13
 
@@ -100,6 +103,14 @@ class Wallet:
         """Return the signed lots that the orders so far leave."""
         return self._held[coin]
 
+    def entry(self, coin: str) -> float:
+        """Return the average price of the position that the orders so far leave, 0 without one."""
+        book = _Book(*self._inherited.get(coin, (0, 0.0)))
+        for done in self._executions:
+            if done.coin == coin:
+                book.trade(done.lots, done.price)
+        return book.entry if book.lots else 0.0
+
     def lots(self, coin: str, minute: int, usd: float) -> int:
         """Return the lots that an amount is worth in a minute, at least one."""
         price = float(self.market.candles[coin].c[min(minute, self.market.minutes - 1)])
@@ -110,25 +121,34 @@ class Wallet:
         self._inherited[coin] = (lots, price)
         self._held[coin] = lots
 
-    def take(self, coin: str, minute: int, lots: int) -> None:
-        """Let a taker's order fill at once, in a few parts at worsening prices of one moment."""
+    def inherited(self) -> dict[str, tuple[float, float]]:
+        """Return the positions started with, by coin, as signed size and entry price."""
+        return {coin: (lots / 10 ** LOT_DECIMALS[coin], price) for coin, (lots, price) in self._inherited.items()}
+
+    def take(self, coin: str, minute: int, lots: int, *, parts: int = _TAKER_PARTS, least: int = 1) -> None:
+        """Let a taker's order fill at once, in up to `parts` fills at worsening prices of one moment."""
         if not lots or minute >= self.until:
             return
-        parts = self._split(lots, int(self.rng.integers(1, _TAKER_PARTS + 1)))
-        shares = np.sort(self.rng.random(len(parts)))[:: 1 if lots > 0 else -1]
+        fills = self._split(lots, int(self.rng.integers(least, max(least, parts) + 1)))
+        shares = np.sort(self.rng.random(len(fills)))[:: 1 if lots > 0 else -1]
         oid, text, time = self._new_oid(), self._new_hash(), self._moment(minute)
         candles = self.market.candles[coin]
-        for part, share in zip(parts, shares, strict=True):
+        for part, share in zip(fills, shares, strict=True):
             self._execute(_Execution(time, coin, part, candles.inside(minute, float(share)), oid, text))
 
     def rest(self, coin: str, minute: int, lots: int) -> int:
-        """Let a maker's order fill whenever the price comes back to it within the hour; return the minute of its last fill."""
+        """Let a maker's order fill whenever the price comes back to it within the hour; return the minute of its last fill.
+
+        Of some prices in the first minute it rests at the one that the price comes back to last.
+        """
         if not lots or minute >= self.until:
             return minute
         candles = self.market.candles[coin]
-        price = candles.inside(minute, float(self.rng.uniform(0.3, 0.7)))
         window = slice(minute, min(minute + HOUR, self.until))
-        touched = minute + np.flatnonzero((candles.l[window] <= price) & (price <= candles.h[window]))
+        low, high = candles.l[window], candles.h[window]
+        prices = [candles.inside(minute, float(share)) for share in self.rng.uniform(0.1, 0.9, _MAKER_CHOICES)]
+        price = max(prices, key=lambda price: int(np.flatnonzero((low <= price) & (price <= high))[-1]))
+        touched = minute + np.flatnonzero((low <= price) & (price <= high))
         minutes = touched[np.unique(np.linspace(0, len(touched) - 1, _MAKER_PARTS).astype(int))]
         oid = self._new_oid()
         parts = self._split(lots, len(minutes))
@@ -136,6 +156,13 @@ class Wallet:
             time = self._moment(int(at))
             self._execute(_Execution(time, coin, part, price, oid, self._new_hash(), crossed=False))
         return int(minutes[len(parts) - 1])
+
+    def quote(self, coin: str, minute: int, lots: int, price: float, *, first: bool) -> None:
+        """Let a market maker's quote fill whole, in the first or the second half of a minute."""
+        if minute < self.until:
+            half = MINUTE_MS // 2
+            time = self.market.start_ms + minute * MINUTE_MS + int(self.rng.integers(0, half)) + (0 if first else half)
+            self._execute(_Execution(time, coin, lots, price, self._new_oid(), self._new_hash(), crossed=False))
 
     def twap(self, coin: str, minute: int, lots: int, minutes: int) -> None:
         """Let an order fill in a slice every half minute, each an order of its own without a hash."""
@@ -153,7 +180,7 @@ class Wallet:
         candles = self.market.candles[coin]
         lots = -self.held(coin)
         first = lots // 5
-        time = self.market.start_ms + minute * MINUTE_MS + 20_000
+        time = self.market.start_ms + minute * MINUTE_MS + _BY_THEN_TOUCHED_MS
         at_mark = max(float(candles.l[minute]), candles.instrument.price_down(mark))
         for order, later, price in (
             (first, 0, at_mark),
@@ -225,7 +252,7 @@ class Wallet:
 
     def _new_oid(self) -> int:
         self._orders += 1
-        return self._number * _ORDERS_PER_WALLET + self._orders
+        return (_FIRST_WALLET + self._number) * _ORDERS_PER_WALLET + self._orders
 
     def _new_hash(self) -> str:
         return "0x" + self.rng.bytes(32).hex()
@@ -263,11 +290,15 @@ def _fee(done: _Execution, size: float) -> tuple[float, str]:
 def _direction(done: _Execution, start: int) -> str:
     if done.coin == SPOT_COIN:
         return "Buy" if done.lots > 0 else "Sell"
-    end = start + done.lots
+    return direction(start, start + done.lots)
+
+
+def direction(start: float, end: float) -> str:
+    """Return the venue's word for a fill that took a perp position from one signed size to another."""
     if start * end < 0:
         return "Short > Long" if end > 0 else "Long > Short"
-    if start * done.lots >= 0:
-        return "Open Long" if done.lots > 0 else "Open Short"
+    if abs(end) > abs(start):
+        return "Open Long" if end > 0 else "Open Short"
     return "Close Long" if start > 0 else "Close Short"
 
 

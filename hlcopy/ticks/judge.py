@@ -125,9 +125,7 @@ def _screen(
     opened = _opened_at(desk, order, followed_from, now) if effect.action is Action.ADD else None
     verdict: gates.Skip | gates.Defer | gates.Candidate
     if opened is UNKNOWN:
-        eligible_at = order.first_time + desk.policy.entry.copy_delay
-        retry = desk.policy.cadence.trades
-        verdict = gates.give_up_or_wait(Wait.UNKNOWN_HISTORY, now, eligible_at, desk.policy.entry, retry)
+        verdict = _wait_for(desk, order, Wait.UNKNOWN_HISTORY, now)
     else:
         verdict = gates.screen(
             order,
@@ -138,6 +136,9 @@ def _screen(
             now=now,
             policy=desk.policy.entry,
         )
+        asks_again = desk.policy.entry.max_state_age is not None  # in a replay an unstated equity stays unknown
+        if asks_again and isinstance(verdict, gates.Skip) and verdict.reason is SkipReason.UNKNOWN_EQUITY:
+            verdict = _wait_for(desk, order, Wait.UNKNOWN_TRADER_STATE, now)
     judged = Judged(
         trader=trader,
         effect=effect,
@@ -146,6 +147,11 @@ def _screen(
         identities=tuple(fill.identity for fill in order.fills),
     )
     return as_judged(judged, verdict, now)
+
+
+def _wait_for(desk: Desk, order: TraderOrder, wait: Wait, now: datetime) -> gates.Skip | gates.Defer:
+    eligible_at = order.first_time + desk.policy.entry.copy_delay
+    return gates.give_up_or_wait(wait, now, eligible_at, desk.policy.entry, desk.policy.cadence.trades)
 
 
 def _opened_at(desk: Desk, order: TraderOrder, followed_from: datetime, now: datetime) -> datetime | UnknownType | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import exits as rules
@@ -15,6 +15,7 @@ from hlcopy.ticks.report import PositionView, Problem, Report
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from hlcopy.domain.policy import Tier
     from hlcopy.ports import Account, Desk
 
 
@@ -24,11 +25,8 @@ def run(desk: Desk, now: datetime) -> Report:
     problems: list[Problem] = []
     with desk.account_lock():
         account = reconcile.run(desk, now)
-        acted = False
-        for position in desk.ledger.book.positions():
-            if position.status is not PositionStatus.OPENING:
-                acted |= _watch(desk, position, account, problems, now)
-        if acted:
+        left = [each for each in _watch(desk, account, problems, now) if _act(desk, each, account, problems, now)]
+        if left:
             account = reconcile.run(desk, now)
     problems += _unguarded(desk, account)
     return _report(desk, account, before, problems, now)
@@ -51,27 +49,54 @@ def _unguarded(desk: Desk, account: Account) -> list[Problem]:
     return found
 
 
-def _watch(desk: Desk, position: Position, account: Account, problems: list[Problem], now: datetime) -> bool:
-    """Decide one position at its mark; return whether an order was sent."""
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """A position as its mark leaves it, and what is to be done at that mark."""
+
+    position: Position
+    mark: float
+    close: ExitReason | None
+    tiers: tuple[Tier, ...] = ()
+
+
+def _watch(desk: Desk, account: Account, problems: list[Problem], now: datetime) -> list[_Watched]:
+    """Decide our positions at their marks, and store what the marks tell of them in one go."""
+    positions = [each for each in desk.ledger.book.positions() if each.status is not PositionStatus.OPENING]
+    decided = [(position, _decide(desk, position, account, problems, now)) for position in positions]
+    changed = [each.position for position, each in decided if each is not None and each.position != position]
+    if changed:
+        with desk.ledger.transaction():
+            for position in changed:
+                desk.ledger.book.put_position(position)
+    return [each for _, each in decided if each is not None]
+
+
+def _decide(
+    desk: Desk, position: Position, account: Account, problems: list[Problem], now: datetime
+) -> _Watched | None:
+    """Decide one position at its mark; None when nothing can be told of it, or done with it, now."""
     held = account.positions.get(position.coin)
     if held is None:
-        return False
+        return None
     if desk.market.instrument(position.coin) is None:
         problems.append(Problem(code="NOT_TRADABLE", message="no trading rules: can't be managed", item=position.coin))
-        return False
+        return None
     if position.status is PositionStatus.CLOSING:
-        exits.close(desk, position, position.closing_reason or ExitReason.CLOSED_ON_VENUE, held.mark, now)
-        return True
+        return _Watched(position, held.mark, position.closing_reason or ExitReason.CLOSED_ON_VENUE)
     marks = desk.market.marks(position.coin, position.checked_at or position.opened_at, now)
     if marks is None or marks is UNKNOWN:
         problems.append(
             Problem(code="NO_PRICE", message="no fresh mark; its stop rests at the venue", item=position.coin)
         )
-        if rules.is_time_up(position.opened_at, now, desk.policy.exit):
-            exits.close(desk, position, ExitReason.TIME_STOP, held.mark, now)
-            return True
-        return False
-    return _decide(desk, position, account, _since_entry(position, marks), problems, now)
+        time_is_up = rules.is_time_up(position.opened_at, now, desk.policy.exit)
+        return _Watched(position, held.mark, ExitReason.TIME_STOP) if time_is_up else None
+    marks = _since_entry(position, marks)
+    best_mark = marks.highest if position.side.sign > 0 else marks.lowest
+    plan = rules.decide(position, best_mark, marks.last, now, desk.policy.exit)
+    watched = replace(
+        position, best_price=plan.best_price, trailing_stop_price=plan.trailing_stop_price, checked_at=marks.at
+    )
+    return _Watched(watched, marks.last, plan.close, plan.tiers)
 
 
 def _since_entry(position: Position, marks: Marks) -> Marks:
@@ -81,26 +106,19 @@ def _since_entry(position: Position, marks: Marks) -> Marks:
     return Marks(position.entry_price, position.entry_price, position.entry_price, position.opened_at)
 
 
-def _decide(
-    desk: Desk, position: Position, account: Account, marks: Marks, problems: list[Problem], now: datetime
-) -> bool:
-    best_mark = marks.highest if position.side.sign > 0 else marks.lowest
-    plan = rules.decide(position, best_mark, marks.last, now, desk.policy.exit)
-    watched = replace(
-        position, best_price=plan.best_price, trailing_stop_price=plan.trailing_stop_price, checked_at=marks.at
-    )
-    if watched != position:
-        desk.ledger.book.put_position(watched)
-    if plan.close is not None:
-        exits.close(desk, watched, plan.close, marks.last, now)
+def _act(desk: Desk, watched: _Watched, account: Account, problems: list[Problem], now: datetime) -> bool:
+    """Do what was decided, and keep the stop; return whether an order to leave was sent."""
+    position, mark = watched.position, watched.mark
+    if watched.close is not None:
+        exits.close(desk, position, watched.close, mark, now)
         return True
-    if plan.tiers and tiers.take(desk, watched, plan.tiers, marks.last, now):
+    if watched.tiers and tiers.take(desk, position, watched.tiers, mark, now):
         return True
-    if stop.hold(desk, watched, account, now) is None:
+    if stop.hold(desk, position, account, now) is None:
         problems.append(
             Problem(code="STOP_REJECTED", message="the venue refuses its stop: closing", item=position.coin)
         )
-        exits.close(desk, watched, ExitReason.STOP_REJECTED, marks.last, now)
+        exits.close(desk, position, ExitReason.STOP_REJECTED, mark, now)
         return True
     return False
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import math
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import gates
 from hlcopy.domain.episodes import Since, chained, since_trade
 from hlcopy.domain.liquidation import is_liquidation
-from hlcopy.domain.models import IntentState, PositionStatus, Wait
+from hlcopy.domain.models import EPOCH, IntentState, PositionStatus, Wait
 from hlcopy.ports import UNKNOWN, PollMark
 from hlcopy.ticks import entry, judge, liquidations, reconcile
 from hlcopy.ticks.portfolio import portfolio
@@ -17,96 +18,158 @@ from hlcopy.ticks.report import Problem, Report
 from hlcopy.ticks.schedule import is_due
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from hlcopy.domain.models import Fill, Signal, Trader, TraderState
-    from hlcopy.ports import Account, Desk, UnknownType
+    from hlcopy.ports import Account, Desk, Marks, UnknownType
     from hlcopy.ticks.judge import Judged
 
 
 def run(desk: Desk, now: datetime) -> Report:
-    """Fetch what is due, judge every order that isn't decided yet, confirm and enter those that pass."""
+    """Fetch what is due, judge every order that isn't decided yet, confirm and enter those that pass.
+
+    As many traders are read as the source's rate limits leave room for; the others stay due.
+    """
     problems: list[Problem] = []
-    outcome = _Outcome(decided=[], candidates=[])
+    outcome = _Outcome(decided=[], candidates=[], marks={})
     due = _due_traders(desk, now)
-    for trader in due:
-        _poll_trader(desk, trader, outcome, problems, now)
+    room = desk.source.room(now)
+    turn = due if room is None else due[: max(0, room)]
+    fetched = _fetch(desk, turn, problems, now)
+    _leave_liquidated(desk, fetched, problems, now)
+    _judge(desk, _with_equity(desk, fetched, now), outcome, now)
     _confirm_all(desk, outcome, now)
     decided = outcome.decided
-    counts = Counter(signal.decision for signal in decided)
+    decisions = Counter(signal.decision for signal in decided)
+    counts = {"traders": len(turn), "waiting": len(due) - len(turn)}
     return Report(
         command="poll",
         at=now,
-        counts={"traders": len(due), "decisions": sum(signal.is_final for signal in decided), **counts},
+        counts={**counts, "decisions": sum(signal.is_final for signal in decided), **decisions},
         problems=tuple(problems),
         decisions=tuple(decided),
+        unreachable=bool(turn) and not fetched,
     )
-
-
-def fetch(desk: Desk, address: str, problems: list[Problem], now: datetime) -> tuple[list[Fill], PollMark] | None:
-    """Read and store a trader's fills since the last mark; None when they can't be read completely.
-
-    The mark that belongs to them is returned and not stored: it moves once their orders have been judged.
-    """
-    cadence = desk.policy.cadence
-    begin = now - cadence.poll_lookback
-    mark = desk.ledger.traders.mark(address) or PollMark(followed_from=begin, read_until=begin, polled_at=begin)
-    fills = desk.source.fills(address, max(mark.read_until - cadence.poll_overlap, mark.followed_from), now)
-    if fills is UNKNOWN:
-        problems.append(Problem(code="FILLS_UNREADABLE", message="its fills can't be read completely", item=address))
-        return None
-    desk.ledger.history.add_fills(fills)
-    read_until = max((fill.time for fill in fills), default=mark.read_until)
-    return list(fills), replace(mark, read_until=max(read_until, mark.read_until), polled_at=now)
 
 
 @dataclass(slots=True)
 class _Outcome:
-    """What a tick has decided so far, and what still has to be confirmed."""
+    """What a tick has decided so far, what still has to be confirmed, and how far its traders have been read then."""
 
     decided: list[Signal]
     candidates: list[Judged]
+    marks: dict[str, PollMark]
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """A trader's fills since the last mark, and the mark that belongs to them: it moves once their orders are judged."""
+
+    trader: Trader
+    fills: Sequence[Fill]
+    mark: PollMark
 
 
 def _due_traders(desk: Desk, now: datetime) -> list[Trader]:
-    """Return the watched traders (decision 9) whose turn it is, and those with a deferred order that is due."""
+    """Return the watched traders (decision 9) whose turn it is, and those with a deferred order that is due.
+
+    Those with such an order, or with a copy of ours that is open, come first, then those that weren't read for longest.
+    """
     deferred = desk.ledger.signals.deferred()
-    waiting = {signal.trader for signal in deferred}
     ripe = {signal.trader for signal in deferred if signal.check_at is None or signal.check_at <= now}
-    sources = {position.source_trader for position in desk.ledger.book.positions()}
+    copied = {position.source_trader for position in desk.ledger.book.positions()}
+    watched = {trader.address: trader for trader in desk.ledger.traders.followed() if trader.tier == "primary"}
+    for address in {signal.trader for signal in deferred} | copied:
+        trader = watched.get(address) or desk.ledger.traders.get(address)
+        if trader is not None:
+            watched[address] = trader
     due = []
-    for trader in desk.ledger.traders.all():
-        if trader.tier != "primary" and trader.address not in waiting | sources:
-            continue
-        mark = desk.ledger.traders.mark(trader.address)
+    for address, trader in watched.items():
+        mark = desk.ledger.traders.mark(address)
         polled_at = mark.polled_at if mark is not None else None
-        if trader.address in ripe or is_due(polled_at, now, desk.policy.cadence.address_trades):
-            due.append(trader)
-    return due
+        if address in ripe or is_due(polled_at, now, desk.policy.cadence.address_trades):
+            due.append((address not in ripe | copied, polled_at or EPOCH, -trader.score, address))
+    return [watched[address] for *_, address in sorted(due)]
 
 
-def _poll_trader(desk: Desk, trader: Trader, outcome: _Outcome, problems: list[Problem], now: datetime) -> None:
-    fetched = fetch(desk, trader.address, problems, now)
-    if fetched is None:
+def _fetch(desk: Desk, traders: Sequence[Trader], problems: list[Problem], now: datetime) -> list[_Fetched]:
+    """Read the traders' fills since their last marks, all together, and store them; who can't be read is a problem."""
+    cadence = desk.policy.cadence
+    begin = now - cadence.poll_lookback
+    first = PollMark(followed_from=begin, read_until=begin, polled_at=begin)
+    marks = [desk.ledger.traders.mark(trader.address) or first for trader in traders]
+    asked = [
+        (trader.address, max(mark.read_until - cadence.poll_overlap, mark.followed_from))
+        for trader, mark in zip(traders, marks, strict=True)
+    ]
+    answers = desk.together(lambda each: desk.source.fills(each[0], each[1], now), asked)
+    fetched = []
+    for trader, mark, fills in zip(traders, marks, answers, strict=True):
+        if fills is UNKNOWN:
+            message = "its fills can't be read completely"
+            problems.append(Problem(code="FILLS_UNREADABLE", message=message, item=trader.address))
+            continue
+        read_until = max((fill.time for fill in fills), default=mark.read_until)
+        moved = replace(mark, read_until=max(read_until, mark.read_until), polled_at=now)
+        fetched.append(_Fetched(trader, fills, moved))
+    with desk.ledger.transaction():
+        for each in fetched:
+            desk.ledger.history.add_fills(each.fills)
+    return fetched
+
+
+def _leave_liquidated(desk: Desk, fetched: list[_Fetched], problems: list[Problem], now: datetime) -> None:
+    """Close at once what was copied from traders whose fills say that they were liquidated."""
+    marked = {
+        each.trader.address for each in fetched if any(is_liquidation(fill, each.trader.address) for fill in each.fills)
+    }
+    if not marked:
         return
-    fills, mark = fetched
-    if any(is_liquidation(fill, trader.address) for fill in fills):
-        copies = [
-            position
-            for position in desk.ledger.book.positions()
-            if position.source_trader == trader.address and position.status is not PositionStatus.OPENING
-        ]
-        liquidations.check(desk, copies, problems, now)
-        trader = desk.ledger.traders.get(trader.address) or trader
-    for judged in judge.undecided(desk, trader, fills, mark.followed_from, now):
-        if isinstance(judged.verdict, gates.Candidate):
-            outcome.candidates.append(judged)
+    copies = [
+        position
+        for position in desk.ledger.book.positions()
+        if position.source_trader in marked and position.status is not PositionStatus.OPENING
+    ]
+    liquidations.check(desk, copies, problems, now)
+    for index, each in enumerate(fetched):
+        if each.trader.address in marked:
+            trader = desk.ledger.traders.get(each.trader.address) or each.trader
+            fetched[index] = replace(each, trader=trader)
+
+
+def _with_equity(desk: Desk, fetched: Sequence[_Fetched], now: datetime) -> list[_Fetched]:
+    """Return what was fetched, the traders' present equity where the daily score didn't know it and orders are weighed."""
+    unknown = [each.trader.address for each in fetched if each.trader.account_value is None and each.fills]
+    states = dict(zip(unknown, desk.together(lambda address: desk.source.state(address, now), unknown), strict=True))
+    result = []
+    for each in fetched:
+        state = states.get(each.trader.address, UNKNOWN)
+        if state is not UNKNOWN and not _is_stale(desk, state, now):
+            result.append(replace(each, trader=replace(each.trader, account_value=state.equity)))
         else:
-            outcome.decided += _record(desk, judged)
-    # Candidates that a crash leaves unconfirmed are found again as long as the mark is behind them.
-    mine = (judged for judged in outcome.candidates if judged.trader.address == trader.address)
-    open_since = min((judged.signal.first_fill_at for judged in mine), default=mark.read_until)
-    desk.ledger.traders.put_mark(trader.address, replace(mark, read_until=min(mark.read_until, open_since)))
+            result.append(each)
+    return result
+
+
+def _judge(desk: Desk, fetched: Sequence[_Fetched], outcome: _Outcome, now: datetime) -> None:
+    """Screen every order that isn't decided yet; what that decides and how far each trader was read are stored in one go."""
+    screened = [
+        (each, judge.undecided(desk, each.trader, each.fills, each.mark.followed_from, now)) for each in fetched
+    ]
+    with desk.ledger.transaction():
+        for each, orders in screened:
+            candidates = [judged for judged in orders if isinstance(judged.verdict, gates.Candidate)]
+            for judged in orders:
+                if not isinstance(judged.verdict, gates.Candidate):
+                    outcome.decided += _record(desk, judged)
+            if candidates:
+                # Those that stay unconfirmed are found again as long as the mark is behind them.
+                outcome.candidates += candidates
+                begin = min(judged.signal.first_fill_at for judged in candidates)
+                outcome.marks[each.trader.address] = replace(each.mark, read_until=min(each.mark.read_until, begin))
+            else:
+                desk.ledger.traders.put_mark(each.trader.address, each.mark)
 
 
 def _record(desk: Desk, judged: Judged) -> list[Signal]:
@@ -120,19 +183,35 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
     """Confirm the candidates under the account lock: by score x weight, then age (decision 11)."""
     if not outcome.candidates:
         return
-    # Sources are slow: they are read before the lock, which keeps `monitor` waiting.
-    addresses = {judged.trader.address for judged in outcome.candidates}
-    states = {address: desk.source.state(address, now) for address in sorted(addresses)}
+    waiting = deque(sorted(outcome.candidates, key=_precedence))
+    known = _look_ahead(desk, waiting, now)
     with desk.account_lock():
         account = reconcile.run(desk, now)
-        for judged in sorted(outcome.candidates, key=_precedence):
+        while waiting:
+            judged = waiting.popleft()
             current = desk.ledger.signals.get(judged.signal.id)
             if current is not None and current.is_final:
                 continue  # another tick was first
-            signals, account = _confirm(desk, judged, states[judged.trader.address], account, now)
+            # Asked again under the lock, which may have been waited for: a reading of a few seconds ago costs nothing.
+            address = judged.trader.address
+            state = desk.source.state(address, now) if address in known else UNKNOWN
+            signals, account = _confirm(desk, judged, state, account, now)
             outcome.decided += signals
             if desk.ledger.book.orders(state=IntentState.PENDING):
                 break  # an answer is out: no more risk in this tick; the rest stays due, the next one reconciles first
+    left = {judged.trader.address for judged in waiting}
+    for address, mark in outcome.marks.items():
+        if address not in left:
+            desk.ledger.traders.put_mark(address, mark)
+
+
+def _look_ahead(desk: Desk, candidates: Iterable[Judged], now: datetime) -> set[str]:
+    """Read what confirmation will ask for before the lock, which keeps `monitor` waiting; return whose state is known."""
+    for coin in sorted({judged.signal.coin for judged in candidates}):
+        _marks(desk, coin, now)
+    addresses = sorted({judged.trader.address for judged in candidates})
+    states = desk.together(lambda address: desk.source.state(address, now), addresses)
+    return {address for address, state in zip(addresses, states, strict=True) if state is not UNKNOWN}
 
 
 def _precedence(judged: Judged) -> tuple[float, datetime, str]:
@@ -144,21 +223,21 @@ def _confirm(
     desk: Desk, judged: Judged, state: TraderState | UnknownType, account: Account, now: datetime
 ) -> tuple[list[Signal], Account]:
     signal = judged.signal
-    marks = desk.market.marks(signal.coin, now, now)
+    theirs, ours = _marks(desk, signal.coin, now)
     since = _since(desk, judged, now)
     if state is UNKNOWN or _is_stale(desk, state, now):
         return _put_off(desk, judged, Wait.UNKNOWN_TRADER_STATE, now), account
-    if marks is UNKNOWN:
+    if theirs is UNKNOWN or ours is UNKNOWN:
         return _put_off(desk, judged, Wait.UNKNOWN_PRICE, now), account
     if not since.unbroken:
         return _put_off(desk, judged, Wait.UNKNOWN_HISTORY, now), account
-    mark = marks.last if marks is not None else None
+    mark = theirs.last if theirs is not None and ours is not None and _is_price(ours.last) else None
     facts = gates.Facts(
         now=now,
         coin=signal.coin,
         effect=judged.effect,
         candidate=judged.candidate,
-        trader=judged.trader,
+        trader=desk.ledger.traders.get(signal.trader) or judged.trader,  # blacklisted meanwhile?
         state=state,
         since=since,
         mark=mark,
@@ -167,10 +246,20 @@ def _confirm(
     )
     confirmed = gates.confirm(facts, desk.policy)
     measured = judge.measured(signal, confirmed, state, mark, now)
-    if isinstance(confirmed, gates.Skip) or mark is None:
+    if isinstance(confirmed, gates.Skip) or ours is None:
         return _record(desk, replace(judged, signal=measured)), account
-    entered = entry.enter(desk, measured, confirmed, mark, judged.identities, now)
+    entered = entry.enter(desk, measured, confirmed, ours.last, judged.identities, now)
     return [entered], reconcile.run(desk, now)
+
+
+def _marks(desk: Desk, coin: str, now: datetime) -> tuple[Marks | UnknownType | None, Marks | UnknownType | None]:
+    """Return the marks to compare with the trader's price, and those of the venue we'd trade at."""
+    theirs = desk.prices.marks(coin, now, now)
+    return theirs, theirs if desk.prices is desk.market else desk.market.marks(coin, now, now)
+
+
+def _is_price(price: float) -> bool:
+    return math.isfinite(price) and price > 0
 
 
 def _is_stale(desk: Desk, state: TraderState, now: datetime) -> bool:
@@ -194,12 +283,14 @@ def _since(desk: Desk, judged: Judged, now: datetime) -> Since:
 
 def _agreeing(desk: Desk, signal: Signal) -> int:
     """Count the followed traders who hold the coin on the signal's side, its own trader among them."""
+    if not desk.policy.entry.require_consensus:
+        return 1  # nobody asks: the others' positions aren't worth a query each
     others = sum(
         any(
             held.coin == signal.coin and held.side is signal.side
             for held in desk.ledger.traders.positions(trader.address)
         )
-        for trader in desk.ledger.traders.all()
-        if trader.tier is not None and trader.address != signal.trader
+        for trader in desk.ledger.traders.followed()
+        if trader.address != signal.trader
     )
     return others + 1

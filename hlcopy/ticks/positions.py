@@ -10,22 +10,25 @@ from hlcopy.ticks import liquidations, monitor, reconcile
 from hlcopy.ticks.report import Problem, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
-    from hlcopy.ports import Desk
+    from hlcopy.domain.models import TraderState
+    from hlcopy.ports import Desk, UnknownType
 
 
 def run(desk: Desk, now: datetime) -> Report:
     """Read every followed trader's positions, apply the liquidation rule, and show our own."""
     problems: list[Problem] = []
     live = [position for position in desk.ledger.book.positions() if position.status is not PositionStatus.OPENING]
-    followed = {trader.address for trader in desk.ledger.traders.all() if trader.tier is not None}
+    followed = {trader.address for trader in desk.ledger.traders.followed()}
     sources = {position.source_trader for position in live}
-    refreshed = 0
-    for address in sorted(followed | sources):
-        refreshed += _refresh(desk, address, problems, now)
+    addresses = sorted(followed | sources)
+    found = desk.together(lambda address: desk.source.positions(address, now), addresses)
+    states = dict(zip(addresses, found, strict=True))
+    refreshed = _refresh(desk, states, problems)
     before = desk.ledger.book.count_actions()
-    struck = liquidations.check(desk, live, problems, now)
+    struck = liquidations.check(desk, live, problems, now, states=states)
     with desk.account_lock():
         account = reconcile.read(desk, now)
     views = tuple(monitor.view(position, account) for position in desk.ledger.book.positions())
@@ -37,13 +40,19 @@ def run(desk: Desk, now: datetime) -> Report:
         problems=tuple(problems),
         actions=actions,
         positions=views,
+        unreachable=bool(states) and not refreshed,
     )
 
 
-def _refresh(desk: Desk, address: str, problems: list[Problem], now: datetime) -> bool:
-    state = desk.source.state(address, now)
-    if state is UNKNOWN:
-        problems.append(Problem(code="TRADER_UNREADABLE", message="positions can't be read", item=address))
-        return False
-    desk.ledger.traders.put_positions(address, state.positions.values(), state.read_at)
-    return True
+def _refresh(desk: Desk, states: Mapping[str, TraderState | UnknownType], problems: list[Problem]) -> int:
+    """Store what the traders hold; return of how many that is known."""
+    known = {address: state for address, state in states.items() if state is not UNKNOWN}
+    problems += [
+        Problem(code="TRADER_UNREADABLE", message="positions can't be read", item=address)
+        for address in states
+        if address not in known
+    ]
+    with desk.ledger.transaction():
+        for address, state in known.items():
+            desk.ledger.traders.put_positions(address, state.positions.values(), state.read_at)
+    return len(known)

@@ -32,7 +32,10 @@ class PositionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """The outcome of one tick."""
+    """The outcome of one tick; `unreachable` when it read nothing of what it needed, its source being down for all.
+
+    `notes` are for the user to know, though nothing failed.
+    """
 
     command: str
     at: datetime
@@ -41,6 +44,8 @@ class Report:
     decisions: tuple[Signal, ...] = ()
     actions: tuple[PositionAction, ...] = ()
     positions: tuple[PositionView, ...] = ()
+    unreachable: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

@@ -32,7 +32,18 @@ from hlcopy.domain.models import (
     Wait,
     to_ms,
 )
-from hlcopy.ports import CandleCoverage, FillCoverage, FundingCoverage
+from hlcopy.ports import (
+    CandleCoverage,
+    Crawl,
+    EquityPoint,
+    FillCoverage,
+    FundingCoverage,
+    Leader,
+    Placing,
+    Portfolio,
+    Reach,
+    TradeSummary,
+)
 from tests.builders import (
     MINUTE_MS,
     OTHER_TRADER,
@@ -72,6 +83,30 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
         return
     with Store.open(tmp_path / "ledger.db", Binding("paper", "mainnet")) as store:
         yield store
+
+
+def crawl(**overrides: object) -> Crawl:
+    made = Crawl(began_at=T0, source="hyperliquid", board_rows=3, left_out={"HFT": 2}, notes=("a note",))
+    return replace(made, **overrides)  # type: ignore[arg-type]
+
+
+def leader(**overrides: object) -> Leader:
+    made = Leader(address=TRADER, account_value=1_000.0, pnl_30d_usd=50.0, volume_30d_usd=9_000.0)
+    return replace(made, **overrides)  # type: ignore[arg-type]
+
+
+def portfolio(**overrides: object) -> Portfolio:
+    windows = {"week": (EquityPoint(at(-1), 90.0, 0.0), EquityPoint(T0, 100.0, 5.0)), "month": ()}
+    return replace(Portfolio(address=TRADER, read_at=T0, windows=windows), **overrides)  # type: ignore[arg-type]
+
+
+def reach(**overrides: object) -> Reach:
+    return replace(Reach(address=TRADER, complete_from=at(-9), complete_until=T0), **overrides)  # type: ignore[arg-type]
+
+
+def summary(**overrides: object) -> TradeSummary:
+    made = TradeSummary(address=TRADER, read_at=T0, trades=185, realized_pnl_usd=12.5, fees_usd=2.5)
+    return replace(made, **overrides)  # type: ignore[arg-type]
 
 
 def closes(found: Candles) -> list[float]:
@@ -129,6 +164,59 @@ def test_a_reading_of_positions_replaces_the_one_before(ledger: Ledger) -> None:
     ledger.traders.put_positions(TRADER, [], at(2))
     assert ledger.traders.positions(TRADER) == ()
     assert ledger.traders.positions(OTHER_TRADER) == (trader_position(size=7.0),)
+
+
+def test_the_followed_are_those_with_a_tier_best_first(ledger: Ledger) -> None:
+    ledger.traders.put(
+        [
+            trader(address="a", score=0.1, tier="secondary"),
+            trader(address="b", score=0.9, tier=None),
+            trader(address="d", score=0.5, tier="primary"),
+            trader(address="c", score=0.5, tier="primary"),
+        ]
+    )
+    assert [each.address for each in ledger.traders.followed()] == ["c", "d", "a"]
+
+
+def test_a_crawl_comes_back_as_it_began_and_as_it_ended(ledger: Ledger) -> None:
+    assert ledger.scoring.last() is None
+    ledger.scoring.begin(crawl(), [])
+    assert ledger.scoring.last() == crawl()
+    ledger.scoring.begin(crawl(began_at=at(-5)), [])
+    ledger.scoring.finish(T0, at(9), {})
+    assert ledger.scoring.last() == crawl(finished_at=at(9))
+
+
+def test_a_leaderboard_is_kept_for_each_day_by_rank_then_by_profit(ledger: Ledger) -> None:
+    rows = [
+        Placing(leader=leader(address="c", pnl_30d_usd=None), reason="BAD_EQUITY"),
+        Placing(leader=leader(address="b", pnl_30d_usd=-5.0), reason="NEGATIVE_30D"),
+        Placing(leader=leader(address="a", pnl_30d_usd=-2.0), reason="NEGATIVE_30D"),
+        Placing(leader=leader(address="e", label="Fund", smart_money=True, realized_30d_usd=1.5), rank=2),
+        Placing(leader=leader(address="d", account_value=None, volume_30d_usd=None), rank=1),
+    ]
+    ledger.scoring.begin(crawl(), rows)
+    assert ledger.scoring.board(T0.date()) == rows[::-1]
+    ledger.scoring.begin(crawl(began_at=at(days=1)), rows[:1])
+    ledger.scoring.finish(at(days=1), at(days=1), {"c": "OUTRANKED", "nobody": "HFT"})
+    assert ledger.scoring.board(T0.date()) == rows[::-1]
+    assert ledger.scoring.board(at(days=1).date()) == [replace(rows[0], reason="OUTRANKED")]
+    ledger.scoring.begin(crawl(began_at=at(3)), rows[3:4])
+    assert ledger.scoring.board(T0.date()) == rows[3:4]
+
+
+def test_what_was_read_of_a_candidate_replaces_what_was_read_before(ledger: Ledger) -> None:
+    assert ledger.scoring.portfolio(TRADER) is None
+    assert ledger.scoring.reach(TRADER) is None
+    assert ledger.scoring.summary(TRADER) is None
+    for later in (T0, at(9)):
+        ledger.scoring.put_portfolio(portfolio(read_at=later))
+        ledger.scoring.put_reach(reach(complete_until=later, exhausted=later == T0))
+        ledger.scoring.put_summary(summary(read_at=later))
+    assert ledger.scoring.portfolio(TRADER) == portfolio(read_at=at(9))
+    assert ledger.scoring.reach(TRADER) == reach(complete_until=at(9))
+    assert ledger.scoring.summary(TRADER) == summary(read_at=at(9))
+    assert ledger.scoring.portfolio(OTHER_TRADER) is None
 
 
 def test_a_poll_mark_is_remembered(ledger: Ledger) -> None:
@@ -625,6 +713,11 @@ def write_everything(ledger: Ledger) -> None:
     ledger.traders.blacklist(TRADER, at(days=20))
     ledger.traders.put_positions(TRADER, [], at(5))
     ledger.traders.put_mark(TRADER, poll_mark(read_until=at(5), polled_at=at(5)))
+    ledger.scoring.begin(crawl(began_at=at(5)), [Placing(leader=leader(), rank=1), Placing(leader=leader(address="b"))])
+    ledger.scoring.finish(at(5), at(6), {TRADER: "HFT"})
+    ledger.scoring.put_portfolio(portfolio(read_at=at(5)))
+    ledger.scoring.put_reach(reach(complete_until=at(5), exhausted=True))
+    ledger.scoring.put_summary(summary(trades=9))
     ledger.signals.decide(signal(decision=EXECUTE), ["f1"])
     ledger.signals.amend(signal(decision=EXECUTE, copy_size_usd=1.0))
     ledger.signals.defer(signal(id="new"))
@@ -656,6 +749,12 @@ def read_everything(ledger: Ledger) -> dict[str, object]:
     found = {coin: ledger.history.candles(coin, MINUTE_MS, 0, 2**50) for coin in ("BTC", "ETH")}
     return {
         "traders": ledger.traders.all(),
+        "followed": ledger.traders.followed(),
+        "crawl": ledger.scoring.last(),
+        "leaderboard": ledger.scoring.board(T0.date()),
+        "portfolio": ledger.scoring.portfolio(TRADER),
+        "reach": ledger.scoring.reach(TRADER),
+        "summary": ledger.scoring.summary(TRADER),
         "trader positions": ledger.traders.positions(TRADER),
         "marks": ledger.traders.mark(TRADER),
         "signals": ledger.signals.list(),
@@ -684,6 +783,10 @@ def read_everything(ledger: Ledger) -> dict[str, object]:
 
 def write_a_beginning(ledger: Ledger) -> None:
     ledger.traders.put([trader()])
+    ledger.scoring.begin(crawl(), [Placing(leader=leader())])
+    ledger.scoring.put_portfolio(portfolio())
+    ledger.scoring.put_reach(reach())
+    ledger.scoring.put_summary(summary())
     ledger.traders.put_positions(TRADER, [trader_position()], T0)
     ledger.traders.put_mark(TRADER, poll_mark(read_until=T0, polled_at=T0))
     ledger.signals.defer(signal())
@@ -816,8 +919,15 @@ CANDLES = st.builds(
     st.sampled_from([-2, -1, 0, 1, 4]),
 )
 RATES = st.builds(funding_rate, coin=COINS, time=MOMENTS, rate=NUMBERS)
+TIERS = st.sampled_from(["primary", "secondary", None])
+PLACINGS = st.builds(Placing, leader=st.builds(leader, address=WALLETS, pnl_30d_usd=st.none() | NUMBERS))
 STEPS = st.one_of(
-    step("traders", "put", st.lists(st.builds(trader, address=WALLETS, score=NUMBERS), max_size=2)),
+    step("traders", "put", st.lists(st.builds(trader, address=WALLETS, score=NUMBERS, tier=TIERS), max_size=2)),
+    step("scoring", "begin", st.builds(crawl, began_at=MOMENTS), st.lists(PLACINGS, max_size=2)),
+    step("scoring", "finish", MOMENTS, MOMENTS, st.dictionaries(WALLETS, st.none() | NAMES, max_size=1)),
+    step("scoring", "put_portfolio", st.builds(portfolio, address=WALLETS, read_at=MOMENTS)),
+    step("scoring", "put_reach", st.builds(reach, address=WALLETS, complete_until=MOMENTS, exhausted=st.booleans())),
+    step("scoring", "put_summary", st.builds(summary, address=WALLETS, read_at=MOMENTS)),
     step("traders", "blacklist", WALLETS, MOMENTS),
     step("traders", "put_positions", WALLETS, st.lists(st.builds(trader_position, size=NUMBERS), max_size=1), MOMENTS),
     step("traders", "put_mark", WALLETS, st.builds(poll_mark, read_until=MOMENTS)),

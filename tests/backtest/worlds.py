@@ -76,7 +76,7 @@ class Recorded:
 @cache
 def simulated(seed: int, days: int, *, minutes: int = 1, gap: float = 0.0) -> Recorded:
     """Return the simulator's world from `T0` on, its candles some minutes long and opening off the last close by about `gap`."""
-    world = generate(seed, start=T0, days=days)
+    world = generate(seed, start=T0, days=days, history_days=0)
     reader = FillReader()
     return Recorded(
         fills={

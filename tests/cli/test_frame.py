@@ -94,7 +94,7 @@ def test_the_version_is_the_package_s(run: Run) -> None:
         ("signals --nope", "No such option: --nope"),
         ("signals --limit 0", "Invalid value for '--limit': must be 1 or more, not 0"),
         ("signals --limit many", "Invalid value for '--limit': must be a whole number, not 'many'"),
-        ("demo --days 99", "Invalid value for '--days': must be from 2 to 90, not 99"),
+        ("simulate --days 99", "Invalid value for '--days': must be from 1 to 90, not 99"),
         ("data import", "Missing argument 'KIND'. Choose from: fills, candles, funding"),
         ("data import fill x.csv", "'fill' is not one of"),
     ],

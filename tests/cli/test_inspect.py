@@ -129,9 +129,8 @@ def test_traders_are_listed_best_first_and_hostile_labels_do_no_harm(run: Run) -
     assert [row["address"] for row in shown.document["traders"]] == [TRADER, OTHER_TRADER]
     assert shown.document["traders"][0]["label"] == HOSTILE
     assert "\x1b" not in shown.out
-    plain = run("traders").out
-    assert plain.isprintable() or "\x1b" not in plain
-    assert plain.splitlines()[3].split()[-1] == "HFT"
+    plain = run("traders --all").out
+    assert all(character.isprintable() for character in plain.replace("\n", ""))
 
 
 @pytest.mark.usefixtures("filled")
@@ -194,14 +193,6 @@ def test_closed_positions_are_shown_when_asked_for(run: Run) -> None:
     assert "BTC" not in run("positions --no-refresh").out
     assert "-$12.50" in run("positions --no-refresh --all").out
     assert "TIME_STOP" in run("positions --no-refresh --all").out
-
-
-@pytest.mark.usefixtures("filled")
-@pytest.mark.parametrize("flag", ["", "--json"])
-def test_refreshing_positions_isn_t_built_yet(run: Run, flag: str) -> None:
-    failed = run(f"positions {flag}")
-    assert (failed.code, failed.out) == (78, "")
-    assert failed.err == "error: refreshing positions isn't built yet; use --no-refresh\n"
 
 
 @pytest.mark.parametrize("changed", [{"HLCOPY_NETWORK": "testnet"}, {"HLCOPY_ACCOUNT_ADDRESS": "0x" + "1" * 40}])

@@ -24,9 +24,9 @@ from hlcopy.render import (
     short_money,
     table,
 )
-from hlcopy.render.reports import positions_tables, signals_table, traders_table
-from hlcopy.render.rows import position_row, signal_row, trader_row
-from tests.builders import T0, at, position, signal, trader
+from hlcopy.render.reports import positions_tables, signals_table
+from hlcopy.render.rows import position_row, signal_row
+from tests.builders import T0, at, position, signal
 
 NAN, INF = float("nan"), float("inf")
 HOSTILE = "\x1b[31mred\x1b[0m\r\n\x07[bold]x[/bold]\u202e\u200b\x9b:smile:"
@@ -168,17 +168,6 @@ def test_every_table_fits_80_columns_at_its_worst() -> None:
         )
         for decision, wait in [*((reason, None) for reason in SkipReason), *((DEFERRED, wait) for wait in Wait)]
     ]
-    worst_trader = trader(
-        address=address,
-        tier="secondary",
-        style="POSITION",
-        score=0.5,
-        roi_30d=-1234.5,
-        win_rate=1.0,
-        account_value=999_499.0,
-        nof_trades=12_345,
-        disqualified_reason="SMALL_ACCOUNT",
-    )
     opened = position(id=1234, coin="FARTCOIN", side=Side.SHORT, status=PositionStatus.CLOSING, tiers_taken=(1, 2, 3))
     closed = position(
         id=1234,
@@ -193,7 +182,6 @@ def test_every_table_fits_80_columns_at_its_worst() -> None:
     )
     for shown in (
         signals_table(worst_signals, 80),
-        traders_table([worst_trader], T0, 80),
         positions_tables([opened, closed], 80, with_closed=True),
     ):
         assert max(map(len, without_style(shown).splitlines())) <= 80
@@ -220,19 +208,6 @@ def test_a_position_s_row_has_its_best_price_on_its_side(
     assert row["unrealized_pct"] == pytest.approx(gain)
     assert row["tiers_taken"] == [1, 2]
     assert position_row(position())["unrealized_pct"] is None
-
-
-@pytest.mark.parametrize(
-    ("note", "changes"),
-    [
-        ("until 2026-03-02", {"blacklisted_until": at(days=1), "disqualified_reason": "BLACKLISTED"}),
-        ("HFT", {"blacklisted_until": at(days=-1), "disqualified_reason": "HFT"}),
-        ("not scored", {"scored": False}),
-    ],
-)
-def test_a_trader_s_note_says_why_it_isn_t_followed(note: str, changes: dict[str, object]) -> None:
-    assert note in traders_table([trader(**changes)], T0, None)
-    assert trader_row(trader(**changes))["disqualified_reason"] == changes.get("disqualified_reason")
 
 
 def test_moments_of_other_zones_are_shown_in_utc() -> None:

@@ -22,6 +22,7 @@ from hlcopy.domain.scoring import (
     composite_score,
     consistency_score,
     effective_leverage,
+    history_return_percent,
     label_bonus,
     measure,
     modified_dietz_percent,
@@ -659,3 +660,39 @@ def test_roi_at_a_stated_equity_is_the_weeks_realized_pnl() -> None:
 @pytest.mark.parametrize("equity", [0.0, -1.0, NAN, INF])
 def test_roi_needs_an_equity(equity: float) -> None:
     assert roi_7d_at_stated_equity([fill()], equity, T0) is None
+
+
+@pytest.mark.parametrize(
+    ("case", "points", "since", "expected"),
+    [
+        ("only profit", [(0, 1_000, 0), (7, 1_100, 100)], None, 10.0),
+        ("profit so far needn't begin at nothing", [(0, 1_000, 500), (7, 1_100, 600)], None, 10.0),
+        ("a deposit is no return", [(0, 1_000, 0), (7, 2_000, 0)], None, 0.0),
+        ("a deposit half way counts half", [(0, 1_000, 0), (8, 2_000, 100)], None, 100 * 100 / (1_000 + 900 / 2)),
+        (
+            "a withdrawal is no loss",
+            [(0, 1_000, 0), (1, 500, 0), (7, 550, 50)],
+            None,
+            100 * 50 / (1_000 - 500 * 6.5 / 7),
+        ),
+        ("an account that was empty", [(0, 0, 0), (8, 1_000, 200)], None, 100 * 200 / (800 / 2)),
+        ("a loss", [(0, 1_000, 0), (7, 800, -200)], None, -20.0),
+        ("from a point", [(0, 500, 0), (10, 1_000, 500), (20, 1_200, 700)], 10, 20.0),
+        ("from between two points", [(0, 500, 0), (10, 1_500, 1_000), (20, 2_000, 1_500)], 5, 100.0),
+        ("from its first point", [(0, 500, 0), (10, 1_000, 500)], 0, 100.0),
+        ("from before its first point", [(0, 500, 0), (10, 1_000, 500)], -1, None),
+        ("from its last point on", [(0, 500, 0), (10, 1_000, 500)], 10, None),
+        ("one point", [(0, 500, 0)], None, None),
+        ("no points", [], None, None),
+        ("never any equity", [(0, 0, 0), (7, 0, 0)], None, None),
+        ("no time between", [(0, 500, 0), (0, 1_000, 500)], None, None),
+        ("a broken value", [(0, 500, 0), (3, NAN, 0), (7, 1_000, 500)], None, None),
+        ("an endless profit", [(0, 500, 0), (7, 1_000, INF)], None, None),
+    ],
+)
+def test_an_equity_history_s_return_knows_transfers_from_profit(
+    case: str, points: list[tuple[float, float, float]], since: float | None, expected: float | None
+) -> None:
+    known = [(at(days=day), float(value), float(pnl)) for day, value, pnl in points]
+    returned = history_return_percent(known, None if since is None else at(days=since))
+    assert returned == (None if expected is None else pytest.approx(expected)), case

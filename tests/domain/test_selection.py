@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hlcopy.domain.policy import ScoringPolicy
 from hlcopy.domain.scoring import ScoreInputs, TraderMetrics
-from hlcopy.domain.selection import PRIMARY, SECONDARY, Disqualified, assign_tiers, disqualify
+from hlcopy.domain.selection import PRIMARY, SECONDARY, Disqualified, assign_tiers, disqualify, screen
 from tests.builders import T0, at
 
 if TYPE_CHECKING:
@@ -223,3 +223,56 @@ def test_the_order_in_which_traders_arrive_changes_no_tier(
 def test_assigning_again_changes_nothing(scores: dict[str, float], policy: ScoringPolicy) -> None:
     first = assign_tiers(scores, (), policy)
     assert assign_tiers(scores, members(first, PRIMARY), policy) == first
+
+
+LEADER: dict[str, object] = {
+    "account_value": 100_000.0,
+    "pnl_30d_usd": 20_000.0,
+    "volume_30d_usd": 1_000_000.0,
+    "blacklisted_until": None,
+}
+
+
+def screened(**changes: object) -> Disqualified | None:
+    return screen(**{**LEADER, **changes}, policy=POLICY, now=T0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("case", "changes", "reason"),
+    [
+        ("a good one", {}, None),
+        ("exactly large enough", {"account_value": 50_000.0}, None),
+        ("just too small", {"account_value": 49_999.99}, Disqualified.SMALL_ACCOUNT),
+        ("no equity", {"account_value": 0.0}, Disqualified.BAD_EQUITY),
+        ("debts", {"account_value": -5.0}, Disqualified.BAD_EQUITY),
+        ("unknown equity", {"account_value": None}, Disqualified.BAD_EQUITY),
+        ("broken equity", {"account_value": NAN}, Disqualified.BAD_EQUITY),
+        ("endless equity", {"account_value": INF}, Disqualified.BAD_EQUITY),
+        ("the smallest profit", {"pnl_30d_usd": 0.01}, None),
+        ("no profit", {"pnl_30d_usd": 0.0}, Disqualified.NEGATIVE_30D),
+        ("a loss", {"pnl_30d_usd": -1.0}, Disqualified.NEGATIVE_30D),
+        ("unknown profit", {"pnl_30d_usd": None}, Disqualified.BAD_HISTORY),
+        ("endless profit", {"pnl_30d_usd": INF}, Disqualified.BAD_HISTORY),
+        ("exactly 200 times its equity", {"volume_30d_usd": 20e6}, None),
+        ("above 200 times its equity", {"volume_30d_usd": 20e6 + 1}, Disqualified.HFT),
+        ("unknown volume", {"volume_30d_usd": None}, Disqualified.BAD_HISTORY),
+        ("broken volume", {"volume_30d_usd": NAN}, Disqualified.BAD_HISTORY),
+        ("endless volume", {"volume_30d_usd": INF}, Disqualified.BAD_HISTORY),
+        ("negative volume", {"volume_30d_usd": -1.0}, Disqualified.BAD_HISTORY),
+        ("blacklisted", {"blacklisted_until": at(1)}, Disqualified.BLACKLISTED),
+        ("blacklisted until this moment", {"blacklisted_until": T0}, Disqualified.BLACKLISTED),
+        ("blacklisted once", {"blacklisted_until": at(-1)}, None),
+        ("speed comes before size", {"account_value": 1_000.0}, Disqualified.HFT),
+        ("speed comes before loss", {"volume_30d_usd": 30e6, "pnl_30d_usd": -1.0}, Disqualified.HFT),
+        ("loss comes before blacklist", {"pnl_30d_usd": -1.0, "blacklisted_until": at(1)}, Disqualified.NEGATIVE_30D),
+    ],
+)
+def test_the_leaderboard_alone_screens_candidates(
+    case: str, changes: dict[str, object], reason: Disqualified | None
+) -> None:
+    assert screened(**changes) is reason, case
+
+
+@given(st.sampled_from(["account_value", "pnl_30d_usd", "volume_30d_usd"]), st.sampled_from([None, NAN, INF, -INF]))
+def test_no_number_that_is_unknown_or_broken_passes_the_screen(name: str, number: float | None) -> None:
+    assert screened(**{name: number}) is not None

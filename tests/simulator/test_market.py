@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,39 +11,32 @@ import pytest
 
 from hlcopy.domain.episodes import Effect, effect_of, gaps, group_orders, opened_at
 from hlcopy.domain.gates import size_gate
-from hlcopy.domain.margin import liquidation_price
-from hlcopy.domain.models import Action, Fill, Side, TraderOrder, from_ms, to_ms
+from hlcopy.domain.models import Action, Side, TraderOrder, to_ms
 from hlcopy.domain.policy import EntryPolicy
 from hlcopy.domain.round_trips import round_trips
 from hlcopy.errors import BadInputError
 from hlcopy.simulator.market import COINS, MINUTE_MS, make_market
-from hlcopy.simulator.traders import FAST, GAMBLER, LOSER, NIMBLE, PATIENT, POPULATION, SLOW, SMALL, WHALE, generate
+from hlcopy.simulator.styles import DECAYED, FAST, LOSER, NIMBLE, PATIENT, POPULATION, SLICER, SLOW, SMALL, WHALE
+from hlcopy.simulator.traders import generate
 from hlcopy.simulator.wallet import HIP3_COIN, SPOT_COIN, ZERO_HASH, Wallet, wire
+from tests.simulator.seeded import INSTRUMENTS, START, as_fill, orders_of, perp_rows, rows_of, seeded
 
 if TYPE_CHECKING:
-    from hlcopy.simulator.market import Series
-    from hlcopy.simulator.traders import Style, World
+    from hlcopy.simulator.styles import Style
+    from hlcopy.simulator.traders import World
     from hlcopy.simulator.wallet import FillRow
 
-START: Final = datetime(2026, 3, 1, tzinfo=UTC)
-DAYS: Final = 21
+PAST: Final = 20
+PRESENT: Final = 12
+DAYS: Final = PAST + PRESENT
+BEGIN: Final = START - timedelta(days=PAST)
 SEEDS: Final = (1, 2, 3)
-INSTRUMENTS: Final = {coin.instrument.coin: coin.instrument for coin in COINS}
 POLICY: Final = EntryPolicy()
 
 
 @pytest.fixture(scope="module", params=SEEDS)
 def world(request: pytest.FixtureRequest) -> World:
-    return generate(request.param, start=START, days=DAYS)
-
-
-def rows_of(world: World, style: Style) -> list[FillRow]:
-    number = [member for member, _ in POPULATION].index(style)
-    return world.fills[world.traders[number].address]
-
-
-def perp_rows(rows: list[FillRow]) -> list[FillRow]:
-    return [row for row in rows if row["coin"] in INSTRUMENTS]
+    return seeded(request.param, PRESENT, PAST)
 
 
 def by_coin(rows: list[FillRow]) -> dict[str, list[FillRow]]:
@@ -63,34 +55,11 @@ def end_of(row: FillRow) -> Decimal:
 
 
 def minute_of(world: World, row: FillRow) -> int:
-    return (row["time"] - to_ms(world.start)) // MINUTE_MS
-
-
-def as_fill(row: FillRow) -> Fill:
-    return Fill(
-        trader=row["user"],
-        coin=row["coin"],
-        is_buy=row["side"] == "B",
-        price=float(row["px"]),
-        size=float(row["sz"]),
-        time=from_ms(row["time"]),
-        start_position=float(row["startPosition"]),
-        closed_pnl=float(row["closedPnl"]),
-        fee=float(row["fee"]),
-        oid=row["oid"],
-        tid=row["tid"],
-        twap_id=row["twapId"],
-    )
-
-
-def orders_of(world: World, style: Style) -> list[tuple[TraderOrder, Effect]]:
-    return [
-        (order, effect_of(order)) for order in group_orders([as_fill(row) for row in perp_rows(rows_of(world, style))])
-    ]
+    return (row["time"] - to_ms(world.start - timedelta(days=world.history_days))) // MINUTE_MS
 
 
 def entries_of(world: World, style: Style) -> list[tuple[TraderOrder, Effect]]:
-    return [(order, effect) for order, effect in orders_of(world, style) if effect.is_entry]
+    return [(order, effect) for order, effect in orders_of(rows_of(world, style.kind)) if effect.is_entry]
 
 
 def as_bytes(world: World) -> bytes:
@@ -100,26 +69,35 @@ def as_bytes(world: World) -> bytes:
         for series, funding in [(world.candles[coin], world.funding[coin])]
         for array in (series.t, series.o, series.h, series.l, series.c, series.v, funding.t, funding.rate)
     ]
-    return b"".join(arrays) + json.dumps([world.traders, world.fills]).encode()
+    return b"".join(arrays) + repr([world.traders, world.fills, world.flows, world.inherited]).encode()
 
 
 def test_the_same_seed_makes_the_same_bytes_and_another_seed_others() -> None:
-    first = as_bytes(generate(5, start=START, days=3))
-    assert as_bytes(generate(5, start=START, days=3)) == first
-    assert as_bytes(generate(6, start=START, days=3)) != first
+    first = as_bytes(generate(5, start=START, days=3, history_days=2, crowd=2))
+    assert as_bytes(generate(5, start=START, days=3, history_days=2, crowd=2)) == first
+    assert as_bytes(generate(6, start=START, days=3, history_days=2, crowd=2)) != first
 
 
-@pytest.mark.parametrize(("start", "days"), [(START + timedelta(minutes=1), 3), (START, 0)])
-def test_a_world_starts_on_a_full_hour_and_lasts_at_least_a_day(start: datetime, days: int) -> None:
-    with pytest.raises(BadInputError, match="full hour"):
-        generate(1, start=start, days=days)
+@pytest.mark.parametrize(
+    ("start", "days", "history_days", "said"),
+    [
+        (START + timedelta(minutes=1), 3, 0, "full hour"),
+        (START, 0, 0, "at least a day"),
+        (START, 1, -1, "neither its past nor its crowd is negative"),
+    ],
+)
+def test_a_world_starts_on_a_full_hour_and_lasts_at_least_a_day(
+    start: datetime, days: int, history_days: int, said: str
+) -> None:
+    with pytest.raises(BadInputError, match=said):
+        generate(1, start=start, days=days, history_days=history_days)
 
 
 def test_every_coin_has_a_candle_for_every_minute(world: World) -> None:
     minutes = DAYS * 24 * 60
     for series in world.candles.values():
         assert len(series) == minutes
-        assert series.t[0] == to_ms(START)
+        assert series.t[0] == to_ms(BEGIN)
         assert set(np.diff(series.t)) == {MINUTE_MS}
 
 
@@ -158,7 +136,8 @@ def test_alts_trend_strongly_within_three_days_and_follow_bitcoin(world: World) 
 
 def test_addresses_are_lower_case_and_every_trader_has_fills(world: World) -> None:
     assert len(world.traders) == len(POPULATION) == len(world.fills)
-    for address, equity, description in world.traders:
+    for who in world.traders:
+        address, equity, description = who.address, who.equity_usd, who.description
         assert len(address) == 42
         assert int(address, 16) > 0
         assert address == address.lower()
@@ -169,14 +148,14 @@ def test_addresses_are_lower_case_and_every_trader_has_fills(world: World) -> No
 
 
 def test_every_chain_of_start_positions_is_unbroken_and_begins_flat_but_for_the_whale(world: World) -> None:
-    for style, _ in POPULATION:
-        for coin, rows in by_coin(rows_of(world, style)).items():
+    for style in POPULATION:
+        for coin, rows in by_coin(rows_of(world, style.kind)).items():
             inherited = style is WHALE and coin == "BTC"
             assert (Decimal(rows[0]["startPosition"]) != 0) == inherited
             for before, after in itertools.pairwise(rows):
                 lost = Decimal(before["fee"]) if before["feeToken"] != "USDC" else 0
                 assert Decimal(after["startPosition"]) == end_of(before) - lost
-        assert gaps([as_fill(row) for row in rows_of(world, style)]) == []
+        assert gaps([as_fill(row) for row in rows_of(world, style.kind)]) == []
 
 
 def test_fills_come_in_order_of_time_under_trade_ids_of_their_own(world: World) -> None:
@@ -184,8 +163,8 @@ def test_fills_come_in_order_of_time_under_trade_ids_of_their_own(world: World) 
     assert len({row["tid"] for row in every}) == len(every)
     for rows in world.fills.values():
         assert [row["time"] for row in rows] == sorted(row["time"] for row in rows)
-        assert to_ms(START) <= rows[0]["time"]
-        assert rows[-1]["time"] < to_ms(START + timedelta(days=DAYS))
+        assert to_ms(BEGIN) <= rows[0]["time"]
+        assert rows[-1]["time"] < to_ms(START + timedelta(days=PRESENT))
 
 
 def test_sizes_and_prices_of_fills_are_legal_and_lie_within_their_minute(world: World) -> None:
@@ -256,7 +235,7 @@ def test_the_parts_of_a_takers_order_share_their_moment_and_hash(world: World) -
 
 def test_good_traders_earn_and_the_bad_one_loses(world: World) -> None:
     earned = {
-        style.description: sum(trip.pnl_usd for trip in round_trips([as_fill(row) for row in rows_of(world, style)]))
+        style.description: sum(trip.pnl_usd for trip in round_trips([as_fill(row) for row in rows_of(world, style.kind)]))
         for style in (PATIENT, NIMBLE, LOSER)
     }
     assert earned[PATIENT.description] > 0
@@ -289,36 +268,34 @@ def test_small_tickets_stay_below_the_size_gate_and_the_whales_below_the_weight_
 
 
 def test_the_whale_adds_to_a_position_whose_open_nobody_saw(world: World) -> None:
-    fills = [as_fill(row) for row in rows_of(world, WHALE) if row["coin"] == "BTC"]
+    fills = [as_fill(row) for row in rows_of(world, WHALE.kind) if row["coin"] == "BTC"]
     first = group_orders(fills)[0]
     assert effect_of(first).action is Action.ADD
     assert opened_at(first, fills) is None
 
 
 def test_the_fast_trader_is_out_within_minutes(world: World) -> None:
-    trips = [trip for trip in round_trips([as_fill(row) for row in rows_of(world, FAST)]) if trip.closed_at]
-    assert len(orders_of(world, FAST)) / DAYS > 10
+    trips = [trip for trip in round_trips([as_fill(row) for row in rows_of(world, FAST.kind)]) if trip.closed_at]
+    assert len(orders_of(rows_of(world, FAST.kind))) / DAYS > 10
     assert all(trip.closed_at - trip.opened_at < POLICY.copy_delay for trip in trips if trip.closed_at)
 
 
-def test_the_makers_orders_fill_slowly_and_one_entry_is_a_twap(world: World) -> None:
-    spans = [order.last_time - order.first_time for order, _ in orders_of(world, SLOW) if order.key.startswith("oid")]
+def test_the_makers_orders_fill_slowly_and_the_slicer_leaves_and_once_enters_by_twap(world: World) -> None:
+    spans = [order.last_time - order.first_time for order, _ in orders_of(rows_of(world, SLOW.kind)) if order.key.startswith("oid")]
     assert max(spans) > timedelta(minutes=40)
-    twaps = {order.key: (order, effect) for order, effect in orders_of(world, SLOW) if order.key.startswith("twap")}
-    assert len(twaps) == 1
-    order, effect = next(iter(twaps.values()))
-    assert effect.action is Action.OPEN
-    assert len(order.fills) == 80
-    slices = [row for row in rows_of(world, SLOW) if row["twapId"] is not None]
+    twaps = {order.key: (order, effect) for order, effect in orders_of(rows_of(world, SLICER.kind)) if order.key.startswith("twap")}
+    assert [effect.action for _, effect in twaps.values()] == [Action.CLOSE, Action.OPEN, Action.CLOSE]
+    assert all(len(order.fills) == 80 for order, _ in twaps.values())
+    slices = [row for row in rows_of(world, SLICER.kind) if row["twapId"] is not None]
     assert {row["hash"] for row in slices} == {ZERO_HASH}
-    assert len({row["oid"] for row in slices}) == 80
+    assert len({row["oid"] for row in slices}) == 240
     assert all(row["hash"] != ZERO_HASH for rows in world.fills.values() for row in rows if row["twapId"] is None)
 
 
 def test_adds_come_within_two_hours_of_the_open_and_later(world: World) -> None:
     ages = []
     for style in (PATIENT, SLOW):
-        fills = by_coin(rows_of(world, style))
+        fills = by_coin(rows_of(world, style.kind))
         for order, effect in entries_of(world, style):
             opened = opened_at(order, [as_fill(row) for row in fills[order.coin]])
             if effect.action is Action.ADD and opened is not None:
@@ -328,85 +305,33 @@ def test_adds_come_within_two_hours_of_the_open_and_later(world: World) -> None:
 
 
 def test_some_positions_flip_some_are_reduced_and_some_leave_dust(world: World) -> None:
-    assert any(effect.flipped for _, effect in orders_of(world, NIMBLE))
-    assert any(effect.action is Action.REDUCE for _, effect in orders_of(world, PATIENT))
+    assert any(effect.flipped for _, effect in orders_of(rows_of(world, NIMBLE.kind)))
+    assert any(effect.action is Action.REDUCE for _, effect in orders_of(rows_of(world, PATIENT.kind)))
     remainders = [
         abs(order.fills[-1].end_position) * order.fills[-1].price
-        for order, effect in orders_of(world, PATIENT)
+        for order, effect in orders_of(rows_of(world, PATIENT.kind))
         if effect.action is Action.CLOSE
     ]
     assert any(0 < remainder < 10 for remainder in remainders)
 
 
-def test_the_nervous_one_leaves_within_the_quarter_of_an_hour_and_chases_jumps(world: World) -> None:
-    doubts = 0
-    orders = orders_of(world, LOSER)
-    for entry, effect in orders:
-        if effect.action is Action.OPEN:
-            doubts += any(
-                other.coin == entry.coin
-                and not after.is_entry
-                and timedelta(0) < other.first_time - entry.last_time < POLICY.copy_delay
-                for other, after in orders
-            )
+def test_the_nervous_one_leaves_within_the_quarter_of_an_hour(world: World) -> None:
+    orders = orders_of(rows_of(world, LOSER.kind))
+    doubts = sum(
+        other.coin == entry.coin
+        and not after.is_entry
+        and timedelta(0) < other.first_time - entry.last_time < POLICY.copy_delay
+        for entry, effect in orders
+        if effect.action is Action.OPEN
+        for other, after in orders
+    )
     assert doubts >= 3
-    closes = world.candles["SUI"].c
-    ran_away = [
-        abs(closes[(to_ms(order.first_time) - to_ms(START)) // MINUTE_MS + 15] / effect.price - 1) > 0.02
-        for order, effect in orders
-        if order.coin == "SUI" and effect.action is Action.OPEN
-    ]
-    assert any(ran_away)
 
 
 def test_other_markets_appear_among_the_fills(world: World) -> None:
-    fills = by_coin(rows_of(world, PATIENT))
+    fills = by_coin(rows_of(world, PATIENT.kind))
     assert {row["dir"] for row in fills[SPOT_COIN]} == {"Buy", "Sell"}
     assert {row["dir"] for row in fills[HIP3_COIN]} == {"Open Long", "Close Long"}
-
-
-def last_bet(world: World) -> tuple[list[FillRow], list[FillRow]]:
-    rows = [row for row in rows_of(world, GAMBLER) if row["coin"] == "ETH"]
-    return [row for row in rows if "liquidation" not in row], [row for row in rows if "liquidation" in row]
-
-
-def test_the_gambler_is_liquidated_to_zero_and_trades_no_more(world: World) -> None:
-    opened, closed = last_bet(world)
-    address = rows_of(world, GAMBLER)[0]["user"]
-    assert opened
-    assert closed
-    for row in closed:
-        assert row["liquidation"]["liquidatedUser"] == address
-        assert row["liquidation"]["method"] == "market"
-    assert end_of(closed[-1]) == 0
-    assert rows_of(world, GAMBLER)[-1] == closed[-1]
-    assert all(end_of(rows[-1]) == 0 for rows in by_coin(rows_of(world, GAMBLER)).values())
-
-
-def test_the_liquidation_comes_where_the_margin_rules_put_it(world: World) -> None:
-    opened, closed = last_bet(world)
-    side = Side.LONG if opened[0]["side"] == "B" else Side.SHORT
-    order = effect_of(group_orders([as_fill(row) for row in opened])[0])
-    leverage = order.value_usd / GAMBLER.equity_usd
-    assert 10 < leverage < INSTRUMENTS["ETH"].max_leverage
-    below, above = (
-        liquidation_price(order.price, side, whole, INSTRUMENTS["ETH"].max_leverage)
-        for whole in (int(leverage), int(leverage) + 1)
-    )
-    mark = float(closed[0]["liquidation"]["markPx"])
-    assert min(below, above) * 0.998 <= mark <= max(below, above) * 1.002
-
-
-def test_a_copy_of_the_last_bet_is_still_open_when_the_liquidation_comes(world: World) -> None:
-    opened, closed = last_bet(world)
-    series: Series = world.candles["ETH"]
-    side = 1 if opened[0]["side"] == "B" else -1
-    confirmed, ruined = minute_of(world, opened[0]) + 16, minute_of(world, closed[-1])
-    assert ruined - confirmed > 30
-    entry = series.o[confirmed + 1]
-    assert abs(entry / float(opened[0]["px"]) - 1) < 0.02
-    worst = (series.l if side > 0 else series.h)[confirmed + 1 : ruined + 1]
-    assert (side * (1 - worst / entry)).max() < 0.05
 
 
 def test_nothing_happens_to_a_wallet_from_its_last_minute_on() -> None:
@@ -431,9 +356,11 @@ def test_an_order_for_nothing_leaves_no_fill() -> None:
     assert wallet.rows() == []
 
 
-def test_a_world_too_short_for_ruin_has_none() -> None:
-    calm = generate(0, start=START, days=1)
+def test_a_world_too_short_for_ruin_has_none_and_who_never_traded_in_it_is_not_there() -> None:
+    calm = generate(0, start=START, days=1, history_days=0)
     assert not any("liquidation" in row for rows in calm.fills.values() for row in rows)
+    assert DECAYED.kind not in {who.kind for who in calm.traders}
+    assert all(calm.fills[who.address] for who in calm.traders)
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.domain.models import EPOCH, ExitReason, PositionStatus
-from hlcopy.ports import UNKNOWN
+from hlcopy.ports import UNKNOWN, Level
 from hlcopy.ticks import monitor, poll, positions
-from tests.builders import T0, TRADER, at, fill
+from tests.builders import OTHER_TRADER, T0, TRADER, at, fill, poll_mark, trader
 from tests.fakes import Executioner, Killed
 from tests.ticks.conftest import WHOLE_LIFE, Scene, rising, stage
 
@@ -171,3 +171,58 @@ def test_a_copied_trader_s_liquidation_killed_anywhere_still_closes_and_blacklis
     followed = scene.ledger.traders.get(TRADER)
     assert followed is not None
     assert followed.blacklisted_until is not None
+
+
+def thin() -> Scene:
+    """A book that fills a part of the entry only."""
+    scene = stage(MemoryLedger())
+    scene.market.books["BTC", True] = [Level(60_100.0, 0.05), Level(61_000.0, 9.0)]
+    return scene
+
+
+@pytest.mark.parametrize("kill_at", range(len(live(thin(), ENTRY, None))))
+def test_an_entry_filled_in_part_and_killed_anywhere_is_protected_for_what_filled(kill_at: int) -> None:
+    scene = thin()
+    live(scene, ENTRY, kill_at)
+
+    ended = outcome(scene, 18)
+    held = [(position.size, position.stop_confirmed) for position in ended["positions"]]
+    if ended["trades"]:
+        assert (held, [stop[1] for stop in ended["stops"]]) == ([(0.05, True)], [0.05])
+    else:
+        assert (held, ended["decisions"]) == ([], [("oid:1", "SKIP_NEVER_LANDED")])
+
+
+def vanish(desk: Desk, _now: datetime) -> None:
+    """Let what the traders hold be gone, without a closing fill."""
+    source: Any = desk.source
+    source.held = {TRADER: {"BTC": 0.0}, OTHER_TRADER: {"ETH": 0.0}}
+
+
+BOTH_VANISHED = [*ENTRY[:3], (vanish, 29.0), (positions.run, 30.0), (positions.run, 45.0), (monitor.run, 46.0)]
+
+
+def two_copied() -> Scene:
+    scene = stage(MemoryLedger())
+    scene.ledger.traders.put([trader(address=OTHER_TRADER, account_value=400_000.0)])
+    scene.ledger.traders.put_mark(OTHER_TRADER, poll_mark(followed_from=at(-60), read_until=at(-60), polled_at=at(-60)))
+    scene.source.equity[OTHER_TRADER] = 400_000.0
+    scene.market.set("ETH", at(-60), 3_000.0)
+    scene.source.add(fill(trader=OTHER_TRADER, coin="ETH", price=3_000.0, size=20.0, oid=7, time=T0))
+    return scene
+
+
+def both_vanished_effects() -> list[int]:
+    entries = len(live(two_copied(), ENTRY[:3], None))
+    return list(range(entries, len(live(two_copied(), BOTH_VANISHED, None))))
+
+
+@pytest.mark.parametrize("kill_at", both_vanished_effects())
+def test_two_liquidations_in_one_tick_killed_anywhere_still_close_and_blacklist_both(kill_at: int) -> None:
+    scene = two_copied()
+    live(scene, BOTH_VANISHED, kill_at)
+
+    reasons = [position.close_reason for position in scene.ledger.book.positions(live_only=False)]
+    assert reasons == [ExitReason.TRADER_LIQUIDATED] * 2
+    followed = [scene.ledger.traders.get(address) for address in (TRADER, OTHER_TRADER)]
+    assert all(each is not None and each.blacklisted_until is not None for each in followed)

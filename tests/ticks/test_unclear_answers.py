@@ -298,6 +298,7 @@ def test_an_add_whose_older_fills_can_t_be_read_waits(scene: Scene) -> None:
         """A source that can't read far back."""
 
         state = scene.source.state
+        room = scene.source.room
 
         def fills(self, trader: str, since: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
             reach.append(since)

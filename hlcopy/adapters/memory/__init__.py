@@ -9,6 +9,7 @@ from hlcopy.adapters.memory.history import MemoryHistory
 from hlcopy.adapters.memory.journal import Journal
 from hlcopy.adapters.memory.paper import MemoryPaperBooks
 from hlcopy.adapters.memory.runs import MemoryRuns
+from hlcopy.adapters.memory.scoring import MemoryScoring
 from hlcopy.adapters.memory.signals import MemorySignals
 from hlcopy.adapters.memory.traders import MemoryTraders
 
@@ -24,6 +25,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self._journal = Journal()
         self._traders = MemoryTraders(self._journal)
+        self._scoring = MemoryScoring(self._journal)
         self._signals = MemorySignals(self._journal)
         self._book = MemoryBook(self._journal)
         self._history = MemoryHistory(self._journal)
@@ -34,6 +36,11 @@ class MemoryLedger:
     def traders(self) -> MemoryTraders:
         """Traders and their positions."""
         return self._traders
+
+    @property
+    def scoring(self) -> MemoryScoring:
+        """The daily selection."""
+        return self._scoring
 
     @property
     def signals(self) -> MemorySignals:

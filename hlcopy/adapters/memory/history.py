@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.memory.candles import MemoryCandles
+from hlcopy.domain.models import HYPERLIQUID, NANSEN
 from hlcopy.ports import FillCoverage, FundingCoverage
 
 if TYPE_CHECKING:
@@ -24,24 +25,36 @@ _time: Final = attrgetter("time")
 
 
 class MemoryHistory:
-    """The ledger of recorded markets in memory; fills are kept by trader and by trader and coin, each in order of time."""
+    """The ledger of recorded markets in memory; fills are kept by trader and by trader and coin, each in order of time.
+
+    `source` is whose fills are read: two sources tell the same trades in their own ways, which must never be added up.
+    """
 
     def __init__(self, journal: Journal) -> None:
+        self.source = HYPERLIQUID
         self._journal = journal
         self._identities: set[str] = set()
-        self._by_trader: dict[str, list[Fill]] = {}
-        self._by_coin: dict[tuple[str, str], list[Fill]] = {}
+        self._rows: dict[str, Fill] = {}  # of Nansen's: they may come again larger
+        self._by_trader: dict[tuple[str, str], list[Fill]] = {}
+        self._by_coin: dict[tuple[str, str, str], list[Fill]] = {}
         self._candles = MemoryCandles(journal)
         self._funding: dict[str, list[FundingRate]] = {}
 
     def add_fills(self, fills: Iterable[Fill]) -> int:
-        """Store fills in the order given, keeping a stored one of the same identity; return how many were new."""
+        """Store fills in the order given, keeping a stored one of the same identity; return how many were new.
+
+        A row of Nansen's replaces its stored self when it has grown, or shows another start.
+        """
         new: dict[str, Fill] = {}
         for fill in fills:
             identity = fill.identity
-            if identity not in self._identities:
-                new.setdefault(identity, fill)
+            if identity in self._identities or identity in new:
+                if fill.source == NANSEN:
+                    self._renew(fill, new)
+            else:
+                new[identity] = fill
         self._identities.update(new)
+        self._rows.update((identity, fill) for identity, fill in new.items() if fill.source == NANSEN)
         self._insert(new.values())
         self._journal.record(lambda: self._forget(new))
         return len(new)
@@ -50,7 +63,10 @@ class MemoryHistory:
         self, trader: str, *, coin: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> list[Fill]:
         """Return a trader's fills by time, then order of arrival; both ends are inclusive."""
-        stored = self._by_trader.get(trader, []) if coin is None else self._by_coin.get((trader, coin), [])
+        if coin is None:
+            stored = self._by_trader.get((self.source, trader), [])
+        else:
+            stored = self._by_coin.get((self.source, trader, coin), [])
         first = 0 if since is None else bisect_left(stored, since, key=_time)
         last = len(stored) if until is None else bisect_right(stored, until, key=_time)
         return stored[first:last]
@@ -59,8 +75,8 @@ class MemoryHistory:
         """Return what is stored per trader, by address."""
         return [
             FillCoverage(trader=trader, first=stored[0].time, last=stored[-1].time, count=len(stored))
-            for trader, stored in sorted(self._by_trader.items())
-            if stored
+            for (source, trader), stored in sorted(self._by_trader.items())
+            if stored and source == self.source
         ]
 
     def add_candles(self, candles: Candles) -> int:
@@ -103,8 +119,8 @@ class MemoryHistory:
     def _insert(self, fills: Iterable[Fill]) -> None:
         grown: dict[int, tuple[list[Fill], int]] = {}
         for fill in fills:
-            by_trader = self._by_trader.setdefault(fill.trader, [])
-            by_coin = self._by_coin.setdefault((fill.trader, fill.coin), [])
+            by_trader = self._by_trader.setdefault((fill.source, fill.trader), [])
+            by_coin = self._by_coin.setdefault((fill.source, fill.trader, fill.coin), [])
             for stored in (by_trader, by_coin):
                 grown.setdefault(id(stored), (stored, max(len(stored) - 1, 0)))
                 stored.append(fill)
@@ -112,9 +128,29 @@ class MemoryHistory:
             if any(later.time < earlier.time for earlier, later in pairwise(stored[start:])):
                 stored.sort(key=_time)
 
+    def _renew(self, fill: Fill, new: dict[str, Fill]) -> None:
+        identity = fill.identity
+        known = new.get(identity) or self._rows[identity]
+        moved = fill.size == known.size and fill.start_position != known.start_position
+        if not (fill.size > known.size or moved):
+            return
+        if identity in new:
+            new[identity] = fill
+        else:
+            self._replace(known, fill)
+            self._journal.record(lambda: self._replace(fill, known))
+
+    def _replace(self, known: Fill, fill: Fill) -> None:
+        self._rows[fill.identity] = fill
+        for stored in (self._by_trader[fill.source, fill.trader], self._by_coin[fill.source, fill.trader, fill.coin]):
+            stored[next(place for place, each in enumerate(stored) if each is known)] = fill
+            stored.sort(key=_time)
+
     def _forget(self, gone: dict[str, Fill]) -> None:
         self._identities.difference_update(gone)
-        traders = {fill.trader for fill in gone.values()}
-        coins = {(fill.trader, fill.coin) for fill in gone.values()}
+        for identity in gone:
+            self._rows.pop(identity, None)
+        traders = {(fill.source, fill.trader) for fill in gone.values()}
+        coins = {(fill.source, fill.trader, fill.coin) for fill in gone.values()}
         for stored in (*map(self._by_trader.__getitem__, traders), *map(self._by_coin.__getitem__, coins)):
             stored[:] = [fill for fill in stored if fill.identity not in gone]

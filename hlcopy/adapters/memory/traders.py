@@ -34,6 +34,10 @@ class MemoryTraders:
         """Return every trader, best score first, then by address."""
         return sorted(self._traders.values(), key=lambda trader: (-trader.score, trader.address))
 
+    def followed(self) -> list[Trader]:
+        """Return the traders with a tier, best score first, then by address."""
+        return [trader for trader in self.all() if trader.tier is not None]
+
     def put(self, traders: Iterable[Trader]) -> None:
         """Insert or replace traders; a stored `blacklisted_until` is kept, whatever the new row says."""
         for trader in traders:

@@ -11,6 +11,7 @@ from hlcopy.adapters.store.history import StoredHistory
 from hlcopy.adapters.store.migrations import migrate
 from hlcopy.adapters.store.paper import StoredPaperBooks
 from hlcopy.adapters.store.runs import StoredRuns
+from hlcopy.adapters.store.scoring import StoredScoring
 from hlcopy.adapters.store.signals import StoredSignals
 from hlcopy.adapters.store.traders import StoredTraders
 
@@ -29,6 +30,7 @@ class Store:
     def __init__(self, db: Connection) -> None:
         self._db = db
         self._traders = StoredTraders(db)
+        self._scoring = StoredScoring(db)
         self._signals = StoredSignals(db)
         self._book = StoredBook(db)
         self._history = StoredHistory(db)
@@ -56,6 +58,11 @@ class Store:
     def traders(self) -> StoredTraders:
         """Traders and their positions."""
         return self._traders
+
+    @property
+    def scoring(self) -> StoredScoring:
+        """The daily selection."""
+        return self._scoring
 
     @property
     def signals(self) -> StoredSignals:

@@ -114,9 +114,10 @@ def in_our_words(error: sqlite3.Error, path: Path) -> HlcopyError | None:
     return None
 
 
-def connect(path: Path, *, create: bool) -> Connection:
+def connect(path: Path, *, create: bool, shared: bool = False) -> Connection:
     """Open the file, made beforehand when it is missing and may be created, for reading only when we can't write there.
 
+    `shared` is for a caller who lets several threads use the connection, one at a time.
     Automatic checkpoints are off: SQLite before 3.51.3 can corrupt a WAL file when two processes checkpoint at once.
     """
     try:
@@ -126,7 +127,13 @@ def connect(path: Path, *, create: bool) -> Connection:
         raise ConfigError(message) from error
     writable = create or _writable(path)
     try:
-        raw = sqlite3.connect(_uri(path, writable=writable), timeout=BUSY_TIMEOUT_S, isolation_level=None, uri=True)
+        raw = sqlite3.connect(
+            _uri(path, writable=writable),
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=not shared,
+            uri=True,
+        )
     except sqlite3.Error as error:
         raise in_our_words(error, path) or error from error
     db = Connection(path, raw)
@@ -179,7 +186,7 @@ def _provide(path: Path, *, create: bool) -> None:
         raise ConfigError(message)
     if not path.exists():
         if not create:
-            message = f"there is no database at {path}; make one with `hlcopy data import`, or set HLCOPY_DB"
+            message = f"there is no database at {path}; make one with `hlcopy score` or `hlcopy data import`, or set HLCOPY_DB"
             raise BadInputError(message)
         path.parent.mkdir(parents=True, exist_ok=True)
         _create(path)

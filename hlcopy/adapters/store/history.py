@@ -3,60 +3,101 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+import threading
+from typing import TYPE_CHECKING, Final, Self
 
 from hlcopy.adapters.store.candles import add_candles, candle_coverage, read_candles
-from hlcopy.domain.models import Fill, from_ms, to_ms
+from hlcopy.adapters.store.connection import connect
+from hlcopy.domain.models import HYPERLIQUID, NANSEN, Fill, from_ms, to_ms
 from hlcopy.ports import FillCoverage, FundingCoverage, FundingRate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+    from pathlib import Path
+    from types import TracebackType
 
     from hlcopy.adapters.store.connection import Connection, Row
     from hlcopy.domain.candles import Candles
     from hlcopy.ports import CandleCoverage
 
-_ADD_FILL: Final = (
-    "INSERT OR IGNORE INTO fills (trader_id, token_symbol, is_buy, price, size, time, start_position, direction, "
-    "closed_pnl, fee, fee_token, hash, oid, tid, twap_id, crossed, liquidated_user) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS: Final = (
+    "token_symbol, is_buy, price, size, time, start_position, direction, closed_pnl, fee, fee_token, hash, oid, tid, "
+    "twap_id, crossed, liquidated_user, source"
+)
+_MARKS: Final = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+# The statements are made of this module's constants; nothing that anybody typed or sent ever becomes part of one.
+_ADD_FILL: Final = f"INSERT OR IGNORE INTO fills (trader_id, {_COLUMNS}) VALUES ({_MARKS})"  # noqa: S608
+# A row of Nansen's is several fills of one order: it may come again larger, or with a start that is only now known.
+_RENEWED: Final = (
+    "is_buy",
+    *("price", "size", "time", "start_position", "direction", "closed_pnl", "fee", "fee_token", "crossed"),
+    "liquidated_user",
+)
+_RENEW_FILL: Final = (
+    f"INSERT INTO fills (trader_id, {_COLUMNS}) VALUES ({_MARKS}) "  # noqa: S608
+    "ON CONFLICT (trader_id, oid, hash, token_symbol) WHERE source = 'nansen' "
+    f"DO UPDATE SET {', '.join(f'{column} = excluded.{column}' for column in _RENEWED)} "
+    "WHERE excluded.size > size OR (excluded.size = size AND excluded.start_position <> start_position)"
 )
 _FILLS: Final = (
-    "SELECT token_symbol, is_buy, price, size, time, start_position, direction, closed_pnl, fee, fee_token, hash, oid, "
-    "tid, twap_id, crossed, liquidated_user FROM fills "
+    f"SELECT {_COLUMNS} FROM fills "  # noqa: S608
     "WHERE trader_id = (SELECT id FROM fill_traders WHERE address = :trader) AND time BETWEEN :since AND :until "
-    "AND (:coin IS NULL OR token_symbol = :coin) ORDER BY time, id"
+    "AND (:coin IS NULL OR token_symbol = :coin) AND source = :source ORDER BY time, id"
+)
+_LAST_FILLS: Final = (
+    f"SELECT {_COLUMNS} FROM (SELECT *, row_number() OVER (PARTITION BY token_symbol ORDER BY time DESC, id DESC) "  # noqa: S608
+    "AS age FROM fills WHERE trader_id = (SELECT id FROM fill_traders WHERE address = :trader) AND time < :since "
+    "AND source = :source) WHERE age = 1 ORDER BY time, id"
 )
 _FIRST_MS: Final = -(2**62)
 _LAST_MS: Final = 2**62
 
 
 class StoredHistory:
-    """The ledger of recorded markets over the file."""
+    """The ledger of recorded markets over the file.
+
+    `source` is whose fills are read: two sources tell the same trades in their own ways, which must never be added up.
+    """
 
     def __init__(self, db: Connection) -> None:
+        self.source = HYPERLIQUID
         self._db = db
 
     def add_fills(self, fills: Iterable[Fill]) -> int:
-        """Store fills in the order given, keeping a stored one of the same identity; return how many were new."""
+        """Store fills in the order given, keeping a stored one of the same identity; return how many were new.
+
+        A row of Nansen's replaces its stored self when it has grown, or shows another start.
+        """
         given = list(fills)
         with self._db.transaction():
             ids = self._trader_ids({fill.trader for fill in given})
-            return self._db.run_many(_ADD_FILL, (_fill_row(ids[fill.trader], fill) for fill in given))
+            added = self._db.run_many(_ADD_FILL, (_fill_row(ids[fill.trader], fill) for fill in given))
+            renewable = [_fill_row(ids[fill.trader], fill) for fill in given if fill.source == NANSEN]
+            if renewable:
+                self._db.run_many(_RENEW_FILL, renewable)
+            return added
 
     def fills(
         self, trader: str, *, coin: str | None = None, since: datetime | None = None, until: datetime | None = None
     ) -> list[Fill]:
         """Return a trader's fills by time, then order of arrival; both ends are inclusive."""
-        span = {"since": to_ms(since) if since else _FIRST_MS, "until": to_ms(until) if until else _LAST_MS}
-        return _made_fills(trader, self._db.rows(_FILLS, {"trader": trader, "coin": coin, **span}))
+        asked = {
+            "trader": trader,
+            "coin": coin,
+            "source": self.source,
+            "since": to_ms(since) if since else _FIRST_MS,
+            "until": to_ms(until) if until else _LAST_MS,
+        }
+        return _made_fills(trader, self._db.rows(_FILLS, asked))
 
     def fill_coverage(self) -> list[FillCoverage]:
         """Return what is stored per trader, by address."""
         rows = self._db.rows(
             "SELECT address, first, last, count FROM fill_traders JOIN (SELECT trader_id, min(time) AS first, "
-            "max(time) AS last, count(*) AS count FROM fills GROUP BY trader_id) ON trader_id = id ORDER BY address"
+            "max(time) AS last, count(*) AS count FROM fills WHERE source = ? GROUP BY trader_id) ON trader_id = id "
+            "ORDER BY address",
+            (self.source,),
         )
         return [
             FillCoverage(trader=trader, first=from_ms(first), last=from_ms(last), count=count)
@@ -109,6 +150,39 @@ class StoredHistory:
         return dict(rows)
 
 
+class StoredNansenFills:
+    """What is stored of Nansen's rows, for a source that several threads ask: its own connection, opened at the first use."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._opened: Connection | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    def __call__(self, trader: str, since: datetime) -> list[Fill]:
+        """Return a trader's rows from `since` on, after the last one before it of each coin; by time."""
+        asked = {"trader": trader, "coin": None, "since": to_ms(since), "until": _LAST_MS, "source": NANSEN}
+        with self._lock:
+            if self._opened is None:
+                self._opened = connect(self._path, create=False, shared=True)
+            last, later = self._opened.rows(_LAST_FILLS, asked), self._opened.rows(_FILLS, asked)
+        return _made_fills(trader, last + later)
+
+
 def _fill_row(trader_id: int, fill: Fill) -> Row:
     return (
         trader_id,
@@ -128,6 +202,7 @@ def _fill_row(trader_id: int, fill: Fill) -> Row:
         fill.twap_id,
         fill.crossed,
         fill.liquidated_user,
+        fill.source,
     )
 
 
@@ -151,6 +226,7 @@ def _made_fills(trader: str, rows: list[Row]) -> list[Fill]:
             twap_id=twap_id,
             crossed=crossed == 1,
             liquidated_user=liquidated_user,
+            source=source,
         )
         for (
             coin,
@@ -169,5 +245,6 @@ def _made_fills(trader: str, rows: list[Row]) -> list[Fill]:
             twap_id,
             crossed,
             liquidated_user,
+            source,
         ) in rows
     ]

@@ -42,6 +42,7 @@ _ORDERS: Final = Table(
         Column("filled_size"),
         Column("average_price"),
         Column("error"),
+        Column("note"),
     ),
     key=("client_order_id",),
 )

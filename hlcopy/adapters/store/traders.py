@@ -77,6 +77,11 @@ class StoredTraders:
         """Return every trader, best score first, then by address."""
         return [_TRADERS.item(row) for row in self._db.rows(f"{_TRADERS.select} ORDER BY score DESC, address")]
 
+    def followed(self) -> list[Trader]:
+        """Return the traders with a tier, best score first, then by address."""
+        rows = self._db.rows(f"{_TRADERS.select} WHERE tier IS NOT NULL ORDER BY score DESC, address")
+        return [_TRADERS.item(row) for row in rows]
+
     def put(self, traders: Iterable[Trader]) -> None:
         """Insert or replace traders; a stored `blacklisted_until` is kept, whatever the new row says."""
         self._db.run_many(_TRADERS.upsert, map(_TRADERS.values, traders))

@@ -1,0 +1,318 @@
+"""Hyperliquid's info API: requests with their weights, answers checked, failures in our words."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from hlcopy.adapters.http import RetryError, host_of
+from hlcopy.adapters.hyperliquid.models import (
+    ApiBook,
+    ApiContext,
+    ApiFill,
+    ApiHistory,
+    ApiMeta,
+    ApiSlice,
+    ApiState,
+    ApiStatus,
+    ApiUpdate,
+)
+from hlcopy.adapters.wire import INTERVALS, IntervalName, Text, WireCandle, WireFunding
+from hlcopy.errors import BadAnswerError, RationedError, SourceDownError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from hlcopy.adapters.http import Answer, Http
+    from hlcopy.ports import Clock, WeightRation
+
+Model = TypeVar("Model")
+
+FULL_PAGE: Final = 2_000
+FULL_UPDATES: Final = 500
+MOST_CANDLES: Final = 5_000
+_PATIENCE_S: Final = 20.0
+_AFTER_429_S: Final = 10.0
+_WEIGHT: Final = 20
+_WEIGHTS: Final[Mapping[str, int]] = dict.fromkeys(("l2Book", "allMids", "clearinghouseState", "exchangeStatus"), 2)
+_OK: Final = 200
+_FORBIDDEN: Final = 403
+_UNPROCESSABLE: Final = 422
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+_MISSING: Final = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How the answer to a request type looks; `per_weight` rows of it cost one more, 0 for none."""
+
+    shape: Any
+    per_weight: int = 0
+    may_be_null: bool = False
+
+
+_KINDS: Final[Mapping[str, _Kind]] = {
+    "meta": _Kind(ApiMeta),
+    # Contexts are checked coin by coin when they are asked for: one broken coin must not hide the others.
+    "metaAndAssetCtxs": _Kind(tuple[ApiMeta, list[dict[str, Any]]]),
+    "allMids": _Kind(dict[str, Any]),
+    "l2Book": _Kind(ApiBook, may_be_null=True),
+    "clearinghouseState": _Kind(ApiState),
+    "userFillsByTime": _Kind(list[ApiFill], 20),
+    "userTwapSliceFillsByTime": _Kind(list[ApiSlice], 20),
+    "userTwapSliceFills": _Kind(list[ApiSlice], 20),
+    "candleSnapshot": _Kind(list[WireCandle], 60),
+    "fundingHistory": _Kind(list[WireFunding], 20),
+    "portfolio": _Kind(list[tuple[Text, ApiHistory]]),
+    "userNonFundingLedgerUpdates": _Kind(list[ApiUpdate], 20),
+    "userAbstraction": _Kind(Text),
+    "exchangeStatus": _Kind(ApiStatus),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Contexts:
+    """The coins of the main dex and their present, in the venue's order."""
+
+    meta: ApiMeta
+    _raw: Mapping[str, Mapping[str, Any]] = field(repr=False)
+
+    def of(self, coin: str) -> ApiContext | None:
+        """Return the present of a coin, None for one that the venue doesn't have; raises `BadAnswerError`."""
+        raw = self._raw.get(coin)
+        if raw is None:
+            return None
+        try:
+            return ApiContext.model_validate(raw)
+        except ValidationError as error:
+            message = f"metaAndAssetCtxs: {coin}: {_problem(error)}"
+            raise BadAnswerError(message) from error
+
+
+class InfoClient:
+    """Asks the info API within a ration; several threads may use it.
+
+    `patience` is for the attempts at one request in seconds, `queue_s` how long a request may wait for its ration: by
+    default no longer than that.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        url: str,
+        ration: WeightRation,
+        clock: Clock,
+        patience: float = _PATIENCE_S,
+        queue_s: float | None = None,
+    ) -> None:
+        self.ration = ration
+        self.host = host_of(url)
+        self._http = http
+        self._url = f"{url.rstrip('/')}/info"
+        self._clock = clock
+        self._patience = patience
+        self._queue_s = patience if queue_s is None else queue_s
+        self._queue = threading.Lock()
+
+    def meta(self) -> ApiMeta:
+        """Return the coins of the main dex."""
+        meta: ApiMeta = self._ask({"type": "meta"})
+        return meta
+
+    def meta_and_contexts(self) -> Contexts:
+        """Return the coins of the main dex with their present."""
+        meta, contexts = self._ask({"type": "metaAndAssetCtxs"})
+        if len(contexts) != len(meta.universe):
+            message = f"{self.host}: metaAndAssetCtxs: {len(meta.universe)} coins, but {len(contexts)} contexts"
+            raise BadAnswerError(message)
+        return Contexts(meta, {asset.name: raw for asset, raw in zip(meta.universe, contexts, strict=True)})
+
+    def all_mids(self) -> dict[str, float]:
+        """Return the mid of each coin, spot pairs too; one that isn't a price is left out."""
+        return {coin: mid for coin, text in self._ask({"type": "allMids"}).items() if (mid := _price(text)) is not None}
+
+    def book(self, coin: str) -> ApiBook | None:
+        """Return a coin's book, None for a coin that the venue doesn't have."""
+        book: ApiBook | None = self._ask({"type": "l2Book", "coin": coin})
+        return book
+
+    def clearinghouse_state(self, user: str) -> ApiState:
+        """Return an account on the main dex."""
+        state: ApiState = self._ask({"type": "clearinghouseState", "user": user})
+        return state
+
+    def user_fills_by_time(
+        self, user: str, start: int, end: int | None = None, *, newest_first: bool = False, expect: int = 0
+    ) -> list[ApiFill]:
+        """Return one page of fills, at most 2,000, both ends included; `expect` rows are rationed beforehand."""
+        request = _between({"type": "userFillsByTime", "user": user}, start, end)
+        if newest_first:
+            request["reversed"] = True
+        fills: list[ApiFill] = self._ask(request, expect)
+        return self._sound("userFillsByTime", fills)
+
+    def user_twap_slice_fills_by_time(
+        self, user: str, start: int, end: int | None = None, *, expect: int = 0
+    ) -> list[ApiSlice]:
+        """Return one page of TWAP slices, at most 2,000, oldest first, both ends included."""
+        request = _between({"type": "userTwapSliceFillsByTime", "user": user}, start, end)
+        slices: list[ApiSlice] = self._ask(request, expect)
+        return self._sound("userTwapSliceFillsByTime", slices)
+
+    def user_twap_slice_fills(self, user: str) -> list[ApiSlice]:
+        """Return the newest 2,000 TWAP slices, newest first."""
+        slices: list[ApiSlice] = self._ask({"type": "userTwapSliceFills", "user": user}, FULL_PAGE)
+        return self._sound("userTwapSliceFills", slices)
+
+    def candles(self, coin: str, interval: IntervalName, start: int, end: int) -> list[WireCandle]:
+        """Return candles by time; the last may still be open, and only the newest 5,000 of an interval exist."""
+        bounds = {"coin": coin, "interval": interval, "startTime": start, "endTime": end}
+        expect = min((end - start) // INTERVALS[interval] + 1, MOST_CANDLES)
+        candles: list[WireCandle] = self._ask({"type": "candleSnapshot", "req": bounds}, expect)
+        if any(candle.l > min(candle.o, candle.c) or candle.h < max(candle.o, candle.c) for candle in candles):
+            message = f"{self.host}: candleSnapshot: {coin}: a candle opens or closes beyond its high or low"
+            raise BadAnswerError(message)
+        return sorted(candles, key=lambda candle: candle.t)
+
+    def funding_history(self, coin: str, start: int, end: int | None = None) -> list[WireFunding]:
+        """Return one page of hourly funding rates by time, at most 500, both ends included."""
+        request = _between({"type": "fundingHistory", "coin": coin}, start, end)
+        rates: list[WireFunding] = self._ask(request)
+        return sorted(rates, key=lambda rate: rate.time)
+
+    def portfolio(self, user: str) -> dict[str, ApiHistory]:
+        """Return an account's histories by window."""
+        windows: list[tuple[str, ApiHistory]] = self._ask({"type": "portfolio", "user": user})
+        return dict(windows)
+
+    def ledger_updates(self, user: str, start: int, end: int | None = None) -> list[ApiUpdate]:
+        """Return one page of deposits, withdrawals, transfers and liquidations, at most 500, both ends included."""
+        request = _between({"type": "userNonFundingLedgerUpdates", "user": user}, start, end)
+        updates: list[ApiUpdate] = self._ask(request)
+        return sorted(updates, key=lambda update: update.time)
+
+    def user_abstraction(self, user: str) -> str:
+        """Return the account's mode: `default`, `disabled`, `unifiedAccount`, `portfolioMargin` or one yet unknown."""
+        mode: str = self._ask({"type": "userAbstraction", "user": user})
+        return mode
+
+    def exchange_time(self) -> int:
+        """Return the venue's time in milliseconds."""
+        status: ApiStatus = self._ask({"type": "exchangeStatus"})
+        return status.time
+
+    def _ask(self, request: dict[str, Any], expect: int = 0) -> Any:  # noqa: ANN401 - each type has its own shape
+        name = request["type"]
+        kind = _KINDS[name]
+        reserved = _rows_weight(kind, expect)
+        deadline = self._clock.monotonic() + self._queue_s
+        taken_at: datetime | None = None
+        found: Any = None
+
+        def take() -> None:
+            nonlocal taken_at
+            taken_at = self._take(_WEIGHTS.get(name, _WEIGHT) + reserved, deadline)
+
+        def judge(answer: Answer) -> None:
+            nonlocal found
+            found = self._read(name, kind, answer)
+
+        self._http.send("POST", self._url, json=request, judge=judge, patience=self._patience, before=take)
+        if taken_at is not None and kind.per_weight and (rest := _rows_weight(kind, len(found)) - reserved):
+            self.ration.add(rest, taken_at)
+        return found
+
+    def _take(self, weight: int, deadline: float) -> datetime:
+        """Take weight, waiting in a queue for it, and return when that was."""
+        with self._queue:
+            while True:
+                now = self._clock.now()
+                wait = self.ration.take(weight, now)
+                if not wait:
+                    return now
+                if self._clock.monotonic() + wait > deadline:
+                    message = f"{self.host}: the request weight of this minute is used up; free again in {wait:.0f} s"
+                    raise RationedError(message)
+                self._clock.sleep(wait)
+
+    def _read(self, name: str, kind: _Kind, answer: Answer) -> Any:  # noqa: ANN401 - each type has its own shape
+        """Return a checked answer; raises `RetryError` where another attempt may help."""
+        self._refuse_status(name, answer)
+        body = answer.body.strip()
+        if body == b"null":
+            if kind.may_be_null:
+                return None
+            raise RetryError(_NULL, outcome=BadAnswerError(f"{self.host}: {name}: {_NULL}"))
+        try:
+            return _adapter(name).validate_json(body)
+        except ValidationError as error:
+            if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
+                raise RetryError(_NO_JSON) from error
+            message = f"{self.host}: {name}: {_problem(error)}"
+            raise BadAnswerError(message) from error
+
+    def _refuse_status(self, name: str, answer: Answer) -> None:
+        status = answer.status
+        if status == _OK:
+            return
+        if status == _TOO_MANY:
+            self.ration.halt(self._clock.now())
+            after = answer.retry_after()
+            raise RetryError(_BUSY, after=_AFTER_429_S if after is None else after)
+        if status >= _SERVER_ERROR:
+            reason = f"it answers {status}"
+            raise RetryError(reason)
+        if status == _FORBIDDEN:
+            message = f"{self.host} refuses to answer from here (403); it may block this country or network"
+            raise SourceDownError(message)
+        what = "it doesn't understand the request (422)" if status == _UNPROCESSABLE else f"it answers {status}"
+        message = f"{self.host}: {name}: {what}"
+        raise BadAnswerError(message)
+
+    def _sound(self, name: str, rows: list[Any]) -> list[Any]:
+        if not all(row.is_sound for row in rows):
+            message = f"{self.host}: {name}: a fill of a perp without price or size"
+            raise BadAnswerError(message)
+        return rows
+
+
+_NULL: Final = "null in place of an answer"
+_NO_JSON: Final = "its answer is no JSON, or only a part of it"
+_BUSY: Final = "too many requests from this address (429)"
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_KINDS[name].shape)
+
+
+def _rows_weight(kind: _Kind, rows: int) -> int:
+    """Return the weight that rows add, rounded up."""
+    return -(-rows // kind.per_weight) if kind.per_weight else 0
+
+
+def _between(request: dict[str, Any], start: int, end: int | None) -> dict[str, Any]:
+    bounds = {"startTime": start} if end is None else {"startTime": start, "endTime": end}
+    return {**request, **bounds}
+
+
+def _price(text: object) -> float | None:
+    try:
+        return ApiContext.model_validate({"markPx": text, "funding": 0}).markPx or None
+    except ValidationError:
+        return None
+
+
+def _problem(error: ValidationError) -> str:
+    """Return which field is wrong and how, without its value."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    names = ".".join(str(part) for part in first["loc"] if not isinstance(part, int)) or "the answer"
+    return (
+        f"{names} is missing" if first["type"] == _MISSING else f"{names}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    )

@@ -1,0 +1,214 @@
+"""One run of a tick: its lock, its row in the ledger of runs, what it says, and its line in the log."""
+
+from __future__ import annotations
+
+import math
+import threading
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.cli import logs
+from hlcopy.errors import HlcopyError, TryLaterError
+from hlcopy.render.ticks import Ticked, error_lines, news_lines, positions_table, summary_text, tick_document
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from hlcopy.adapters.store import Store
+    from hlcopy.cli.options import Session
+    from hlcopy.ports import Clock
+    from hlcopy.ticks.report import Report
+    from hlcopy.wiring.http import BoundedHttp
+
+_LONG_LOG: Final = 8 * 1024 * 1024
+
+
+class Teller:
+    """Passes on what sources say of trouble: each text once, again only after a tick without it; any thread may use it."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self._warn = warn
+        self._lock = threading.Lock()
+        self._before: set[str] = set()
+        self._texts: list[str] = []
+
+    def __call__(self, text: str) -> None:
+        """Warn of something, unless that was done already."""
+        with self._lock:
+            if text in self._texts:
+                return
+            self._texts.append(text)
+            known = text in self._before
+        if not known:
+            logs.log("warning", text=text)
+            self._warn(text)
+
+    def begin(self) -> None:
+        """Begin another tick."""
+        with self._lock:
+            self._before, self._texts = set(self._texts), []
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What was said in this tick."""
+        with self._lock:
+            return tuple(self._texts)
+
+
+@contextmanager
+def opened_work(
+    session: Session, command: str, store: Store, http: BoundedHttp, clock: Clock, tell: Teller, *, silent: bool = False
+) -> Iterator[Callable[[datetime], Report]]:
+    """Open what a tick works with, and yield the tick: a function of the moment it runs at, to be called any number of times.
+
+    `silent` shows no progress.
+    """
+    from hlcopy.wiring import desks
+
+    seconds = desks.ALLOWANCES[command].tick_s
+    settings = session.settings
+    with ExitStack() as opened:
+        work: Callable[[datetime], Report]
+        if command == "score":
+            from hlcopy.cli.progress import SilentProgress
+            from hlcopy.ticks import score
+
+            progress = SilentProgress() if silent else opened.enter_context(session.progress())
+            scoring = desks.open_scoring_desk(settings, store, http, clock, tell=tell, progress=progress)
+            work = partial(score.run, opened.enter_context(scoring))
+        else:
+            desk = desks.open_desk(settings, store, http, clock, command=command, tell=tell)
+            work = partial(import_module(f"hlcopy.ticks.{command}").run, opened.enter_context(desk))
+
+        def run(now: datetime) -> Report:
+            http.allow(seconds)
+            try:
+                report = work(now)
+            finally:
+                http.allow(math.inf)  # the venue's clock is read between ticks, too
+            if command in {"monitor", "poll"}:
+                tidy(store, settings.database)
+            return report
+
+        yield run
+
+
+def tick(
+    session: Session, command: str, store: Store, clock: Clock, tell: Teller, work: Callable[[datetime], Report]
+) -> Ticked:
+    """Run a tick unless another process is running the same, and return what became of it.
+
+    It is recorded in the ledger of runs, where `ok` means that it was done, if not for every item.
+    """
+    from hlcopy.adapters.locks import command_lock
+
+    began, at = clock.monotonic(), clock.now()
+    tell.begin()
+    report: Report | None = None
+    failure: HlcopyError | None = None
+    notes: tuple[str, ...] = ()
+    with command_lock(session.settings.database, command) as held:
+        if held:
+            try:
+                report = _recorded(store, command, at, clock, work)
+            except HlcopyError as error:
+                failure = error
+        else:
+            notes = (f"{command} is running already; nothing was done",)
+    found = ((done.position_id, store.book.position(done.position_id)) for done in (report.actions if report else ()))
+    ticked = Ticked(
+        command=command,
+        at=at,
+        mode=session.settings.mode,
+        duration_ms=round((clock.monotonic() - began) * 1000),
+        report=report,
+        failure=failure,
+        notes=notes,
+        told=tell.told,
+        held={number: position for number, position in found if position is not None},
+    )
+    _log(ticked)
+    return ticked
+
+
+def nothing_done(session: Session, command: str, clock: Clock, why: str) -> Ticked:
+    """Return a tick that wasn't run, with the reason."""
+    return Ticked(command=command, at=clock.now(), mode=session.settings.mode, duration_ms=0, notes=(why,))
+
+
+def tidy(store: Store, database: Path) -> None:
+    """Empty the write-ahead log once it has grown long, under the account lock and only if that is free."""
+    from hlcopy.adapters.locks import account_lock
+
+    log = database.with_name(f"{database.name}-wal")
+    with suppress(OSError, TryLaterError):
+        if log.stat().st_size > _LONG_LOG:
+            with account_lock(database, timeout=0.0):
+                store.checkpoint()
+
+
+def _recorded(store: Store, command: str, at: datetime, clock: Clock, work: Callable[[datetime], Report]) -> Report:
+    began = clock.monotonic()
+    run_id = store.runs.start(command, at)
+
+    def finish(report: Report | None, errors: list[str]) -> None:
+        ended = at + timedelta(seconds=clock.monotonic() - began)
+        done = report is not None and not report.unreachable
+        store.runs.finish(run_id, ended, ok=done, counts=report.counts if report else {}, errors=errors)
+
+    try:
+        report = work(at)
+    except BaseException as error:
+        with suppress(HlcopyError):  # the database itself may be what failed
+            finish(None, [str(error) if isinstance(error, HlcopyError) else type(error).__name__])
+        raise
+    finish(report, [f"{problem.code} {problem.item}: {problem.message}" for problem in report.problems])
+    return report
+
+
+def show(session: Session, ticked: Ticked) -> None:
+    """Say what a tick did: one JSON document, or lines; with `--quiet` only what was done and what failed."""
+    if session.as_json:
+        session.show_json(tick_document(ticked))
+        if ticked.exit_code > 1:  # of what failed for some items the document tells
+            session.complain(error_lines(ticked)[0])
+        return
+    news = news_lines(ticked)
+    session.show("".join(f"{line}\n" for line in news))
+    report = ticked.report
+    if not session.quiet:
+        wanted = ticked.command == "positions" or news or session.width is not None
+        if report is not None and ticked.command in {"monitor", "positions"} and wanted:
+            session.show(positions_table(report.positions, session.width))
+        session.show(summary_text(ticked))
+    for line in error_lines(ticked):
+        session.complain(line)
+
+
+def _log(ticked: Ticked) -> None:
+    """Log what a tick did and what failed; one that found nothing to do has its row in the ledger of runs only."""
+    if ticked.failure is not None:
+        logs.log(f"{ticked.command} failed", reason=str(ticked.failure), duration_ms=ticked.duration_ms)
+    report = ticked.report
+    if report is None:
+        return
+    for signal in report.decisions:
+        if signal.is_final:
+            logs.log(
+                "judged",
+                signal=signal.id,
+                trader=signal.trader,
+                coin=signal.coin,
+                side=signal.side,
+                decision=signal.decision,
+                copy_size_usd=signal.copy_size_usd,
+            )
+    for done in report.actions:
+        logs.log("acted", position=done.position_id, action=done.action, reason=done.reason, price=done.price)
+    for problem in report.problems:
+        logs.log("problem", command=ticked.command, code=problem.code, item=problem.item, message=problem.message)

@@ -1,0 +1,274 @@
+"""The local venue over HTTP on loopback: Hyperliquid's info API, the public leaderboard, Nansen's API, and its clock."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import suppress
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
+
+from hlcopy.simulator.clock import DrivenClock
+from hlcopy.simulator.hyperliquid_api import HyperliquidApi
+from hlcopy.simulator.usage import Served, Usage, WeightLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Self
+
+    from hlcopy.simulator.clock import VenueClock
+    from hlcopy.simulator.venue import Venue
+
+    Answer = tuple[int, dict[str, str], bytes]
+    Faults = Callable[[str], Answer | Literal["drop"] | None]
+
+HOST: Final = "127.0.0.1"
+DROP: Final = "drop"
+"""What a fault returns to close the connection without an answer."""
+
+CLOCK: Final = "clock"
+"""The kind of a request that asks for the venue's time: the state of the zero address."""
+
+WEIGHT_PER_MINUTE: Final = 1_200
+_LEADERBOARD: Final = "/leaderboard"
+_NANSEN: Final = "/api/v1/"
+_MAX_BODY: Final = 1 << 20
+_LOOK_SECONDS: Final = 0.02  # between two looks at whether to end
+_END_SECONDS: Final = 0.5  # that a thread is waited for when the server closes
+_JSON: Final = {"Content-Type": "application/json"}
+_TEXT: Final = {"Content-Type": "text/plain; charset=utf-8"}
+_TOO_MANY: Final = 429
+
+
+class NansenAnswers(Protocol):
+    """Whatever answers under `/api/v1/`; header names come in lower case."""
+
+    def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Return status, headers and body."""
+
+
+class LocalVenue:
+    """A venue that answers while its block runs, on a free port of 127.0.0.1 unless one is named.
+
+    `faults` is asked about every request, by its kind (see `Usage`), before it is weighed: it returns None for an
+    honest answer, an answer to be sent instead, whose `Content-Length` may promise more than there is, or `DROP`.
+    An error of the venue itself is answered with 500 and kept in `crashes`.
+    Raises `OSError` on entry when the port is taken.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        clock: VenueClock,
+        *,
+        port: int = 0,
+        weight_per_minute: int = WEIGHT_PER_MINUTE,
+        nansen: NansenAnswers | None = None,
+    ) -> None:
+        self.venue = venue
+        self.clock = clock
+        self.nansen = nansen
+        self.usage = Usage()
+        self.faults: Faults | None = None
+        self.crashes: list[Exception] = []
+        self._api = HyperliquidApi(venue, clock)
+        self._limit = WeightLimit(weight_per_minute)
+        self._port = port
+        self._server: _Server | None = None
+
+    def __enter__(self) -> Self:
+        self._server = _Server((HOST, self._port), _Handler, self)
+        self._port = self._server.server_address[1]
+        threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK_SECONDS,), daemon=True, name="local venue"
+        ).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.end()
+            self._server = None
+
+    def prepare(self) -> None:
+        """Work out everybody's past, which with a crowd takes longer than a client waits for its first answer."""
+        self._api.leaderboard()
+
+    @property
+    def url(self) -> str:
+        """The base of Hyperliquid's API."""
+        return f"http://{HOST}:{self._port}"
+
+    @property
+    def leaderboard_url(self) -> str:
+        """The public leaderboard."""
+        return self.url + _LEADERBOARD
+
+    @property
+    def nansen_url(self) -> str:
+        """The base of Nansen's API."""
+        return self.url
+
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Literal["drop"]:
+        """Return what is sent to a request, or `DROP`."""
+        try:
+            return self._answer(method, path, headers, body)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets an answer and `crashes` the error
+            self.crashes.append(error)
+            return 500, _JSON, b"null"
+
+    def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Literal["drop"]:
+        path = path.partition("?")[0] if path.startswith(_LEADERBOARD) else path
+        if path == "/clock":
+            return self._at_the_clock(method, body)
+        if (method, path) == ("POST", "/info"):
+            return self._info(body)
+        if (method, path) == ("GET", _LEADERBOARD):
+            return self._counted("leaderboard", lambda: (200, _JSON, self._api.leaderboard()))
+        nansen = self.nansen
+        if nansen is not None and path.startswith(_NANSEN):
+            kind = path.removeprefix(_NANSEN).partition("?")[0]
+            return self._counted(kind, lambda: nansen.handle(method, path, headers, body))
+        return 404, _TEXT, b"Not Found"
+
+    def _counted(self, kind: str, honest: Callable[[], Answer]) -> Answer | Literal["drop"]:
+        fault = self.faults(kind) if self.faults else None
+        at_ms = self.clock.now_ms()
+        answer = fault or honest()
+        self.usage.note(Served(at_ms, kind, 0 if answer == DROP else int(answer[0]), 0, _credits(answer)))
+        return answer
+
+    def _info(self, body: bytes) -> Answer | Literal["drop"]:
+        request = self._api.read(body)
+        # A rehearsal takes all its time from here, which no real program does: that must not use up its weight.
+        kind, weight = (CLOCK, 0) if request.asks_the_time else (request.kind, request.weight)
+        fault = self.faults(kind) if self.faults else None
+        at_ms = self.clock.now_ms()
+        answer: Answer | Literal["drop"]
+        if fault is not None:
+            answer, weight = fault, 0
+        elif request.problem:
+            answer, weight = (422, _TEXT, request.problem.encode()), 0
+        elif not self._limit.admit(at_ms, weight):
+            answer, weight = (_TOO_MANY, _JSON, b"null"), 0
+        else:
+            answer, more = self._api.answer(request, at_ms)
+            self._limit.add(at_ms, more)
+            weight += more
+        self.usage.note(Served(at_ms, kind, 0 if answer == DROP else int(answer[0]), weight, 0.0))
+        return answer
+
+    def _at_the_clock(self, method: str, body: bytes) -> Answer:
+        """Tell the time; a driven clock can be moved by `{"advance_ms": n}` or `{"now_ms": n}`."""
+        if method == "POST":
+            if not isinstance(self.clock, DrivenClock):
+                return 409, _TEXT, b"this clock runs by itself"
+            try:
+                _drive(self.clock, json.loads(body))
+            except ValueError as error:
+                return 422, _TEXT, str(error).encode()
+        elif method != "GET":
+            return 405, _TEXT, b"Method Not Allowed"
+        return 200, _JSON, json.dumps({"now_ms": self.clock.now_ms()}).encode()
+
+
+def _drive(clock: DrivenClock, wanted: object) -> None:
+    match wanted:
+        case {"advance_ms": int(ms), **rest} if not rest and not isinstance(ms, bool):
+            clock.advance(ms)
+        case {"now_ms": int(ms), **rest} if not rest and not isinstance(ms, bool):
+            clock.set(ms)
+        case _:
+            message = 'either {"advance_ms": n} or {"now_ms": n} in whole ms moves the clock'
+            raise ValueError(message)
+
+
+def _credits(answer: Answer | Literal["drop"]) -> float:
+    if answer == DROP:
+        return 0.0
+    told = {name.lower(): value for name, value in answer[1].items()}
+    return float(told.get("x-nansen-credits-used", 0.0))
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows its open connections, so that it can end at once although clients keep them open."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+    request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler], local: LocalVenue) -> None:
+        super().__init__(address, handler)
+        self.local = local
+        self.serving: dict[socket.socket, threading.Thread] = {}
+
+    def end(self) -> None:
+        """Take no more requests, end the connections and wait a moment for their threads."""
+        self.shutdown()
+        for connection, thread in list(self.serving.items()):
+            with suppress(OSError):  # it may have ended by itself meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
+            thread.join(_END_SECONDS)
+        self.server_close()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401 - the base class's own signature
+        """Say nothing: a client that goes away mid-answer is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    timeout = 75  # seconds that an idle connection is kept
+    rbufsize: ClassVar[int] = 1 << 16
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.serving[self.connection] = threading.current_thread()
+
+    def finish(self) -> None:
+        self.server.serving.pop(self.connection, None)
+        super().finish()
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = do_POST  # noqa: N815 - the base class finds them by name
+
+    def _serve(self) -> None:
+        length = self.headers.get("content-length", "0" if self.command != "POST" else "")
+        if not length.isdecimal() or int(length) > _MAX_BODY:
+            self.close_connection = True
+            self._send((411, _TEXT, b"a body needs its Content-Length, at most a mebibyte"))
+            return
+        body = self.rfile.read(int(length))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        answer = self.server.local.answer(self.command, self.path, headers, body)
+        if answer == DROP:
+            self.close_connection = True
+            return
+        self._send(answer)
+
+    def _send(self, answer: Answer) -> None:
+        """Write headers and body in one go: two would wait for each other's acknowledgement."""
+        status, headers, body = answer
+        lengths = {value for name, value in headers.items() if name.lower() == "content-length"}
+        lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, 'Unknown')}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        if not lengths:
+            lines.append(f"Content-Length: {len(body)}")
+        self.close_connection |= bool(lengths - {str(len(body))})
+        if self.close_connection:
+            lines.append("Connection: close")
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        self.wfile.write(head if self.command == "HEAD" else head + body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's own name
+        """Say nothing: `Usage` remembers what was asked."""
+
+
+_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}

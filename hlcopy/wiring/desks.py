@@ -1,0 +1,171 @@
+"""What the ticks work with, put together from the settings: sources, prices, the paper venue, rations, locks."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.adapters.hyperliquid.client import InfoClient
+from hlcopy.adapters.store.usage import StoredRation
+from hlcopy.domain.models import HYPERLIQUID
+from hlcopy.domain.rations import MONITOR, POLL, SCORE
+from hlcopy.ports import Desk, ScoringDesk
+from hlcopy.wiring import require_built
+from hlcopy.wiring.together import at_once
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from hlcopy.adapters.http import Http
+    from hlcopy.adapters.nansen.client import NansenClient
+    from hlcopy.adapters.store import Store
+    from hlcopy.config import Settings
+    from hlcopy.ports import Clock, Leaderboard, Profiles, Progress, TraderSource
+
+    Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What a command may use: its share of the request weight, and seconds for a request, for its turn, for the tick."""
+
+    share: str
+    patience_s: float
+    queue_s: float
+    tick_s: float
+
+
+ALLOWANCES: Final[Mapping[str, Allowance]] = {
+    "monitor": Allowance(share=MONITOR, patience_s=10.0, queue_s=10.0, tick_s=25.0),
+    "poll": Allowance(share=POLL, patience_s=20.0, queue_s=20.0, tick_s=50.0),
+    "positions": Allowance(share=POLL, patience_s=20.0, queue_s=40.0, tick_s=120.0),
+    "score": Allowance(share=SCORE, patience_s=120.0, queue_s=900.0, tick_s=math.inf),
+}
+
+
+@contextmanager
+def open_desk(
+    settings: Settings, store: Store, http: Http, clock: Clock, *, command: str, tell: Tell
+) -> Iterator[Desk]:
+    """Open what a tick that watches or trades works with; `tell` hears of trouble with sources.
+
+    Raises `ConfigError` for live mode, which isn't built yet.
+    """
+    from hlcopy.adapters.hyperliquid.market import HyperliquidMarket
+    from hlcopy.adapters.locks import account_lock
+    from hlcopy.adapters.paper import PaperExchange
+
+    require_built(settings)
+    policy = settings.policy()
+    store.history.source = settings.trade_source  # whose fills are read back: two sources' are never added up
+    with ExitStack() as opened:
+        clients = _Clients(settings, http, clock, ALLOWANCES[command], opened)
+        reference = HyperliquidMarket(clients.info(settings.source_url, MONITOR), clock, tell, at_once)
+        market = reference
+        if settings.venue_url != settings.source_url:
+            market = HyperliquidMarket(clients.info(settings.venue_url, MONITOR), clock, tell, at_once)
+        yield Desk(
+            policy=policy,
+            ledger=store,
+            source=_source(settings, clients, clock, opened, tell),
+            market=market,
+            exchange=PaperExchange(store, market, policy.costs, settings.paper_equity_usd),
+            account_lock=partial(account_lock, settings.database),
+            pause=clock.sleep,
+            together=at_once,
+            reference=reference,
+        )
+
+
+@contextmanager
+def open_scoring_desk(
+    settings: Settings, store: Store, http: Http, clock: Clock, *, tell: Tell, progress: Progress
+) -> Iterator[ScoringDesk]:
+    """Open what the daily selection works with; it reads fills from Hyperliquid, whoever tells of trades."""
+    require_built(settings)
+    store.history.source = HYPERLIQUID
+    with ExitStack() as opened:
+        clients = _Clients(settings, http, clock, ALLOWANCES["score"], opened)
+        yield ScoringDesk(
+            policy=settings.policy(),
+            ledger=store,
+            leaderboard=_leaderboard(settings, clients, http),
+            profiles=_profiles(settings, clients, tell),
+            progress=progress,
+            clock=clock,
+            together=at_once,
+        )
+
+
+class _Clients:
+    """The clients of the APIs, which share a command's ration and the day's credits; they are closed with `opened`."""
+
+    def __init__(self, settings: Settings, http: Http, clock: Clock, allowance: Allowance, opened: ExitStack) -> None:
+        self._settings = settings
+        self._http = http
+        self._clock = clock
+        self._allowance = allowance
+        self._opened = opened
+        per_minute = settings.hyperliquid_weight_per_minute
+        self._rations = {
+            share: opened.enter_context(StoredRation(settings.database, share, per_minute))
+            for share in {allowance.share, MONITOR}
+        }
+
+    def info(self, url: str, share: str | None = None) -> InfoClient:
+        """Return a client of Hyperliquid's info API; what concerns our own account and orders has `monitor`'s share."""
+        allowance = self._allowance
+        ration = self._rations[share or allowance.share]
+        return InfoClient(self._http, url, ration, self._clock, allowance.patience_s, allowance.queue_s)
+
+    def nansen(self) -> NansenClient:
+        """Return a client of Nansen's API."""
+        from hlcopy.adapters.nansen.client import NansenClient
+        from hlcopy.adapters.store.credits import StoredMeter
+
+        settings = self._settings
+        meter = self._opened.enter_context(StoredMeter(settings.database, settings.nansen_credits_per_day))
+        key = settings.nansen_api_key.get_secret_value() if settings.nansen_api_key else None
+        return NansenClient(
+            self._http, settings.nansen_url, key, meter, self._clock, patience=self._allowance.patience_s
+        )
+
+
+def _source(settings: Settings, clients: _Clients, clock: Clock, opened: ExitStack, tell: Tell) -> TraderSource:
+    if settings.trade_source == "nansen":
+        from hlcopy.adapters.nansen.source import NansenSource
+        from hlcopy.adapters.store.history import StoredNansenFills
+
+        remembered = opened.enter_context(StoredNansenFills(settings.database))
+        return NansenSource(clients.nansen(), clock, remembered, tell)
+    from hlcopy.adapters.hyperliquid.source import HyperliquidSource
+
+    return HyperliquidSource(clients.info(settings.source_url), clock, tell)
+
+
+def _leaderboard(settings: Settings, clients: _Clients, http: Http) -> Leaderboard:
+    """Return the leaderboard that the settings name; `auto` is Nansen's where there is a key, else the public one."""
+    from hlcopy.adapters.hyperliquid.board import PublicLeaderboard
+
+    public = PublicLeaderboard(http, settings.leaderboard_url, ALLOWANCES["score"].patience_s)
+    if settings.nansen_api_key is None or settings.leaderboard_source == "hyperliquid":
+        return public
+    from hlcopy.adapters.nansen.board import AutoLeaderboard, NansenLeaderboard
+
+    board = NansenLeaderboard(clients.nansen())
+    return board if settings.leaderboard_source == "nansen" else AutoLeaderboard(board, public)
+
+
+def _profiles(settings: Settings, clients: _Clients, tell: Tell) -> Profiles:
+    """Return where candidates' pasts are read: Nansen's summaries come on top where there is a key."""
+    from hlcopy.adapters.hyperliquid.profiles import HyperliquidProfiles
+
+    profiles = HyperliquidProfiles(clients.info(settings.source_url), tell)
+    if settings.nansen_api_key is None:
+        return profiles
+    from hlcopy.adapters.nansen.board import NansenProfiles
+
+    return NansenProfiles(profiles, clients.nansen(), tell)

@@ -1,0 +1,149 @@
+"""The crontab example: valid for cron as it is, and its commands work where the README installs."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from hlcopy.cli import root
+from tests.venue import environment, local_venue
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "crontab.example").read_text()
+ENTRY = re.compile(r"((?:\S+\s+){5})(\S.*)")
+
+
+class Entry(NamedTuple):
+    minute: str
+    others: tuple[str, ...]
+    command: str
+
+
+def lines() -> list[str]:
+    return [line for line in TEXT.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def variables() -> dict[str, str]:
+    found = (re.fullmatch(r"([A-Z]+)=(.*)", line) for line in lines())
+    return {match[1]: match[2].strip('"') for match in found if match}
+
+
+def entries() -> list[Entry]:
+    found = []
+    for line in lines():
+        match = ENTRY.fullmatch(line)
+        if match and not re.match(r"[A-Z]+=", line):
+            minute, *others = match[1].split()
+            found.append(Entry(minute, tuple(others), match[2]))
+    return found
+
+
+def ticks() -> list[tuple[str, str]]:
+    return [(re.search(r"\.venv/bin/hlcopy (\S+)", entry.command)[1], entry.minute) for entry in entries()]  # type: ignore[index]
+
+
+def test_every_line_is_a_comment_a_variable_or_an_entry() -> None:
+    assert len(variables()) + len(entries()) == len(lines())
+    assert TEXT.endswith("\n")
+
+
+def test_cron_itself_would_take_it_as_it_stands() -> None:
+    assert set(variables()) == {"SHELL", "PATH", "MAILTO"}
+    assert variables()["SHELL"] == "/bin/sh"
+    assert variables()["MAILTO"] == ""
+    for entry in entries():
+        assert "%" not in entry.command  # cron makes a line end of it
+        assert not entry.command.endswith("\\")  # cron knows no continuation
+        assert len(entry.command) < 900
+        assert entry.others == ("*", "*", "*", "*")
+
+
+def test_no_path_is_anybody_s_own() -> None:
+    assert not re.search(r"/(home|root|Users)\b", TEXT)
+    for entry in entries():
+        assert 'cd "$HOME/hlcopy" && .venv/bin/hlcopy ' in entry.command
+        assert entry.command.endswith(' >> "$HOME/hlcopy-cron.log" 2>&1')
+
+
+def test_each_tick_has_its_cadence() -> None:
+    assert ticks() == [("monitor", "*"), ("monitor", "*"), ("poll", "*"), ("positions", "*/15"), ("score", "17")]
+    first, second = (entry.command for entry in entries()[:2])
+    assert second == f"sleep 30; {first}"
+    assert all("--quiet" in entry.command for entry in entries())
+    for entry in entries():
+        assert ("--jitter" in entry.command) == ("monitor" not in entry.command)
+
+
+def test_every_option_is_one_of_the_command_s() -> None:
+    for entry in entries():
+        name, *options = re.search(r"bin/hlcopy (.*?) >>", entry.command)[1].split()  # type: ignore[index]
+        known = {text for parameter in root().commands[name].load().params for text in parameter.opts}  # type: ignore[attr-defined]
+        assert {option for option in options if option.startswith("--")} <= known
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A home with the program where the README installs it, settings for a local venue, and cron's bare environment."""
+    program = tmp_path / "hlcopy" / ".venv" / "bin" / "hlcopy"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH="{os.pathsep.join(sys.path)}" exec "{sys.executable}" -m hlcopy "$@"\n')
+    program.chmod(0o755)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sleep").write_text(f'#!/bin/sh\necho "$@" >> "{tmp_path}/slept"\n')
+    (tmp_path / "bin" / "sleep").chmod(0o755)
+    with local_venue() as venue:
+        settings = environment(venue, tmp_path / "paper.db") | {"HLCOPY_LEADERBOARD_SOURCE": "hyperliquid"}
+        text = "".join(f"{name}={value}\n" for name, value in settings.items())
+        (tmp_path / "hlcopy" / ".env").write_text(text)
+        path = f"{tmp_path}/bin:{variables()['PATH']}"
+        yield {"HOME": str(tmp_path), "PATH": path, "SHELL": variables()["SHELL"], "LOGNAME": "somebody"}
+
+
+@pytest.mark.parametrize("number", [0, 1, 2, 3])
+def test_each_command_works_where_the_readme_installs(installed: dict[str, str], number: int) -> None:
+    command = re.sub(r"--jitter \d+", "--jitter 0", entries()[number].command)
+    done = subprocess.run(
+        ["/bin/sh", "-c", command],
+        env=installed,
+        cwd=installed["HOME"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    home = Path(installed["HOME"])
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (home / "hlcopy-cron.log").read_text() == ""  # nothing to say
+    assert (home / "paper.db").exists()
+    assert (home / "slept").exists() == ("sleep" in command)
+
+
+def test_what_fails_is_in_the_log(installed: dict[str, str]) -> None:
+    home = Path(installed["HOME"])
+    settings = home / "hlcopy" / ".env"
+    settings.write_text(settings.read_text() + "HLCOPY_COPY_RATIO=2\n")
+    done = subprocess.run(
+        ["/bin/sh", "-c", entries()[0].command],
+        env=installed,
+        cwd=home,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (78, "", "")
+    assert (home / "hlcopy-cron.log").read_text().startswith("error: HLCOPY_COPY_RATIO: ")
+
+
+def test_the_daily_score_is_asked_for_every_hour_and_run_where_it_is_due() -> None:
+    (score,) = (entry.command for entry in entries() if "hlcopy score" in entry.command)
+    assert "--if-due" in score
