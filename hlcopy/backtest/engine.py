@@ -171,11 +171,14 @@ class Engine:
         return self._start if self._refreshed is None else slot(self._refreshed, every) + every
 
     def _keep_schedule(self, now: datetime) -> None:
-        """Note the polls since the last event: they found nothing, but they happened, and whose turn it is depends on them."""
+        """Note the polls since the last event that found nothing: they happened, and whose turn it is depends on them."""
         turn = slot(now, self._desk.policy.cadence.address_trades)
         for address in self._stage.traders():
             mark = self._desk.ledger.traders.mark(address)
-            if mark is not None and mark.polled_at < turn < now:
+            if mark is None or not mark.polled_at < turn < now:
+                continue
+            visible = self._stage.next_visible(address, mark.polled_at)
+            if visible is None or visible > turn:
                 self._desk.ledger.traders.put_mark(address, replace(mark, polled_at=turn))
 
     # Days

@@ -39,6 +39,7 @@ DAYS: Final = 10
 HISTORY_DAYS: Final = 100
 _KEY: Final = "demo-key"
 _CREDITS: Final = 1_000.0
+_WEIGHT_PER_MINUTE: Final = 12_000  # generous: to wait for a ration is of no interest here
 _LINES: Final = 60
 _WIDTH: Final = 79
 _EXAMPLES: Final = """\
@@ -96,7 +97,10 @@ def demo(
     world = generate(seed, start=START, days=DAYS, history_days=HISTORY_DAYS)
     venue, clock = Venue(world), DrivenClock(world.start_ms)
     nansen = NansenApi(venue, clock, key=_KEY, credits=_CREDITS)
-    with _folder(keep=keep) as folder, LocalVenue(venue, clock, nansen=nansen) as served:
+    with (
+        _folder(keep=keep) as folder,
+        LocalVenue(venue, clock, weight_per_minute=_WEIGHT_PER_MINUTE, nansen=nansen) as served,
+    ):
         path = folder / "demo.db"
         session = options.Session.begin(
             path, env_file, as_json=as_json, quiet=quiet, practice=True, given=_environment(served)
@@ -104,6 +108,7 @@ def demo(
         if session.settings.log_file is None:  # the traceback of a crash must outlive the folder
             logs.configure(Path(tempfile.gettempdir()) / "hlcopy-demo.log", session.settings.secrets)
         with session.store(create=True) as store:
+            store.forgo_durability()
             played = _play(session, store, served, clock, limit=None if every_line else _LINES, seed=seed)
         seconds = time.perf_counter() - began
         _tell_end(session, played, served, path if keep else None, seed, seconds)
@@ -137,6 +142,7 @@ def _environment(served: LocalVenue) -> dict[str, str]:
         "HLCOPY_LEADERBOARD_URL": served.leaderboard_url,
         "HLCOPY_NANSEN_URL": served.nansen_url,
         "NANSEN_API_KEY": _KEY,
+        "HLCOPY_HYPERLIQUID_WEIGHT_PER_MINUTE": str(_WEIGHT_PER_MINUTE),
     }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.models import EXECUTE, ExitReason, Side, from_ms, to_ms
+from hlcopy.ports import one_by_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -119,10 +120,17 @@ def open_stage(
     present = StageClock(clock)
     with (
         Http(present) as http,
-        open_desk(settings, store, http, present, command="poll", tell=tell) as desk,
+        open_desk(settings, store, http, present, command="positions", tell=tell) as desk,
         open_scoring_desk(settings, store, http, present, tell=tell, progress=progress) as scoring,
     ):
-        yield LocalStage(desk=desk, scoring=scoring, clock=clock, world=served.venue.world, listen=listen)
+        # The venue answers in this process: threads would only get in each other's way.
+        yield LocalStage(
+            desk=replace(desk, together=one_by_one),
+            scoring=replace(scoring, together=one_by_one),
+            clock=clock,
+            world=served.venue.world,
+            listen=listen,
+        )
 
 
 @dataclass(frozen=True, slots=True)

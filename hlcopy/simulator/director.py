@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _AMPLITUDE: Final = 0.35  # percent: how far a price strays from its course
 _STRAIGHT: Final = 0.12  # of the coin in which a trader is liquidated
+_STILL: Final = 0.05  # of coins in which a maker's order is to fill for an hour
 _WANDER_HOURS: Final = (5.0, 9.0)
 _WANDER_PERCENT: Final = (-1.4, 1.4)
 _TWAP_MINUTES: Final = 40
@@ -90,7 +91,7 @@ def direct(rng: np.random.Generator, begin: int) -> Script:
             by_coin[coin.instrument.coin],
             begin,
             end,
-            _STRAIGHT if coin.instrument.coin == doom else _AMPLITUDE,
+            _amplitude(by_coin[coin.instrument.coin]),
         )
         for coin in COINS
     }
@@ -138,6 +139,12 @@ def _course(rng: np.random.Generator, cues: Sequence[Cue], begin: int, end: int,
             level = knots[-1][1]
             knots += [(at, level * factor) for at, factor in cue.knots if at < end]
     return Course(tuple(knots), amplitude)
+
+
+def _amplitude(cues: Sequence[Cue]) -> float:
+    if any(cue.scene.how == "rest" for cue in cues):
+        return _STILL
+    return _STRAIGHT if any(cue.scene.doomed for cue in cues) else _AMPLITUDE
 
 
 def _wander(rng: np.random.Generator, knot: tuple[int, float], until: int) -> list[tuple[int, float]]:

@@ -58,6 +58,7 @@ class Prices:
 
     def __init__(self, series: Series, funding: Funding) -> None:
         self.instrument = series.instrument
+        self._series = series  # as it was before anything was scripted
         self._begin = int(series.t[0])
         self._length = len(series)
         self._t = series.t
@@ -75,16 +76,16 @@ class Prices:
         price = nearest(self.instrument, price)
         minute = (from_ms - self._begin) // MINUTE_MS
         if minute < self._length:
-            first = max(minute, 0)
-            before = self._partial(first, max(from_ms, self._begin))
             if not self._steps:
                 self._o, self._h, self._l, self._c = (a.copy() for a in (self._o, self._h, self._l, self._c))
-            self._o[first] = before.o if from_ms > self._begin + first * MINUTE_MS else price
-            self._h[first] = max(before.h, price) if from_ms > self._begin + first * MINUTE_MS else price
-            self._l[first] = min(before.l, price) if from_ms > self._begin + first * MINUTE_MS else price
-            self._c[first] = price
+            first = max(minute, 0)
+            if from_ms > self._begin + first * MINUTE_MS:  # the rest of a minute
+                before = self._partial(first, from_ms - 1)
+                self._o[first], self._c[first] = before.o, price
+                self._h[first], self._l[first] = max(before.h, price), min(before.l, price)
+                first += 1
             for column in (self._o, self._h, self._l, self._c):
-                column[first + 1 :] = price
+                column[first:] = price
         self._steps = [step for step in self._steps if step[0] < from_ms] + [(from_ms, price)]
 
     def set_depth(self, usd: float) -> None:
@@ -100,17 +101,18 @@ class Prices:
     def _unscripted(self, ms: int) -> float:
         minute, offset = divmod(ms - self._begin, MINUTE_MS)
         if minute < 0:
-            return float(self._o[0])
+            return float(self._series.o[0])
         if minute >= self._length:
-            return float(self._c[-1])
+            return float(self._series.c[-1])
         path = self._path(minute)
         leg, inside = divmod(offset, _LEG_MS)
         price = path[leg] + (path[leg + 1] - path[leg]) * inside / _LEG_MS
         return min(max(nearest(self.instrument, price), min(path)), max(path))
 
     def _path(self, minute: int) -> tuple[float, float, float, float]:
-        o, c = float(self._o[minute]), float(self._c[minute])
-        low, high = float(self._l[minute]), float(self._h[minute])
+        series = self._series
+        o, c = float(series.o[minute]), float(series.c[minute])
+        low, high = float(series.l[minute]), float(series.h[minute])
         return (o, low, high, c) if c >= o else (o, high, low, c)
 
     def candles(self, interval_ms: int, since_ms: int, until_ms: int, now_ms: int) -> list[Candle]:
@@ -164,7 +166,7 @@ class Prices:
         if self._depth == 0:
             return self.at(ms)
         bid, ask, decimals, _ = self._edges(self.at(ms))
-        return round((bid + ask) / 2 / 10**decimals, decimals + 1)
+        return round((bid + ask) / (2.0 * 10.0**decimals), decimals + 1)
 
     def book(self, ms: int) -> tuple[list[Level], list[Level]]:
         """Return bids and asks around the mark, best first, up to 20 a side at legal prices."""

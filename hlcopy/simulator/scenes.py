@@ -61,7 +61,7 @@ ALL_OUT: Final = (0.0, 0.0)
 SURGE: Final = (Step((0.8, 1.2), (0.0, 0.2)), Step((28, 36), (15, 19)), Step((8, 12), (-13, -11.5)))
 FALL: Final = (Step((14.8, 15.2), (-0.5, 0.0)), Step((2.4, 3.0), (-8.0, -6.9)))
 CALM: Final = (Step((20, 24), (-0.9, 0.9)), Step((26, 30), (-0.9, 0.9)), Step((32, 34), (-0.6, 0.6)))
-DRIFT: Final = (Step((2, 3), (-0.2, 0.2)), Step((40, 46), (1.0, 2.2)), Step((34, 36), (-0.6, 0.6)))
+DRIFT: Final = (Step((2, 3), (-0.02, 0.02)), Step((40, 46), (1.0, 2.2)), Step((34, 36), (-0.6, 0.6)))
 GAIN: Final = (Step((58, 62), (4.6, 6.4)), Step((18, 20), (-0.3, 0.3)))
 JUMP: Final = (Step((0.05, 0.06), (0.0, 0.0)), Step((0.06, 0.08), (3.4, 4.4)), Step((4, 6), (-0.3, 0.3)))
 PROFIT: Final = (Step((36, 40), (11.5, 13.5)), Step((42, 44), (-0.6, 0.6)))
@@ -142,7 +142,7 @@ SCENES: Final = (
         acts=(Act((2200, 2500), ALL_OUT),),
     ),
     Scene(
-        actor=BOLD, coin="a2", at=(103.0, 106.0), ticket=(0.18, 0.35), steps=FALL, acts=(Act((1110, 1180), ALL_OUT),)
+        actor=STEADY, coin="a2", at=(103.0, 106.0), ticket=(0.18, 0.35), steps=FALL, acts=(Act((1110, 1180), ALL_OUT),)
     ),
     Scene(
         actor=SLICER,
@@ -192,7 +192,7 @@ SCENES: Final = (
         acts=(Act((1500, 1800), ALL_OUT, "rest"),),
     ),
     Scene(
-        actor=BOLD, coin="a1", at=(208.0, 211.0), ticket=(0.18, 0.35), steps=FALL, acts=(Act((1110, 1180), ALL_OUT),)
+        actor=NIMBLE, coin="a1", at=(208.0, 211.0), ticket=(0.18, 0.35), steps=FALL, acts=(Act((1110, 1180), ALL_OUT),)
     ),
     Scene(actor=BEAR, coin="a4", at=(214.0, 218.0), side=SHORT, ticket=(0.16, 0.3), steps=FLAT),
 )

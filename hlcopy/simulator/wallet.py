@@ -12,7 +12,7 @@ from hlcopy.simulator.market import COINS, HOUR, MINUTE_MS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hlcopy.simulator.market import Market
+    from hlcopy.simulator.market import Integers, Market
 
 TAKER_FEE: Final = 0.00045
 MAKER_FEE: Final = 0.00015
@@ -30,10 +30,11 @@ LOT_DECIMALS: Final = {coin.instrument.coin: coin.instrument.size_decimals for c
 
 _PRICE_PLACES: Final = 8
 _USD_PLACES: Final = 6
-_MAKER_PARTS: Final = 8
+_MAKER_PARTS: Final = 15
 _TAKER_PARTS: Final = 4
 _TWAP_SLICE_MS: Final = 30_000
-_MAKER_CHOICES: Final = 6
+_MAKER_CHOICES: Final = 12
+_AWAY_MINUTES: Final = 9  # an order that is not filled on for a quarter of an hour passes for done
 _BY_THEN_TOUCHED_MS: Final = 41_000  # within a minute both its low and its high lie before it
 _FIRST_WALLET: Final = 5_000  # order ids need more than 32 bits, as the venue's do
 _ORDERS_PER_WALLET: Final = 10**8
@@ -139,19 +140,24 @@ class Wallet:
     def rest(self, coin: str, minute: int, lots: int) -> int:
         """Let a maker's order fill whenever the price comes back to it within the hour; return the minute of its last fill.
 
-        Of some prices in the first minute it rests at the one that the price comes back to last.
+        Of some prices of that hour it rests at the one that the price comes back to the longest, without staying away so
+        long that the order would pass for done.
         """
         if not lots or minute >= self.until:
             return minute
         candles = self.market.candles[coin]
         window = slice(minute, min(minute + HOUR, self.until))
         low, high = candles.l[window], candles.h[window]
-        prices = [candles.inside(minute, float(share)) for share in self.rng.uniform(0.1, 0.9, _MAKER_CHOICES)]
-        price = max(prices, key=lambda price: int(np.flatnonzero((low <= price) & (price <= high))[-1]))
-        touched = minute + np.flatnonzero((low <= price) & (price <= high))
-        minutes = touched[np.unique(np.linspace(0, len(touched) - 1, _MAKER_PARTS).astype(int))]
-        oid = self._new_oid()
-        parts = self._split(lots, len(minutes))
+        price, minutes = 0.0, np.zeros(0, dtype=np.int64)
+        for close in self.rng.choice(candles.c[window], _MAKER_CHOICES):
+            tried = candles.instrument.price_down(float(close))
+            touched = np.flatnonzero((low <= tried) & (tried <= high))
+            away = np.flatnonzero(np.diff(touched) > _AWAY_MINUTES)
+            touched = touched[: int(away[0]) + 1] if len(away) else touched
+            if not price or touched[-1] - touched[0] > minutes[-1] - minutes[0]:
+                price, minutes = tried, touched
+        minutes = minute + _spread(minutes, _MAKER_PARTS)
+        oid, parts = self._new_oid(), self._split(lots, len(minutes))
         for part, at in zip(parts, minutes, strict=False):
             time = self._moment(int(at))
             self._execute(_Execution(time, coin, part, price, oid, self._new_hash(), crossed=False))
@@ -256,6 +262,16 @@ class Wallet:
 
     def _new_hash(self) -> str:
         return "0x" + self.rng.bytes(32).hex()
+
+
+def _spread(minutes: Integers, count: int) -> Integers:
+    """Return some of rising minutes, the first and the last among them, about evenly spread over time."""
+    step = max(1, -(-int(minutes[-1] - minutes[0]) // count))
+    chosen = [int(minutes[0])]
+    for minute in minutes.tolist():
+        if minute - chosen[-1] >= step:
+            chosen.append(minute)
+    return np.unique([*chosen, int(minutes[-1])])
 
 
 class _Book:

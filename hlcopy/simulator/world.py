@@ -42,7 +42,7 @@ class Profile:
     smart_money: bool = False
     mode: str = "default"
     fate: str = ""
-    isolated: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    isolated: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}), hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

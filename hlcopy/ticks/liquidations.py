@@ -41,8 +41,10 @@ def check(
     if not positions:
         return []
     readings = _readings(desk, positions, problems, now, states)
+    asked = _worth_reading(desk, positions, readings, now)
     # Read after the accounts, lest a close in between look like a position that vanished.
-    complete = _store_fills(desk, positions, problems, now)
+    unread = {each.source_trader for each in positions if each not in asked}
+    complete = unread | _store_fills(desk, asked, problems, now)
     struck = [
         position
         for position in positions
@@ -52,6 +54,22 @@ def check(
     if struck:
         _leave(desk, struck, now)
     return struck
+
+
+def _worth_reading(
+    desk: Desk, positions: Sequence[Position], readings: Mapping[str, _Readings], now: datetime
+) -> list[Position]:
+    """Return the positions whose traders' fills must be read, and of the others as many as the source has room for.
+
+    A trader who plainly holds what we copied was liquidated in part at most, which `poll` sees in the fills, too.
+    """
+    held = {each.source_trader for each in positions} - {
+        each.source_trader for each in positions if not readings[each.source_trader].holds(each)
+    }
+    room = desk.source.room(now)
+    spare = len(held) if room is None else max(0, room - len(readings) + len(held))
+    left_out = set(sorted(held)[spare:])
+    return [position for position in positions if position.source_trader not in left_out]
 
 
 @dataclass(slots=True)
@@ -72,6 +90,10 @@ class _Readings:
         """Return the signed size of a coin in each reading, zero where it is absent."""
         held = (state.positions.get(coin) for state in self.states)
         return [position.size if position is not None else 0.0 for position in held]
+
+    def holds(self, position: Position) -> bool:
+        """Whether a copied position is held on its side in the latest reading, and no reading failed."""
+        return self.complete and bool(self.states) and not self.misses(position)
 
     def misses(self, position: Position) -> bool:
         """Whether a copied position isn't held on its side in the latest reading."""

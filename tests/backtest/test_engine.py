@@ -143,7 +143,7 @@ def test_ticking_at_every_candle_and_minute_makes_the_same_decisions_and_trades(
 )
 def test_accepted_entries_given_to_the_kernel_make_the_same_exits(minutes: int, gap: float) -> None:
     reasons: Counter[ExitReason | None] = Counter()
-    for seed in (1, 4):
+    for seed in (1, 2):
         recorded = simulated(seed, 4, minutes=minutes, gap=gap)
         replay, end = recorded.desk(4, PLAIN)
         Engine(replay, end).run()

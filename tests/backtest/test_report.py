@@ -29,7 +29,7 @@ FIRST = T0.date()
 @cache
 def lively() -> tuple[Backtest, Ledger]:
     """A replay in which positions were closed for several reasons, and some are open."""
-    return simulated(10, 4).replay(3)
+    return simulated(4, 4).replay(3)
 
 
 def held_to_the_end(**changes: object) -> Recorded:

@@ -75,16 +75,22 @@ class Recorded:
 
 @cache
 def simulated(seed: int, days: int, *, minutes: int = 1, gap: float = 0.0) -> Recorded:
-    """Return the simulator's world from `T0` on, its candles some minutes long and opening off the last close by about `gap`."""
+    """Return the simulator's world from `T0` on, its candles some minutes long and opening off the last close by about `gap`.
+
+    Of its traders those whom scoring would follow, and two who place orders that no copy follows.
+    """
     world = generate(seed, start=T0, days=days, history_days=0)
     reader = FillReader()
+    traders = [who for who in world.traders if who.fate == "primary" or who.kind in {"fast", "small"}]
     return Recorded(
         fills={
-            trader: list(reader.read((f"row {number}", row) for number, row in enumerate(rows, 1)))
-            for trader, rows in world.fills.items()
+            who.address: list(
+                reader.read((f"row {number}", row) for number, row in enumerate(world.fills[who.address], 1))
+            )
+            for who in traders
         },
         candles={coin: _candles(coin, series, minutes, gap) for coin, series in world.candles.items()},
-        equity={who.address: who.equity_usd for who in world.traders},
+        equity={who.address: who.equity_usd for who in traders},
         funding={
             coin: [
                 FundingRate(coin=coin, time=from_ms(at), rate=rate)

@@ -25,7 +25,7 @@ class Nansen:
     """A client that is never too fast, after eight days of the world."""
 
     def __init__(self) -> None:
-        self.venue = Venue(generate(5, start=START, days=9))
+        self.venue = Venue(generate(5, start=START, days=9, history_days=0))
         self.clock = Clock(self.venue.world.start_ms + 8 * 86_400_000)
         self._api = NansenApi(self.venue, self.clock, key=KEY, plan=replace(PRO, per_second=10_000))
 

@@ -87,7 +87,7 @@ def test_the_bears_short_opens_have_several_fills_and_the_maker_fills_for_most_o
     assert all(len(order.fills) > 1 and not order.is_buy for order in opens)
     opens = [order for order, effect in orders_of(rows_of(world, "slow")) if effect.action is Action.OPEN]
     assert all(not fill["crossed"] for fill in rows_of(world, "slow"))
-    assert max(order.last_time - order.first_time for order in opens) > timedelta(minutes=25)
+    assert max(order.last_time - order.first_time for order in opens) > timedelta(minutes=45)
 
 
 def copied(world: World) -> Ledger:

@@ -437,3 +437,15 @@ def test_in_a_replay_an_equity_that_nobody_stated_stays_unknown(scene: Scene) ->
     desk = scene.desk(Policy(entry=EntryPolicy(max_state_age=None)))
 
     assert poll.run(desk, at(1)).decisions[0].decision == "SKIP_UNKNOWN_EQUITY"
+
+
+def test_traders_who_plainly_hold_what_we_copied_are_read_only_as_far_as_the_source_has_room(scene: Scene) -> None:
+    desk = desk_of(scene.ledger, scene.source, scene.market)
+    entered(scene, desk)
+    scene.source.asked.clear()
+    scene.source.capacity = 0
+    assert positions.run(desk, at(30)).problems == ()
+    assert scene.source.asked == []
+    scene.source.held[TRADER] = {"BTC": 0.0}  # gone: this must be looked into, whatever the room
+    positions.run(desk, at(45))
+    assert [address for address, _ in scene.source.asked] == [TRADER]

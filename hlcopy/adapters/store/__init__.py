@@ -102,6 +102,10 @@ class Store:
         row = self._db.row("PRAGMA wal_checkpoint(TRUNCATE)")
         return row is not None and row[0] == 0
 
+    def forgo_durability(self) -> None:
+        """Let writes reach the disk whenever the system likes: for files that nobody needs after a power cut."""
+        self._db.run("PRAGMA synchronous = OFF")
+
     def close(self) -> None:
         """Close the file; a transaction still open is undone."""
         self._db.close()
