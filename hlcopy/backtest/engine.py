@@ -175,7 +175,7 @@ class Engine:
         turn = slot(now, self._desk.policy.cadence.address_trades)
         for address in self._stage.traders():
             mark = self._desk.ledger.traders.mark(address)
-            if mark is None or not mark.polled_at < turn < now:
+            if mark is None or mark.polled_at >= turn:
                 continue
             visible = self._stage.next_visible(address, mark.polled_at)
             if visible is None or visible > turn:

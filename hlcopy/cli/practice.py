@@ -94,6 +94,7 @@ def demo(
     from hlcopy.simulator.venue import Venue
 
     began = time.perf_counter()
+    options.Session.begin(None, env_file, as_json=as_json, quiet=quiet, practice=True)  # a bad setting is told at once
     world = generate(seed, start=START, days=DAYS, history_days=HISTORY_DAYS)
     venue, clock = Venue(world), DrivenClock(world.start_ms)
     nansen = NansenApi(venue, clock, key=_KEY, credits=_CREDITS)

@@ -30,7 +30,7 @@ _STOCK_PRICE: Final = 181.5
 _ELSEWHERE_EVERY_DAYS: Final = 4
 _INHERITED_SHARE: Final = 0.015  # of equity
 _INHERITED_CHANGE_HOURS: Final = (200.0, 300.0)
-_MAKER_DAYS: Final = 45
+_MAKER_DAYS: Final = 45  # in which it was there so far
 _MAKER_SHARES: Final = (0.12, 0.88)  # of a minute's range: where a market maker buys and sells
 
 
@@ -192,7 +192,7 @@ def make_markets(wallet: Wallet, style: Style, since: int, until: int) -> None:
     """Buy and sell within a minute at its edges, as a maker, again and again."""
     (coin,) = style.coins
     candles, rng = wallet.market.candles[coin], wallet.rng
-    minute = max(since, since + (until - since) - _MAKER_DAYS * DAY)
+    minute = max(since, until - _MAKER_DAYS * DAY)
     while minute < until:
         lots = wallet.lots(coin, minute, style.equity_usd * rng.uniform(*style.ticket))
         sides = (1, -1) if candles.c[minute] >= candles.o[minute] else (-1, 1)

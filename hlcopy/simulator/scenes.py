@@ -142,7 +142,7 @@ SCENES: Final = (
         acts=(Act((2200, 2500), ALL_OUT),),
     ),
     Scene(
-        actor=STEADY, coin="a2", at=(103.0, 106.0), ticket=(0.18, 0.35), steps=FALL, acts=(Act((1110, 1180), ALL_OUT),)
+        actor=KEEN, coin="a2", at=(103.0, 106.0), ticket=(0.18, 0.35), steps=FALL, acts=(Act((1110, 1180), ALL_OUT),)
     ),
     Scene(
         actor=SLICER,

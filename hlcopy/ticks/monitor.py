@@ -15,21 +15,23 @@ from hlcopy.ticks.report import PositionView, Problem, Report
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from hlcopy.domain.models import PositionAction
     from hlcopy.domain.policy import Tier
     from hlcopy.ports import Account, Desk
 
 
 def run(desk: Desk, now: datetime) -> Report:
     """Bring every position of ours up to date and leave those whose time has come."""
-    before = desk.ledger.book.count_actions()
     problems: list[Problem] = []
     with desk.account_lock():
+        before = desk.ledger.book.count_actions()  # counted under the lock: what others do isn't ours to tell
         account = reconcile.run(desk, now)
         left = [each for each in _watch(desk, account, problems, now) if _act(desk, each, account, problems, now)]
         if left:
             account = reconcile.run(desk, now)
+        actions = tuple(desk.ledger.book.actions(skip=before))
     problems += _unguarded(desk, account)
-    return _report(desk, account, before, problems, now)
+    return _report(desk, account, actions, problems, now)
 
 
 def _unguarded(desk: Desk, account: Account) -> list[Problem]:
@@ -132,8 +134,9 @@ def view(position: Position, account: Account) -> PositionView:
     return PositionView(position=position, mark_price=held.mark, unrealized_pct=gain)
 
 
-def _report(desk: Desk, account: Account, before: int, problems: list[Problem], now: datetime) -> Report:
-    actions = tuple(desk.ledger.book.actions(skip=before))
+def _report(
+    desk: Desk, account: Account, actions: tuple[PositionAction, ...], problems: list[Problem], now: datetime
+) -> Report:
     positions = tuple(view(position, account) for position in desk.ledger.book.positions())
     return Report(
         command="monitor",

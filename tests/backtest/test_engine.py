@@ -414,7 +414,7 @@ def spoiled(recorded: Recorded, moment: datetime) -> Recorded:
     )
 
 
-@pytest.mark.parametrize("hours", [5.0, 17 + 31 / 60, 30.0, 47 + 3 / 60])
+@pytest.mark.parametrize("hours", [13.0, 17 + 31 / 60, 30.0, 47 + 3 / 60])
 def test_nothing_that_happens_later_changes_a_decision(hours: float) -> None:
     moment = at(hours=hours)
     _, ledger = replayed(1, 3)

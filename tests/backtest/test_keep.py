@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @cache
 def replayed() -> Ledger:
-    return simulated(2, 4).replay(3)[1]
+    return simulated(7, 4).replay(3)[1]
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_what_was_kept_reads_back_equal(target: Store) -> None:
 
 
 def test_it_goes_into_a_file_that_holds_the_history_already(target: Store) -> None:
-    simulated(2, 4).store(target)
+    simulated(7, 4).store(target)
     before = target.history.candle_coverage(), target.history.fill_coverage()
     keep(replayed(), target)
     assert (target.history.candle_coverage(), target.history.fill_coverage()) == before

@@ -1,7 +1,8 @@
-"""`hlcopy demo`: needs nothing, leaves nothing, and what it says at its end works."""
+"""`hlcopy demo`: needs nothing, leaves nothing, shows what it promises, and what it says at its end works."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import pytest
 import hlcopy
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.cli import practice
+from hlcopy.simulator.venue import quiet_world
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,11 +26,86 @@ if TYPE_CHECKING:
 
     Run = Callable[..., Outcome]
 
-DEMO = "demo --days 3"
-JSON = f"{DEMO} --json"
+ROOT = Path(hlcopy.__file__).parent.parent
 
 
-@pytest.fixture(autouse=True)
+def play(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the demo as a process of its own, in an environment that knows nothing but where temporary files go."""
+    return subprocess.run(
+        [sys.executable, "-m", "hlcopy", "demo", *options],
+        env={"TMPDIR": str(folder)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def told(folder: Path, seed: int) -> dict[str, Any]:
+    done = play(folder, "--json", "--seed", str(seed))
+    assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def check_promises(story: str) -> None:
+    promised = story.split("What it was to show:\n")[1].split("\n\n", maxsplit=1)[0].splitlines()
+    assert {line[:5] for line in promised} == {"  yes"}
+    for reason in ("STOP_LOSS", "TRAILING_STOP", "TIME_STOP", "TAKE_PROFIT", "TRADER_LIQUIDATED"):
+        assert f"  yes  an exit or a tier by {reason}" in promised
+    for reason in ("NEGATIVE_30D", "HFT", "WIN_RATE_HIGH", "FEW_TRADES", "SMALL_ACCOUNT"):
+        assert any(line.endswith(f"is left out: {reason}") for line in promised)
+
+
+def check_story(story: str) -> None:
+    """It fits 80 columns but for the commands at its end, is told in order, and has no colours."""
+    assert max(len(line) for line in story.splitlines() if "--db" not in line) <= 80
+    assert "\x1b" not in story
+    for word in ("Ranked by their past", "judged", "entered", "stop at", "trailed", "took part", "closed", "skipped"):
+        assert word in story
+    assert "and so on" not in story
+    moments = re.findall(r"^  (\d\d-\d\d \d\d:\d\d)  (?:judged|entered)", story, re.MULTILINE)
+    assert len(moments) > 5
+    assert moments == sorted(moments)
+
+
+# Each play takes some ten seconds: what can be seen of one is seen together.
+
+
+def test_a_bare_environment_is_enough_for_a_story_that_keeps_its_promises_and_can_be_looked_at_later(
+    tmp_path: Path, run: Run
+) -> None:
+    done = play(tmp_path, "--keep", "--all")
+    assert (done.returncode, done.stderr) == (0, "")
+    check_promises(done.stdout)
+    check_story(done.stdout)
+    (database,) = tmp_path.glob("*/demo.db")
+    with Store.open(database, Binding("paper", "mainnet")) as store:
+        assert store.signals.list()
+        assert store.book.positions(live_only=False)
+    commands = [line.strip() for line in done.stdout.splitlines() if line.startswith("  hlcopy ")]
+    assert len(commands) == 3
+    for command in commands:
+        shown = run(command.removeprefix("hlcopy "))
+        assert (shown.code, shown.err) == (0, "")
+        assert shown.out
+
+
+def test_a_seed_tells_the_same_twice_and_another_other_numbers_with_the_same_promises(tmp_path: Path) -> None:
+    first, again, other = told(tmp_path, 7), told(tmp_path, 7), told(tmp_path, 8)
+    for document in (first, again):
+        del document["duration_ms"]
+    assert first == again
+    assert all(promise["kept"] for document in (first, other) for promise in document["promises"])
+    assert [who["address"] for who in first["traders"]] != [who["address"] for who in other["traders"]]
+    assert first["equity_usd"] != other["equity_usd"]
+    assert (first["seed"], other["seed"], first["days"], first["database"]) == (7, 8, 10, None)
+    assert first["ticks"].keys() == {"poll", "monitor", "positions"}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder in which temporary folders are made; how signals end a process is put back."""
     folder = tmp_path / "temporary"
@@ -40,96 +117,26 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         signal.signal(ending, handler)
 
 
+@pytest.fixture
+def dull(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A world in which nothing happens."""
+    world = quiet_world(practice.START, {"BTC": 60_000.0}, days=practice.DAYS)
+    monkeypatch.setattr("hlcopy.simulator.traders.generate", lambda *_, **__: world)
+
+
 def folders(temporary: Path) -> list[Path]:
     return [path for path in temporary.iterdir() if path.is_dir()]
 
 
-def told(document: dict[str, Any]) -> dict[str, Any]:
-    """A document without what differs from run to run."""
-    return {key: value for key, value in document.items() if key not in {"duration_ms", "database"}}
-
-
-def test_the_same_seed_tells_the_same_and_another_another(run: Run) -> None:
-    first, again, other = run(JSON), run(JSON), run(f"{JSON} --seed 8")
-    assert (first.code, first.err, first.out.count("\n")) == (0, "", 1)
-    assert told(first.document) == told(again.document)
-    assert told(first.document)["trades"] != told(other.document)["trades"]
-    assert first.document["seed"] == 7
-    assert first.document["duration_ms"] > 0
-    assert (first.document["from"], first.document["to"]) == ("2026-03-01", "2026-03-03")
-    assert len(first.document["traders"]) == 8
-    assert first.document["trades"]
-    assert first.document["decisions"]
-
-
-def test_nothing_is_left_unless_it_is_to_be_kept(run: Run, temporary: Path) -> None:
-    assert run(JSON).document["database"] is None
+@pytest.mark.usefixtures("dull")
+def test_a_world_that_doesnt_show_what_is_promised_is_a_failure_that_names_it(run: Run, temporary: Path) -> None:
+    done = run("demo --quiet")
+    assert done.code != 0
+    assert done.err.count("\n") == 1
     assert folders(temporary) == []
-    kept = Path(run(f"{JSON} --keep").document["database"])
-    assert [kept.parent] == folders(temporary)
-    with Store.open(kept, Binding("paper", "mainnet")) as store:
-        assert store.signals.list()
-        assert store.history.candle_coverage()
-        assert store.book.positions(live_only=False)
 
 
-def test_a_told_story_fits_80_columns_and_has_no_colours_where_it_is_no_terminal(run: Run) -> None:
-    done = run(f"{DEMO} --all")
-    assert (done.code, done.err) == (0, "")
-    assert max(map(len, done.out.splitlines())) <= 80
-    assert "\x1b" not in done.out
-    for word in ("judged", "entered", "stop at", "trailed", "closed", "skipped", "Exits by reason", "Result"):
-        assert word in done.out
-    assert "and so on" not in done.out
-
-
-def test_a_long_story_is_cut_and_says_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(practice, "_LINES", 5)
-    story = run(DEMO).out.split("exits are ours:\n\n")[1].split("\n\n")[0].splitlines()
-    assert len(story) == 5
-    assert story[-1] == "  … and so on (--all tells the rest)"
-
-
-def test_a_story_is_told_in_order(run: Run) -> None:
-    moments = re.findall(r"^  (\d\d-\d\d \d\d:\d\d)  (?:judged|entered)", run(f"{DEMO} --all").out, re.MULTILINE)
-    assert len(moments) > 5
-    assert moments == sorted(moments)
-
-
-def test_quiet_tells_the_result_alone(run: Run) -> None:
-    done = run(f"{DEMO} --quiet")
-    assert (done.code, done.err) == (0, "")
-    assert done.out.startswith("\nExits by reason\n")
-    assert "judged  " not in done.out
-
-
-@pytest.mark.parametrize("more", ["", "--keep"])
-def test_the_commands_at_its_end_work(run: Run, more: str) -> None:
-    shown = run(f"{DEMO} {more}").out
-    commands = [line.strip() for line in shown.splitlines() if line.startswith("  hlcopy ")]
-    assert len(commands) == (4 if more else 2)
-    for command in commands:
-        done = run(command.removeprefix("hlcopy "))
-        assert (done.code, done.err) == (0, "")
-        assert done.out
-
-
-def test_it_suggests_to_keep_what_was_just_shown(run: Run) -> None:
-    (again,) = re.findall(r"hlcopy (demo .*--keep)", run(f"{DEMO} --seed 3").out)
-    assert told(run(f"{again} --json").document) == told(run(f"{DEMO} --seed 3 --json").document)
-
-
-def test_our_own_settings_apply(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HLCOPY_PAPER_EQUITY_USD", "5000")
-    assert run(JSON).document["metrics"]["start_equity_usd"] == 5_000
-
-
-def test_our_own_database_isn_t_touched(run: Run, database: Path) -> None:
-    assert run(JSON).code == 0
-    assert not database.exists()
-
-
-@pytest.mark.parametrize("line", ["demo --days 1", "demo --days 91", "demo --seed -1", "demo --seed x"])
+@pytest.mark.parametrize("line", ["demo --seed -1", "demo --seed x", "demo --days 3"])
 def test_wrong_usage_begins_nothing(run: Run, temporary: Path, line: str) -> None:
     refused = run(line)
     assert (refused.code, refused.out) == (2, "")
@@ -139,12 +146,13 @@ def test_wrong_usage_begins_nothing(run: Run, temporary: Path, line: str) -> Non
 
 def test_a_bad_setting_is_told_and_leaves_nothing(run: Run, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HLCOPY_PAPER_EQUITY_USD", "nan")
-    refused = run(DEMO)
+    refused = run("demo")
     assert (refused.code, refused.out) == (78, "")
     assert "HLCOPY_PAPER_EQUITY_USD" in refused.err
     assert folders(temporary) == []
 
 
+@pytest.mark.usefixtures("dull")
 @pytest.mark.parametrize(("ending", "code"), [(KeyboardInterrupt, 130), (RuntimeError, 3), (BrokenPipeError, 3)])
 def test_an_interrupted_or_broken_demo_leaves_no_folder(
     run: Run, temporary: Path, monkeypatch: pytest.MonkeyPatch, ending: type[BaseException], code: int
@@ -152,32 +160,26 @@ def test_an_interrupted_or_broken_demo_leaves_no_folder(
     def breaks(*_: object, **__: object) -> None:
         raise ending
 
-    monkeypatch.setattr("hlcopy.backtest.run.run", breaks)
-    done = run(f"{DEMO} --keep")
+    monkeypatch.setattr("hlcopy.backtest.engine.Engine.run", breaks)
+    monkeypatch.setattr("hlcopy.cli.stage.LocalStage.new_day", lambda *_: None)
+    done = run("demo --keep")
     assert (done.code, folders(temporary)) == (code, [])
     if code == 3:
         (log,) = re.findall(r"the traceback is in (\S+)", done.err)
         assert ending.__name__ in Path(log).read_text()
 
 
-def test_a_bare_environment_is_enough(temporary: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "hlcopy", *DEMO.split()],
-        env={"TMPDIR": str(temporary)},
-        cwd=Path(hlcopy.__file__).parent.parent,
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert done.stdout.decode().startswith("A market of 6 coins and 8 traders, seed 7, 3 days:\n")
-    assert list(temporary.iterdir()) == []
+@pytest.mark.usefixtures("dull")
+def test_our_own_database_isn_t_touched(run: Run, database: Path, temporary: Path) -> None:
+    assert temporary.exists()
+    run("demo --quiet")
+    assert not database.exists()
 
 
-def test_a_reader_who_leaves_early_leaves_no_folder_behind(temporary: Path) -> None:
+def test_a_reader_who_leaves_early_leaves_no_folder_behind(tmp_path: Path) -> None:
     demo = subprocess.Popen(
-        [sys.executable, "-u", "-m", "hlcopy", *DEMO.split(), "--all"],
-        env={**os.environ, "TMPDIR": str(temporary), "PYTHONPATH": os.pathsep.join(sys.path)},
+        [sys.executable, "-u", "-m", "hlcopy", "demo", "--all"],
+        env={**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -188,4 +190,4 @@ def test_a_reader_who_leaves_early_leaves_no_folder_behind(temporary: Path) -> N
     noise = demo.stderr.read()
     demo.stderr.close()
     assert (demo.wait(timeout=60), noise) == (0, b"")
-    assert folders(temporary) == []
+    assert folders(tmp_path) == []

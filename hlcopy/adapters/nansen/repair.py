@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from hlcopy.adapters.nansen.bursts import has_hash
 from hlcopy.domain.episodes import Market, is_continuous, is_flat, market_of
 from hlcopy.ports import UNKNOWN
 
@@ -265,7 +266,7 @@ def _turned(steps: Sequence[_Step], asked: _Once, coin: str) -> bool | UnknownTy
     A row without a hash may have gathered fills from before and after others: nothing confirms that it crossed.
     """
     first = steps[0]
-    if not first.row.hash.strip("0x"):
+    if not has_hash(first.row):
         return False
     if len(steps) > 1 and steps[1].row.is_buy and _continue(first, steps[1]):
         return True

@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from hlcopy.adapters.nansen.bursts import in_bursts
 from hlcopy.adapters.nansen.repair import UNREADABLE, repair
 from hlcopy.domain.episodes import Market, market_of
 from hlcopy.domain.models import NANSEN, Fill, TraderPosition, TraderState
@@ -61,12 +62,13 @@ class NansenSource:
             if not pages.complete:
                 return self._unknown(f"{trader} has more trades than Nansen gives in {len(pages.rows)} rows")
             rows = [fill_of(row, trader) for row in pages.rows if row.size > 0]
-            repaired = repair(rows, self._remembered(trader, begin), lambda: self._held(trader, now), now)
+            stored = self._remembered(trader, begin)
+            repaired = repair(rows, stored, lambda: self._held(trader, now), now)
         except TryLaterError as error:
             return self._unknown(str(error))
         if repaired is UNKNOWN:
             return self._unknown(f"the trades and the positions that Nansen gives of {trader} don't fit together yet")
-        return repaired
+        return in_bursts(repaired, stored)
 
     def positions(self, trader: str, now: datetime) -> TraderState | UnknownType:
         """Return the trader's complete positions on the main dex, read anew, and the equity with them."""

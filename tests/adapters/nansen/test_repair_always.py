@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hlcopy.adapters.nansen.bursts import in_bursts
 from hlcopy.adapters.nansen.repair import is_told, repair
-from hlcopy.domain.episodes import chained, effect_of, group_orders, has_gap, is_flat, opened_at
+from hlcopy.domain.episodes import FLAT_SHARE, chained, effect_of, group_orders, has_gap, is_flat, opened_at
 from hlcopy.domain.models import Action, Fill
 from tests.adapters.nansen.aggregate import NO_HASH, rows_of
 from tests.builders import T0, fill
@@ -44,7 +46,7 @@ def histories(draw: st.DrawFn, *, apart: bool) -> list[Fill]:
     start = draw(st.sampled_from((0, 0, 0, 40, -40)))
     minute, events = 0, []
     for number in range(draw(st.integers(1, 7))):
-        minute += draw(st.integers(1, 30)) if apart else draw(st.sampled_from((0, 0, 1, 10)))
+        minute += draw(st.integers(2, 30)) if apart else draw(st.sampled_from((0, 0, 1, 10)))
         events += draw(order_fills(10 * number + 10, minute))
     events.sort(key=lambda event: event[0])
     position = start
@@ -89,11 +91,24 @@ def polled(truth: list[Fill], polls: Iterable[int], first: int) -> list[Fill]:
         later = done[-1].time + WINDOW
         repaired = repair(rows, sorted(stored.values(), key=lambda each: each.time), lambda held=held: held, later)
         assert isinstance(repaired, list)
-        for row in repaired:
+        for row in in_bursts(repaired, list(stored.values())):
             known = stored.get(row.identity)
             if known is None or row.size > known.size or row.start_position != known.start_position:
-                stored[row.identity] = row
+                stored[row.identity] = replace(row, twap_id=known.twap_id if known else row.twap_id)
     return chained(list(stored.values()))
+
+
+def really(order: TraderOrder, truth: list[Fill]) -> TraderOrder:
+    """Return the order with its true fills."""
+    oids = {row.oid for row in order.fills}
+    return replace(order, fills=tuple(each for each in truth if each.oid in oids))
+
+
+def on_the_edge(order: TraderOrder) -> bool:
+    """Whether rounding decides if what an order met or left counts as flat."""
+    size = sum(each.size for each in order.fills)
+    ends = (abs(order.fills[0].start_position), abs(order.fills[-1].end_position))
+    return any(abs(end - FLAT_SHARE * size) < 0.01 * LOT for end in ends)
 
 
 def entered(order: TraderOrder, fills: list[Fill]) -> bool:
@@ -129,10 +144,11 @@ def test_a_told_start_is_the_true_one_and_an_untold_one_breaks_the_chain(
 def test_what_a_repaired_order_did_is_what_it_really_did(truth: list[Fill], data: st.DataObject) -> None:
     polls = sorted(data.draw(st.lists(st.integers(0, len(truth)), max_size=4)))
     stored = polled(truth, polls, 0)
-    really = {order.key: effect_of(order) for order in group_orders(truth)}
     for order in group_orders(stored):
+        if on_the_edge(really(order, truth)):
+            continue
         if all(is_told(row) for row in order.fills):
-            effect, true = effect_of(order), really[order.key]
+            effect, true = effect_of(order), effect_of(really(order, truth))
             assert (effect.action, effect.side, effect.flipped) == (true.action, true.side, true.flipped)
             assert abs(effect.size - true.size) <= 0.002 * true.size
         else:
@@ -145,9 +161,8 @@ def test_orders_that_fill_in_turns_never_make_up_an_entry(truth: list[Fill], dat
     first = data.draw(st.integers(0, len(truth) - 1))
     polls = sorted(data.draw(st.lists(st.integers(first, len(truth)), max_size=4)))
     stored = polled(truth, polls, first)
-    true_orders = {order.key: order for order in group_orders(truth)}
     for order in group_orders(stored):
         if entered(order, stored) and not is_flat(order.fills[-1].end_position, PRICE, 0.0):
-            true = effect_of(true_orders[order.key])
+            true = effect_of(really(order, truth))
             assert true.is_entry
             assert true.side is effect_of(order).side

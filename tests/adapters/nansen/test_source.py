@@ -15,7 +15,7 @@ from hlcopy.domain.liquidation import is_liquidation
 from hlcopy.domain.models import NANSEN, Action, Fill, TraderPosition
 from hlcopy.errors import ConfigError
 from hlcopy.ports import UNKNOWN
-from tests.adapters.nansen.wire import Setting, held, page, positions, refused, trade
+from tests.adapters.nansen.wire import NO_HASH, Setting, held, page, positions, refused, trade
 from tests.builders import OTHER_TRADER, TRADER
 from tests.servers import Reply, Request, ok
 
@@ -244,3 +244,13 @@ def test_a_failed_reading_is_not_given_again() -> None:
     with Watched([refused(404, "not_found"), ok(positions(held()))]) as watched:
         assert watched.source.state(TRADER, NOW) is UNKNOWN
         assert watched.source.state(TRADER, NOW) is not UNKNOWN
+
+
+def test_slices_without_a_hash_are_one_order() -> None:
+    rows = [
+        trade(transaction_hash=NO_HASH, oid=1, timestamp="2026-11-20T11:50:00Z"),
+        trade(transaction_hash=NO_HASH, oid=2, timestamp="2026-11-20T11:50:30Z", start_position=2.0, action="Add"),
+    ]
+    with Watched(answering(rows)) as watched:
+        (order,) = group_orders(watched.fills())
+    assert effect_of(order).size == 4.0
