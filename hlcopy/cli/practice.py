@@ -176,7 +176,7 @@ def _play(
             stage.new_day(stage.now)
             ranked = {trader.address: trader for trader in store.traders.all()}
             tell(_ranking(world, ranked))
-            tell(f"\nTheir orders of {DAYS} days are judged, those that pass are copied, and the exits are ours:\n\n")
+            tell(f"\nTen days of their orders are judged, some are copied, and the exits are ours:\n\n")
             tally = Engine(stage, START + timedelta(days=DAYS), listen=listen).run()
             narrator.end_day()
             account = reconcile.read(stage.desk, stage.now)
@@ -216,8 +216,9 @@ def _tell_end(
         return
     gained = played.account.equity - session.settings.paper_equity_usd
     session.show(
-        f"\n{played.tally.events:,} events in {DAYS} simulated days ({ticks}), {served.usage.requests.total():,} requests, "
-        f"{seconds:.1f} s.\nEquity ${played.account.equity:,.2f} ({gained:+,.2f}). The traders are made up: no result to expect.\n"
+        f"\n{played.tally.events:,} events in {DAYS} simulated days: {ticks}.\n"
+        f"{served.usage.requests.total():,} requests over HTTP; {seconds:.1f} s in all.\n"
+        f"Equity ${played.account.equity:,.2f} ({gained:+,.2f}): made up, like the traders; nothing to expect.\n"
     )
     session.show(
         "\nWhat it was to show:\n"

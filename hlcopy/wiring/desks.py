@@ -129,21 +129,30 @@ class _Clients:
         settings = self._settings
         meter = self._opened.enter_context(StoredMeter(settings.database, settings.nansen_credits_per_day))
         key = settings.nansen_api_key.get_secret_value() if settings.nansen_api_key else None
+        allowance = self._allowance
         return NansenClient(
-            self._http, settings.nansen_url, key, meter, self._clock, patience=self._allowance.patience_s
+            self._http,
+            settings.nansen_url,
+            key,
+            meter,
+            self._clock,
+            patience=allowance.patience_s,
+            queue=allowance.queue_s,
         )
 
 
 def _source(settings: Settings, clients: _Clients, clock: Clock, opened: ExitStack, tell: Tell) -> TraderSource:
-    if settings.trade_source == "nansen":
-        from hlcopy.adapters.nansen.source import NansenSource
-        from hlcopy.adapters.store.history import StoredNansenFills
-
-        remembered = opened.enter_context(StoredNansenFills(settings.database))
-        return NansenSource(clients.nansen(), clock, remembered, tell)
     from hlcopy.adapters.hyperliquid.source import HyperliquidSource
 
-    return HyperliquidSource(clients.info(settings.source_url), clock, tell)
+    public = HyperliquidSource(clients.info(settings.source_url), clock, tell)
+    if settings.trade_source == "hyperliquid":
+        return public
+    from hlcopy.adapters.nansen.equity import WeighedSource
+    from hlcopy.adapters.nansen.source import NansenSource
+    from hlcopy.adapters.store.history import StoredNansenFills
+
+    remembered = opened.enter_context(StoredNansenFills(settings.database))
+    return WeighedSource(NansenSource(clients.nansen(), clock, remembered, tell), public)
 
 
 def _leaderboard(settings: Settings, clients: _Clients, http: Http) -> Leaderboard:

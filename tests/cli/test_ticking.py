@@ -143,8 +143,12 @@ def test_the_summary_has_the_notes_and_the_counts_within_80_columns() -> None:
 
 def test_positions_without_a_mark_are_shown_without_one() -> None:
     views = [
-        PositionView(position=position(id=1, trigger_price=95.0, stop_confirmed=True), mark_price=110.0, unrealized_pct=10.0),
-        PositionView(position=position(id=2, trigger_price=95.0, stop_confirmed=False), mark_price=None, unrealized_pct=None),
+        PositionView(
+            position=position(id=1, trigger_price=95.0, stop_confirmed=True), mark_price=110.0, unrealized_pct=10.0
+        ),
+        PositionView(
+            position=position(id=2, trigger_price=95.0, stop_confirmed=False), mark_price=None, unrealized_pct=None
+        ),
     ]
     lines = positions_table(views, None).splitlines()
     assert lines[2].split()[5:8] == ["110", "+10.0%", "95"]

@@ -192,7 +192,7 @@ def test_fills_that_arent_in_the_ration_are_unknown_and_not_asked_for() -> None:
     assert "request weight" in at.told[0]
 
 
-@pytest.mark.parametrize(("taken", "room"), [(0, 4), (36, 4), (40, 3), (235, 1), (237, 0), (300, 0)])
+@pytest.mark.parametrize(("taken", "room"), [(0, 4), (36, 4), (40, 3), (235, 1), (256, 1), (257, 0), (300, 0)])
 def test_there_is_room_for_as_many_traders_as_the_ration_has_weight_with_some_kept_back(taken: int, room: int) -> None:
     clock = HandClock()
     ration = MemoryRation(POLL, 1_200)
