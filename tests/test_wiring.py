@@ -11,7 +11,7 @@ from hlcopy.adapters.hyperliquid.board import PublicLeaderboard
 from hlcopy.adapters.hyperliquid.profiles import HyperliquidProfiles
 from hlcopy.adapters.hyperliquid.source import HyperliquidSource
 from hlcopy.adapters.nansen.board import AutoLeaderboard, NansenLeaderboard, NansenProfiles
-from hlcopy.adapters.nansen.source import NansenSource
+from hlcopy.adapters.nansen.equity import WeighedSource
 from hlcopy.cli.clock import SystemClock
 from hlcopy.cli.progress import SilentProgress
 from hlcopy.config import load_settings
@@ -143,7 +143,7 @@ KEY = {"NANSEN_API_KEY": "k"}
             "trades from Nansen",
             {**KEY, "HLCOPY_TRADE_SOURCE": "nansen"},
             "poll",
-            (NansenSource, True, NANSEN),
+            (WeighedSource, True, NANSEN),
         ),
         (
             "testnet's prices aren't the traders'",

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from hlcopy.adapters.http import Http
     from hlcopy.config import Settings
 
-_LOOK_EVERY_S: Final = 0.05  # real seconds between two looks at the venue's clock while waiting for it
+# Real seconds between two looks at the venue's clock while waiting for it: a twentieth of the wait, since each has a weight.
+_LOOK_EVERY_S: Final = (0.05, 1.0)
+_LOOKS: Final = 20
 _PATIENCE_S: Final = 5.0
 _GLANCE_S: Final = 0.2  # real seconds for a look while waiting
 _FRESH_S: Final = 0.02  # for so long one answer of the venue's clock serves all who ask
@@ -72,6 +74,8 @@ class VenueClock:
         Raises `InterruptedError` when the process was told to stop meanwhile.
         """
         until = self._real.monotonic() + seconds
+        least, most = _LOOK_EVERY_S
+        nap = min(most, max(least, seconds / _LOOKS))
         target: datetime | None = None
         while (left := until - self._real.monotonic()) > 0:
             with suppress(HlcopyError):  # a clock that can't be read moves in real time
@@ -79,7 +83,7 @@ class VenueClock:
                 target = target or now + timedelta(seconds=seconds)
                 if now >= target:
                     return
-            self._real.sleep(min(left, _LOOK_EVERY_S))
+            self._real.sleep(min(left, nap))
 
     def _now(self, patience: float) -> datetime:
         with self._lock:

@@ -176,7 +176,7 @@ def _play(
             stage.new_day(stage.now)
             ranked = {trader.address: trader for trader in store.traders.all()}
             tell(_ranking(world, ranked))
-            tell(f"\nTen days of their orders are judged, some are copied, and the exits are ours:\n\n")
+            tell("\nTen days of their orders are judged, some are copied, and the exits are ours:\n\n")
             tally = Engine(stage, START + timedelta(days=DAYS), listen=listen).run()
             narrator.end_day()
             account = reconcile.read(stage.desk, stage.now)

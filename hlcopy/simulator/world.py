@@ -79,14 +79,7 @@ def start_ms(start: datetime) -> int:
     return offset // timedelta(milliseconds=1)
 
 
-def quiet_world(
-    start: datetime,
-    prices: Mapping[str, float],
-    *,
-    days: int = 14,
-    history_days: int = 2,
-    volume_usd: float | None = None,
-) -> World:
+def quiet_world(start: datetime, prices: Mapping[str, float], *, days: int = 14, history_days: int = 2) -> World:
     """Return a world with constant prices and nobody in it, to be scripted through its venue.
 
     Coins that the simulator doesn't know get one size decimal and a leverage of up to 10.
@@ -98,7 +91,7 @@ def quiet_world(
     for coin, price in prices.items():
         instrument = known.get(coin) or Instrument(coin=coin, size_decimals=1, max_leverage=10)
         level = np.full(minutes, float(price))
-        volume = np.full(minutes, round((volume_usd or _QUIET_VOLUME_USD) / price, instrument.size_decimals))
+        volume = np.full(minutes, round(_QUIET_VOLUME_USD / price, instrument.size_decimals))
         candles[coin] = Series(instrument=instrument, t=t, o=level, h=level, l=level, c=level, v=volume)
         funding[coin] = Funding(t=t[::HOUR], rate=np.full(len(t[::HOUR]), _QUIET_RATE))
     return World(

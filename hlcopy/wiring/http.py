@@ -62,6 +62,9 @@ def venue_time(http: Http, url: str, *, patience: float) -> datetime:
     found: list[datetime] = []
 
     def judge(answer: Answer) -> None:
+        if answer.status != _OK:
+            reason = f"asked for the time it answers {answer.status}"
+            raise RetryError(reason, after=answer.retry_after())
         try:
             found.append(from_ms(_time_in(answer)))
         except (TypeError, KeyError, ValueError, OverflowError) as error:
@@ -74,7 +77,5 @@ def venue_time(http: Http, url: str, *, patience: float) -> datetime:
 
 
 def _time_in(answer: Answer) -> int:
-    if answer.status != _OK:
-        raise ValueError
     state: Any = answer.json()
     return int(state["time"])

@@ -108,6 +108,19 @@ def test_a_trader_s_order_becomes_a_position_of_ours_whose_stop_follows_the_pric
     assert run("positions --json").document["positions"][0]["id"] == position["id"]
 
 
+@pytest.mark.parametrize("source", ["hyperliquid", "nansen"])
+def test_either_source_of_trades_leads_to_the_same_entry(
+    run: Run, home: Path, venue: LocalVenue, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    monkeypatch.setenv("HLCOPY_TRADE_SOURCE", source)
+    enter(run, home, venue)
+    with open_store(home) as store:
+        (position,) = store.book.positions()
+    assert (position.coin, position.side, position.status) == ("BTC", "Long", "open")
+    assert position.value_usd == pytest.approx(7_500.0, rel=0.02)
+    assert (venue.usage.requests["profiler/perp-trades"] > 0) == (source == "nansen")
+
+
 def test_a_tick_that_is_run_again_does_nothing_twice(run: Run, home: Path, venue: LocalVenue) -> None:
     enter(run, home, venue)
     for command in ("poll", "monitor", "positions", "poll"):

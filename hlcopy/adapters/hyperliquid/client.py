@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -119,6 +120,7 @@ class InfoClient:
         self._patience = patience
         self._queue_s = patience if queue_s is None else queue_s
         self._queue = threading.Lock()
+        self._stood_still = timedelta(0)
 
     def meta(self) -> ApiMeta:
         """Return the coins of the main dex."""
@@ -232,14 +234,22 @@ class InfoClient:
         """Take weight, waiting in a queue for it, and return when that was."""
         with self._queue:
             while True:
-                now = self._clock.now()
+                now = self._clock.now() + self._stood_still
                 wait = self.ration.take(weight, now)
                 if not wait:
                     return now
                 if self._clock.monotonic() + wait > deadline:
                     message = f"{self.host}: the request weight of this minute is used up; free again in {wait:.0f} s"
                     raise RationedError(message)
-                self._clock.sleep(wait)
+                self._wait(wait)
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, and count the wait where the clock that we are given stands still meanwhile, as a rehearsal's may."""
+        before = self._clock.now()
+        self._clock.sleep(seconds)
+        missing = timedelta(seconds=seconds) - (self._clock.now() - before)
+        if missing > timedelta(seconds=seconds / 2):
+            self._stood_still += missing
 
     def _read(self, name: str, kind: _Kind, answer: Answer) -> Any:  # noqa: ANN401 - each type has its own shape
         """Return a checked answer; raises `RetryError` where another attempt may help."""

@@ -182,12 +182,16 @@ class HyperliquidMarket:
     def _look(self, coin: str, since: datetime, now: datetime) -> _Seen:
         if since >= now:
             return _Seen(since=since, read_for=now, candles=(), rates={})
+        # Within a minute nothing is read: its candle comes whole with the first look after it. Four ticks a minute that each
+        # read a candle of each position would use up the ration.
+        candles = self._candles(coin, since, now) if _minute(since) < _minute(now) else []
+        rates = self._rates(coin, since - _FUNDING_DELAY, now) if since < _hour(now) else {}
+        return _Seen(since=since, read_for=now, candles=candles, rates=rates)
+
+    def _candles(self, coin: str, since: datetime, now: datetime) -> list[WireCandle]:
         interval = _finest(since, now)
         start = to_ms(since) // INTERVALS[interval] * INTERVALS[interval]
-        candles = self._client.candles(coin, interval, start, to_ms(now))
-        hour = _hour(now)
-        rates = self._rates(coin, since - _FUNDING_DELAY, now) if hour > since - _FUNDING_DELAY else {}
-        return _Seen(since=since, read_for=now, candles=candles, rates=rates)
+        return self._client.candles(coin, interval, start, to_ms(now))
 
     def _rates(self, coin: str, since: datetime, now: datetime) -> dict[datetime, float]:
         rates: dict[datetime, float] = {}
@@ -217,6 +221,10 @@ def _price(level: Level) -> float:
 
 def _hour(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
 
 
 def _finest(since: datetime, now: datetime) -> IntervalName:

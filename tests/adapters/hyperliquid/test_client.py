@@ -326,6 +326,24 @@ def test_a_request_waits_for_its_ration_when_it_may() -> None:
     assert clock.slept == [60.0]
 
 
+class StandingClock(HandClock):
+    """The clock of a rehearsal that nobody moves: real seconds pass, its own don't."""
+
+    def now(self) -> datetime:
+        return self._start
+
+
+def test_a_wait_counts_where_the_clock_that_we_are_given_stands_still_meanwhile() -> None:
+    clock = StandingClock()
+    ration = MemoryRation(SCORE, 1_200)
+    ration.take(500, clock.now())
+    replies = [ok({"universe": []})] * 30
+    with wired(replies, clock=clock, ration=ration, queue_s=90.0) as wire:
+        for _ in range(30):  # 600 in weight: one wait of a minute, then another
+            wire.client.meta()
+    assert clock.slept == [60.0, 60.0]
+
+
 def test_a_request_that_would_wait_too_long_isnt_sent() -> None:
     clock = HandClock()
     ration = MemoryRation(MONITOR, 1_200)

@@ -1,0 +1,48 @@
+"""A process without settings beside a local venue with a past; its commands run in this process or in one of their own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hlcopy.simulator.venue import quiet_world
+from hlcopy.wiring import desks
+from tests.cli.conftest import Outcome, home, run
+from tests.stories.plot import Story
+from tests.venue import PRICES, START, environment, local_venue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from hlcopy.simulator.server import LocalVenue
+
+__all__ = ["home", "run"]  # fixtures, found here by their names
+
+HISTORY_DAYS = 95
+
+
+@pytest.fixture
+def venue(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalVenue]:
+    """A local venue of constant prices with 95 days of past, named by the settings of the process."""
+    with local_venue(quiet_world(START, PRICES, days=14, history_days=HISTORY_DAYS)) as served:
+        for name, value in environment(served, home / "paper.db").items():
+            monkeypatch.setenv(name, value)
+        yield served
+
+
+@pytest.fixture
+def story(venue: LocalVenue, home: Path, run: Callable[..., Outcome]) -> Story:
+    """What happens at the venue, and the commands that are run meanwhile."""
+    return Story(venue=venue, home=home, run=run)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ticks that give up after a moment: an outage needn't be waited out."""
+    brief = {
+        name: desks.Allowance(share=allowance.share, patience_s=0.15, queue_s=0.0, tick_s=2.0)
+        for name, allowance in desks.ALLOWANCES.items()
+    }
+    monkeypatch.setattr(desks, "ALLOWANCES", brief)
