@@ -100,7 +100,9 @@ def signals(
 
         session.show(signals_table(found, session.width))
         if none_at_all:
-            session.show("They come from: hlcopy poll. A backtest keeps its own with --save FILE; see them with --db FILE\n")
+            session.show(
+                "They come from: hlcopy poll. A backtest keeps its own with --save FILE; see them with --db FILE\n"
+            )
 
 
 def _tier(given: str | None) -> str | None:

@@ -99,9 +99,13 @@ def news_lines(ticked: Ticked) -> list[str]:
 def summary_text(ticked: Ticked) -> str:
     """Return what was counted, as one line or a few."""
     counts = ticked.report.counts if ticked.report is not None else {}
-    told = ", ".join(f"{count:,} {text.safe(name.replace('_', ' '))}" for name, count in counts.items())
+    told = ", ".join(f"{count:,} {text.safe(_counted(name))}" for name, count in counts.items())
     said = "\n".join((*all_notes(ticked), f"{ticked.command}: {told}" if told else "")).strip()
     return "".join(textwrap.fill(line, _WIDTH, subsequent_indent="  ") + "\n" for line in said.splitlines())
+
+
+def _counted(name: str) -> str:
+    return name if name.isupper() else name.replace("_", " ")
 
 
 def error_lines(ticked: Ticked) -> list[str]:

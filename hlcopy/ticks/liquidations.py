@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import Position, TraderState
+    from hlcopy.domain.models import Position, PositionAction, TraderState
     from hlcopy.ports import Desk, UnknownType
 
 # The chain is followed from some way before the trade, so that its first link is seen as well.
@@ -31,9 +31,12 @@ def check(
     problems: list[Problem],
     now: datetime,
     *,
+    actions: list[PositionAction],
     states: Mapping[str, TraderState | UnknownType] | None = None,
 ) -> list[Position]:
     """Judge the traders of some positions; close the copies of those who were liquidated and return them.
+
+    What is done to our positions is added to `actions`.
 
     To be called without the account lock: it reads sources twice, seconds apart, where a position seems gone. `states` are
     readings of the traders made in this tick already.
@@ -52,7 +55,7 @@ def check(
         and _judge(desk, position, readings[position.source_trader], problems) is Fate.LIQUIDATED
     ]
     if struck:
-        _leave(desk, struck, now)
+        actions += _leave(desk, struck, now)
     return struck
 
 
@@ -180,10 +183,11 @@ def _judge(desk: Desk, position: Position, readings: _Readings, problems: list[P
     return judged
 
 
-def _leave(desk: Desk, struck: Sequence[Position], now: datetime) -> None:
-    """Close the copies of liquidated traders, and blacklist them."""
+def _leave(desk: Desk, struck: Sequence[Position], now: datetime) -> tuple[PositionAction, ...]:
+    """Close the copies of liquidated traders, and blacklist them; return what was done."""
     until = now + desk.policy.execution.liquidation_cooldown
     with desk.account_lock():
+        before = desk.ledger.book.count_actions()
         account = reconcile.run(desk, now)
         ids = {position.id for position in struck}
         for position in desk.ledger.book.positions():
@@ -198,3 +202,4 @@ def _leave(desk: Desk, struck: Sequence[Position], now: datetime) -> None:
                 closing = replace(position, status=PositionStatus.CLOSING, closing_reason=reason)
                 desk.ledger.book.put_position(closing)
         reconcile.run(desk, now)
+        return tuple(desk.ledger.book.actions(skip=before))

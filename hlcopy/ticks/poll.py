@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import Fill, Signal, Trader, TraderState
+    from hlcopy.domain.models import Fill, PositionAction, Signal, Trader, TraderState
     from hlcopy.ports import Account, Desk, Marks, UnknownType
     from hlcopy.ticks.judge import Judged
 
@@ -32,12 +32,12 @@ def run(desk: Desk, now: datetime) -> Report:
     As many traders are read as the source's rate limits leave room for; the others stay due.
     """
     problems: list[Problem] = []
-    outcome = _Outcome(decided=[], candidates=[], marks={})
+    outcome = _Outcome(decided=[], candidates=[], marks={}, actions=[])
     due = _due_traders(desk, now)
     room = desk.source.room(now)
     turn = due if room is None else due[: max(0, room)]
     fetched = _fetch(desk, turn, problems, now)
-    _leave_liquidated(desk, fetched, problems, now)
+    _leave_liquidated(desk, fetched, outcome, problems, now)
     _judge(desk, _with_equity(desk, fetched, now), outcome, now)
     _confirm_all(desk, outcome, now)
     decided = outcome.decided
@@ -49,17 +49,19 @@ def run(desk: Desk, now: datetime) -> Report:
         counts={**counts, "decisions": sum(signal.is_final for signal in decided), **decisions},
         problems=tuple(problems),
         decisions=tuple(decided),
+        actions=tuple(outcome.actions),
         unreachable=bool(turn) and not fetched,
     )
 
 
 @dataclass(slots=True)
 class _Outcome:
-    """What a tick has decided so far, what still has to be confirmed, and how far its traders have been read then."""
+    """What a tick has decided and done so far, what still has to be confirmed, and how far its traders have been read then."""
 
     decided: list[Signal]
     candidates: list[Judged]
     marks: dict[str, PollMark]
+    actions: list[PositionAction]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,9 @@ def _fetch(desk: Desk, traders: Sequence[Trader], problems: list[Problem], now: 
     return fetched
 
 
-def _leave_liquidated(desk: Desk, fetched: list[_Fetched], problems: list[Problem], now: datetime) -> None:
+def _leave_liquidated(
+    desk: Desk, fetched: list[_Fetched], outcome: _Outcome, problems: list[Problem], now: datetime
+) -> None:
     """Close at once what was copied from traders whose fills say that they were liquidated."""
     marked = {
         each.trader.address for each in fetched if any(is_liquidation(fill, each.trader.address) for fill in each.fills)
@@ -131,7 +135,7 @@ def _leave_liquidated(desk: Desk, fetched: list[_Fetched], problems: list[Proble
         for position in desk.ledger.book.positions()
         if position.source_trader in marked and position.status is not PositionStatus.OPENING
     ]
-    liquidations.check(desk, copies, problems, now)
+    liquidations.check(desk, copies, problems, now, actions=outcome.actions)
     for index, each in enumerate(fetched):
         if each.trader.address in marked:
             trader = desk.ledger.traders.get(each.trader.address) or each.trader
@@ -186,6 +190,7 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
     waiting = deque(sorted(outcome.candidates, key=_precedence))
     known = _look_ahead(desk, waiting, now)
     with desk.account_lock():
+        before = desk.ledger.book.count_actions()
         account = reconcile.run(desk, now)
         while waiting:
             judged = waiting.popleft()
@@ -199,6 +204,7 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
             outcome.decided += signals
             if desk.ledger.book.orders(state=IntentState.PENDING):
                 break  # an answer is out: no more risk in this tick; the rest stays due, the next one reconciles first
+        outcome.actions += desk.ledger.book.actions(skip=before)
     left = {judged.trader.address for judged in waiting}
     for address, mark in outcome.marks.items():
         if address not in left:

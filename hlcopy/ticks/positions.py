@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from hlcopy.domain.models import TraderState
+    from hlcopy.domain.models import PositionAction, TraderState
     from hlcopy.ports import Desk, UnknownType
 
 
@@ -27,18 +27,17 @@ def run(desk: Desk, now: datetime) -> Report:
     found = desk.together(lambda address: desk.source.positions(address, now), addresses)
     states = dict(zip(addresses, found, strict=True))
     refreshed = _refresh(desk, states, problems)
-    before = desk.ledger.book.count_actions()
-    struck = liquidations.check(desk, live, problems, now, states=states)
+    actions: list[PositionAction] = []
+    struck = liquidations.check(desk, live, problems, now, actions=actions, states=states)
     with desk.account_lock():
         account = reconcile.read(desk, now)
     views = tuple(monitor.view(position, account) for position in desk.ledger.book.positions())
-    actions = tuple(desk.ledger.book.actions(skip=before))
     return Report(
         command="positions",
         at=now,
         counts={"positions": len(views), "traders": refreshed, "liquidated": len(struck)},
         problems=tuple(problems),
-        actions=actions,
+        actions=tuple(actions),
         positions=views,
         unreachable=bool(states) and not refreshed,
     )

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["home", "run"]  # fixtures, found here by their names
 
 HISTORY_DAYS = 95
+UNHURRIED = 20_000  # of request weight a minute: where the clock stands, nobody gets more by waiting
 
 
 @pytest.fixture
 def venue(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalVenue]:
     """A local venue of constant prices with 95 days of past, named by the settings of the process."""
-    with local_venue(quiet_world(START, PRICES, days=14, history_days=HISTORY_DAYS)) as served:
+    world = quiet_world(START, PRICES, days=14, history_days=HISTORY_DAYS)
+    monkeypatch.setenv("HLCOPY_HYPERLIQUID_WEIGHT_PER_MINUTE", str(UNHURRIED))
+    with local_venue(world, weight_per_minute=UNHURRIED) as served:
         for name, value in environment(served, home / "paper.db").items():
             monkeypatch.setenv(name, value)
         yield served

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.venue import DAY_MS, HOUR_MS, MINUTE_MS, START_MS, TRADER, clock_of, fill_row, profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from hlcopy.simulator.server import LocalVenue
@@ -28,6 +27,21 @@ TRIP_USD: Final = 80_000.0
 COUP_USD: Final = 200_000.0
 ZERO_HASH: Final = "0x" + "0" * 64
 _orders = count(1)
+_WHAT_MATTERS: Final = {
+    "traders": "SELECT address, score, tier, disqualified_reason, blacklisted_until FROM traders ORDER BY address",
+    "signals": "SELECT id, decision, copy_size_usd, slippage_pct FROM signals ORDER BY id",
+    "seen": "SELECT transaction_hash, signal_id FROM seen_trades ORDER BY 1",
+    "positions": "SELECT token_symbol, side, size, entry_price, status, trigger_price, stop_confirmed, close_reason,"
+    " exit_price, realized_pnl_usd, fees_usd FROM our_positions ORDER BY id",
+    # An exit that was never sent goes out again under another id, and nothing came of the first.
+    "orders": "SELECT purpose, token_symbol, is_buy, size, state, filled_size, average_price FROM orders"
+    " WHERE state <> 'never_landed' ORDER BY purpose, created_at, client_order_id",
+    "fills": "SELECT token_symbol, is_buy, price, size, fee FROM paper_fills ORDER BY id",
+    "told fills": "SELECT token_symbol, is_buy, price, size, fee FROM our_fills ORDER BY id",
+    "cash": "SELECT cash_usd FROM paper_account",
+    "stops": "SELECT token_symbol, size, trigger_price FROM paper_orders WHERE state = 'resting' ORDER BY 1, 2, 3",
+    "actions": "SELECT position_id, action, reason, price FROM actions ORDER BY id",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +57,10 @@ class Story:
     def database(self) -> Path:
         """The database that the settings name."""
         return self.home / f"{self.name}.db"
+
+    def end(self) -> dict[str, list[tuple[Any, ...]]]:
+        """Return what matters of the database: traders, signals, our book and the paper account."""
+        return {name: self.rows(query) for name, query in _WHAT_MATTERS.items()}
 
     @property
     def now_ms(self) -> int:
@@ -145,12 +163,10 @@ def liquidation(start_ms: int, *, address: str = WINNER, btc: float = 1.0, price
     ]
 
 
-def begin(line: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    """Start a command in a process of its own that knows no other settings."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HLCOPY_", "NANSEN_"))}
+def begin(line: str) -> subprocess.Popen[str]:
+    """Start a command in a process of its own, with the settings of this one."""
     return subprocess.Popen(
         [sys.executable, "-m", "hlcopy", *line.split()],
-        env={**inherited, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -376,14 +376,35 @@ def test_coins_are_looked_at_together() -> None:
     assert groups == [3]
 
 
-def test_five_positions_cost_a_tick_125_of_its_weight() -> None:
+def test_five_positions_cost_125_of_the_weight_once_a_minute() -> None:
     clock = HandClock(NOW)
     ration = MemoryRation(MONITOR, 1_200)
     usual = by_type(metaAndAssetCtxs=present(), candleSnapshot=[candle(HOUR, "1", "2", "0.5", "1")])
+    begin = from_ms(HOUR + 5 * 60_000)
+    first, second = begin + timedelta(seconds=1), begin + timedelta(seconds=31)
+    coins = ("A", "B", "C", "D", "E")
     with wired(usual, clock=clock, ration=ration) as wire:
         market = HyperliquidMarket(wire.client, clock, print)
-        market.look({coin: NOW - timedelta(seconds=30) for coin in ("A", "B", "C", "D", "E")}, NOW)
-    assert ration.left(NOW) == 400 - 20 - 5 * 21
+        market.look(dict.fromkeys(coins, begin - timedelta(seconds=29)), first)
+        assert ration.left(NOW) == 400 - 20 - 5 * 21
+        market.look(dict.fromkeys(coins, first), second)
+        assert ration.left(NOW) == 400 - 20 - 5 * 21 - 20
+
+
+def test_what_happened_within_a_minute_is_seen_by_the_first_look_after_it() -> None:
+    with scene() as at:
+        at.market.look({"BTC": from_ms(HOUR + 10_000)}, from_ms(HOUR + 40_000))
+        at.market.look({"BTC": from_ms(HOUR + 40_000)}, from_ms(HOUR + 70_000))
+        asked = [body["req"]["startTime"] for body in at.wire.asked() if body["type"] == "candleSnapshot"]
+    assert asked == [HOUR]
+
+
+def test_rates_are_asked_for_once_an_hour() -> None:
+    with scene() as at:
+        for seconds in (0, 30, 60, 90):
+            now = from_ms(HOUR + seconds * 1000)
+            at.market.look({"BTC": now - timedelta(seconds=30)}, now)
+    assert at.types().count("fundingHistory") == 1
 
 
 def test_contexts_of_another_count_are_refused() -> None:
