@@ -60,7 +60,7 @@ class Settings(BaseSettings):
     agent_key_file: t.File | None = None
     paper_equity_usd: t.PositiveUsd = 100_000.0
     clock: Literal["system", "venue"] = "system"
-    hyperliquid_weight_per_minute: t.PositiveCount = 1_200
+    hyperliquid_weight_per_minute: t.Weight = 1_200
     nansen_credits_per_day: t.Count = 450
 
     copy_delay_minutes: t.Minutes = 15.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,11 +42,21 @@ def story(venue: LocalVenue, home: Path, run: Callable[..., Outcome]) -> Story:
     return Story(venue=venue, home=home, run=run)
 
 
+class _Allowances(dict[str, desks.Allowance]):
+    """What commands may use: next to no patience while the venue is told to fail, for an outage needn't be waited out."""
+
+    def __init__(self, venue: LocalVenue) -> None:
+        super().__init__(desks.ALLOWANCES)
+        self._venue = venue
+
+    def __getitem__(self, command: str) -> desks.Allowance:
+        allowance = super().__getitem__(command)
+        if self._venue.faults is None:
+            return allowance
+        return replace(allowance, patience_s=0.15, queue_s=0.0, tick_s=min(allowance.tick_s, 5.0))
+
+
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ticks that give up after a moment: an outage needn't be waited out."""
-    brief = {
-        name: desks.Allowance(share=allowance.share, patience_s=0.15, queue_s=0.0, tick_s=2.0)
-        for name, allowance in desks.ALLOWANCES.items()
-    }
-    monkeypatch.setattr(desks, "ALLOWANCES", brief)
+def impatient(venue: LocalVenue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ticks that give up after a moment as long as the venue fails."""
+    monkeypatch.setattr(desks, "ALLOWANCES", _Allowances(venue))

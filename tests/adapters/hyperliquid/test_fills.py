@@ -181,6 +181,14 @@ def test_the_deep_read_stops_after_enough_and_says_from_when_on_it_is_complete()
     assert deep.complete_from == deep.fills[0].time.replace(microsecond=deep.fills[0].time.microsecond + 1_000)
 
 
+def test_as_many_rows_as_three_pages_hold_are_read_in_three_pages() -> None:
+    with wired(FillServer(climb(seconds(9_000)))) as wire:
+        deep = read_deep(wire.client, USER, SINCE, UNTIL, at_most=3 * PAGE)
+        asked = [request.json["type"] for request in wire.server.requests]
+    assert asked.count("userFillsByTime") == 3
+    assert len(deep.fills) == 3 * PAGE - 2
+
+
 def test_the_deep_read_ends_where_it_is_told_to() -> None:
     with wired(FillServer(climb(seconds(100)), climb(seconds(100), 500))) as wire:
         deep = read_deep(wire.client, USER, from_ms(T0 + 10_000), from_ms(T0 + 20_000), at_most=5_000)
