@@ -189,7 +189,7 @@ def screen(
 
 
 def score_gate(trader: Trader, now: datetime, policy: EntryPolicy) -> SkipReason | None:
-    """Pass a trader who isn't blacklisted and whose score is young enough (decision 9)."""
+    """Pass a trader who isn't blacklisted and whose score is young enough (decision 9); 0 is that of the disqualified."""
     if trader.blacklisted_until is not None and now < trader.blacklisted_until:
         return SkipReason.BLACKLISTED
     if not math.isfinite(trader.score):
@@ -197,7 +197,8 @@ def score_gate(trader: Trader, now: datetime, policy: EntryPolicy) -> SkipReason
     if not trader.scored:
         return None
     scored_at = trader.last_scored_at
-    return None if scored_at is not None and now - scored_at < policy.max_score_age else SkipReason.STALE_SCORE
+    is_young = scored_at is not None and now - scored_at < policy.max_score_age
+    return None if is_young and trader.score > 0 else SkipReason.STALE_SCORE
 
 
 def kept_gate(facts: Facts, policy: EntryPolicy) -> SkipReason | None:

@@ -58,8 +58,9 @@ def undecided(
 ) -> list[Judged]:
     """Return the trader's orders that have no final decision, screened as of now.
 
-    `fetched` are the fills just read; orders that began before `followed_from` are left alone. Late fills of decided
-    orders are attached to them and change nothing.
+    `fetched` are the fills just read; orders that began before `followed_from` are left alone, and so are new ones of a
+    trader who is watched only for what we copied or deferred. Late fills of decided orders are attached to them and change
+    nothing.
     """
     waiting = desk.ledger.signals.deferred(trader.address)
     begins = [signal.first_fill_at for signal in waiting] + [fill.time for fill in fetched]
@@ -73,7 +74,7 @@ def undecided(
         known = desk.ledger.signals.get(signal_id(order))
         if known is not None and known.is_final:
             _attach(desk, order, now)
-        elif known is not None or not _began_unfollowed(desk, order, followed_from):
+        elif known is not None or (trader.tier == "primary" and not _began_unfollowed(desk, order, followed_from)):
             coin_fills = [fill for fill in fills if fill.coin == order.coin]
             judged.append(_screen(desk, trader, order, coin_fills, known, followed_from, now))
     return judged

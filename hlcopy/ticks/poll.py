@@ -37,6 +37,8 @@ def run(desk: Desk, now: datetime) -> Report:
     room = desk.source.room(now)
     turn = due if room is None else due[: max(0, room)]
     fetched = _fetch(desk, turn, problems, now)
+    if fetched or len(turn) < len(due):
+        _pass_over(desk, turn, fetched, now)
     _leave_liquidated(desk, fetched, outcome, problems, now)
     _judge(desk, _with_equity(desk, fetched, now), outcome, now)
     _confirm_all(desk, outcome, now)
@@ -76,10 +78,15 @@ class _Fetched:
 def _due_traders(desk: Desk, now: datetime) -> list[Trader]:
     """Return the watched traders (decision 9) whose turn it is, and those with a deferred order that is due.
 
-    Those with such an order, or with a copy of ours that is open, come first, then those that weren't read for longest.
+    Those with such an order, or with a copy of ours that is open, come first, then those that weren't asked for longest. Who
+    couldn't be read since the order became due comes first no more.
     """
     deferred = desk.ledger.signals.deferred()
-    ripe = {signal.trader for signal in deferred if signal.check_at is None or signal.check_at <= now}
+    ripe: dict[str, datetime] = {}
+    for signal in deferred:
+        check_at = signal.check_at or now
+        if check_at <= now:
+            ripe[signal.trader] = max(check_at, ripe.get(signal.trader, check_at))
     copied = {position.source_trader for position in desk.ledger.book.positions()}
     watched = {trader.address: trader for trader in desk.ledger.traders.followed() if trader.tier == "primary"}
     for address in {signal.trader for signal in deferred} | copied:
@@ -90,17 +97,17 @@ def _due_traders(desk: Desk, now: datetime) -> list[Trader]:
     for address, trader in watched.items():
         mark = desk.ledger.traders.mark(address)
         polled_at = mark.polled_at if mark is not None else None
-        if address in ripe or is_due(polled_at, now, desk.policy.cadence.address_trades):
-            due.append((address not in ripe | copied, polled_at or EPOCH, -trader.score, address))
+        has_turn = is_due(polled_at, now, desk.policy.cadence.address_trades)
+        if address in ripe or has_turn:
+            urgent = (address in copied and has_turn) or (address in ripe and (polled_at or EPOCH) < ripe[address])
+            due.append((not urgent, polled_at or EPOCH, -trader.score, address))
     return [watched[address] for *_, address in sorted(due)]
 
 
 def _fetch(desk: Desk, traders: Sequence[Trader], problems: list[Problem], now: datetime) -> list[_Fetched]:
     """Read the traders' fills since their last marks, all together, and store them; who can't be read is a problem."""
     cadence = desk.policy.cadence
-    begin = now - cadence.poll_lookback
-    first = PollMark(followed_from=begin, read_until=begin, polled_at=begin)
-    marks = [desk.ledger.traders.mark(trader.address) or first for trader in traders]
+    marks = [_mark(desk, trader, now) for trader in traders]
     asked = [
         (trader.address, max(mark.read_until - cadence.poll_overlap, mark.followed_from))
         for trader, mark in zip(traders, marks, strict=True)
@@ -119,6 +126,26 @@ def _fetch(desk: Desk, traders: Sequence[Trader], problems: list[Problem], now: 
         for each in fetched:
             desk.ledger.history.add_fills(each.fills)
     return fetched
+
+
+def _mark(desk: Desk, trader: Trader, now: datetime) -> PollMark:
+    """Return how far a trader's fills have been read, for one never read the moment from which they are to be."""
+    begin = now - desk.policy.cadence.poll_lookback
+    return desk.ledger.traders.mark(trader.address) or PollMark(
+        followed_from=begin, read_until=begin, polled_at=begin
+    )
+
+
+def _pass_over(desk: Desk, asked: Sequence[Trader], fetched: Sequence[_Fetched], now: datetime) -> None:
+    """Let those who couldn't be read wait for their next turn, lest they keep the others from theirs.
+
+    How far they were read stays as it was.
+    """
+    read = {each.trader.address for each in fetched}
+    with desk.ledger.transaction():
+        for trader in asked:
+            if trader.address not in read:
+                desk.ledger.traders.put_mark(trader.address, replace(_mark(desk, trader, now), polled_at=now))
 
 
 def _leave_liquidated(

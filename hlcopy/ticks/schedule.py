@@ -22,5 +22,8 @@ def next_slot(moment: datetime, every: timedelta) -> datetime:
 
 
 def is_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
-    """Whether work that is done once in every period hasn't been done in this one."""
-    return last is None or slot(last, every) < slot(now, every)
+    """Whether work that is done once in every period hasn't been done in this one.
+
+    What lies a period and more in the future was done before the clock was set back.
+    """
+    return last is None or slot(last, every) < slot(now, every) or last - now >= every

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from hlcopy.adapters.http import Answer, Http, RetryError
+from hlcopy.adapters.http import Answer, Http, RetryError, host_of
 from hlcopy.domain.models import from_ms
+from hlcopy.errors import SourceDownError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -43,8 +44,14 @@ class BoundedHttp(Http):
         before: Callable[[], None] | None = None,
         read_s: float | None = None,
     ) -> Answer:
-        """Return the first answer that `judge` lets pass, as `Http.send` does, within what is left of the time."""
-        left = max(0.0, self._ends_at - self._stopwatch.monotonic())
+        """Return the first answer that `judge` lets pass, as `Http.send` does, within what is left of the time.
+
+        Without any left nothing is begun, nor waited for: a tick that is over may hold the account's lock.
+        """
+        left = self._ends_at - self._stopwatch.monotonic()
+        if left <= 0:
+            message = f"{host_of(url)} wasn't asked: the time that a tick may take is used up"
+            raise SourceDownError(message)
         return super().send(
             method,
             url,

@@ -37,7 +37,8 @@ def copied(story: Story, source: str) -> Story:
 
 
 def blacklisted_until(story: Story) -> str | None:
-    return next(row["blacklisted_until"] for row in story.do("traders")["traders"] if row["address"] == WINNER)
+    ((until,),) = story.rows("SELECT blacklisted_until FROM traders WHERE address = ?", WINNER)
+    return None if until is None else str(until)
 
 
 def test_an_exit_by_twap_is_no_liquidation_and_our_position_stays(copied: Story) -> None:

@@ -73,7 +73,7 @@ def test_a_coin_whose_name_is_no_name_is_refused_and_shown_harmlessly(story: Sto
 
 
 def test_a_coin_whose_name_looks_like_markup_is_shown_as_it_is(story: Story, venue: LocalVenue) -> None:
-    coin = "[red]X[b]"
+    coin = "[b]X"
     live_well(venue)
     story.do("score")
     story.wait(60)

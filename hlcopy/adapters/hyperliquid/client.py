@@ -130,6 +130,9 @@ class InfoClient:
     def meta_and_contexts(self) -> Contexts:
         """Return the coins of the main dex with their present."""
         meta, contexts = self._ask({"type": "metaAndAssetCtxs"})
+        if not meta.universe:
+            message = f"{self.host}: metaAndAssetCtxs: no coins at all"
+            raise BadAnswerError(message)
         if len(contexts) != len(meta.universe):
             message = f"{self.host}: metaAndAssetCtxs: {len(meta.universe)} coins, but {len(contexts)} contexts"
             raise BadAnswerError(message)
@@ -247,8 +250,9 @@ class InfoClient:
         """Wait, and count the wait where the clock that we are given stands still meanwhile, as a rehearsal's may."""
         before = self._clock.now()
         self._clock.sleep(seconds)
-        missing = timedelta(seconds=seconds) - (self._clock.now() - before)
-        if missing > timedelta(seconds=seconds / 2):
+        whole = timedelta(seconds=seconds)
+        missing = whole - (self._clock.now() - before)
+        if whole / 2 < missing <= whole:  # more than the whole is a clock that was set back
             self._stood_still += missing
 
     def _read(self, name: str, kind: _Kind, answer: Answer) -> Any:  # noqa: ANN401 - each type has its own shape

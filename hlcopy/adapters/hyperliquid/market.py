@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.adapters.hyperliquid.client import FULL_UPDATES, MOST_CANDLES
+from hlcopy.adapters.hyperliquid.client import FULL_UPDATES
 from hlcopy.adapters.wire import INTERVALS
 from hlcopy.domain import stops
 from hlcopy.domain.episodes import Market, market_of
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from hlcopy.ports import Clock, Together, UnknownType
 
 _FRESH_S: Final = 5.0
+# After a long absence five positions with that many candles and their funding still fit into a minute's ration of 400.
+# With more than fits no look would ever succeed again, since each begins anew.
+_MOST_ROWS: Final = 1_000
 _HOUR: Final = timedelta(hours=1)
 # A rate is stamped some milliseconds past its hour and may be served a little later still.
 _FUNDING_DELAY: Final = timedelta(minutes=1)
@@ -97,8 +100,13 @@ class HyperliquidMarket:
         for (coin, _), seen in zip(wanted, self._together(lambda item: self._look(*item, now), wanted), strict=True):
             self._seen[coin] = seen
 
-    def mark(self, coin: str, now: datetime) -> float | None:  # noqa: ARG002 - the port's
-        """Return the mark that was read last."""
+    def mark(self, coin: str, now: datetime) -> float | None:
+        """Return the mark that was read last, for a moment before it the open of that minute's candle if it was read."""
+        present, seen = self._present, self._seen.get(coin)
+        if present is not None and seen is not None and _minute(now) < _minute(present.read_for):
+            begun = [candle for candle in seen.candles if from_ms(candle.t) <= now]
+            if begun:
+                return begun[-1].o if from_ms(begun[-1].t) >= _minute(now) else begun[-1].c
         context = self._context(coin)
         return (context.markPx or None) if context is not None else None
 
@@ -190,7 +198,9 @@ class HyperliquidMarket:
 
     def _candles(self, coin: str, since: datetime, now: datetime) -> list[WireCandle]:
         interval = _finest(since, now)
-        start = to_ms(since) // INTERVALS[interval] * INTERVALS[interval]
+        step = INTERVALS[interval]
+        # The one before comes again: when it was read right at its end it may not have been served whole.
+        start = (to_ms(since) // step - 1) * step
         return self._client.candles(coin, interval, start, to_ms(now))
 
     def _rates(self, coin: str, since: datetime, now: datetime) -> dict[datetime, float]:
@@ -228,6 +238,6 @@ def _minute(moment: datetime) -> datetime:
 
 
 def _finest(since: datetime, now: datetime) -> IntervalName:
-    """Return the finest interval whose candles still reach back to a moment."""
+    """Return the finest interval of which few enough candles reach back to a moment."""
     wanted = to_ms(now) - to_ms(since)
-    return next((name for name, step in INTERVALS.items() if wanted < (MOST_CANDLES - 1) * step), "1d")
+    return next((name for name, step in INTERVALS.items() if wanted < (_MOST_ROWS - 2) * step), "1d")

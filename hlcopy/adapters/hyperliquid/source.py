@@ -68,10 +68,12 @@ class HyperliquidSource:
 
     def _read_state(self, trader: str, now: datetime) -> TraderState:
         mode = self._client.user_abstraction(trader)
-        read = self._client.clearinghouse_state(trader)
+        latest = None if mode in _OWN_EQUITY else _latest(self._client.portfolio(trader))
+        read = self._client.clearinghouse_state(
+            trader
+        )  # last: each may wait for its ration, and positions must be fresh
         if mode in _OWN_EQUITY:
             return _state(trader, read, now, equity=read.marginSummary.accountValue, source="clearinghouseState")
-        latest = _latest(self._client.portfolio(trader))
         if latest is None:
             return _state(trader, read, now, source="portfolio")
         at, value = latest

@@ -35,7 +35,11 @@ SLICE = {"fill": fill(1, T0), "twapId": 5}
 
 REQUESTS = {
     "meta": (lambda c: c.meta(), {"type": "meta"}, {"universe": []}),
-    "metaAndAssetCtxs": (lambda c: c.meta_and_contexts(), {"type": "metaAndAssetCtxs"}, [{"universe": []}, []]),
+    "metaAndAssetCtxs": (
+        lambda c: c.meta_and_contexts(),
+        {"type": "metaAndAssetCtxs"},
+        [{"universe": [asset("BTC")]}, [context("1.0")]],
+    ),
     "allMids": (lambda c: c.all_mids(), {"type": "allMids"}, {}),
     "l2Book": (lambda c: c.book("BTC"), {"type": "l2Book", "coin": "BTC"}, {"coin": "BTC", "levels": [[], []]}),
     "clearinghouseState": (

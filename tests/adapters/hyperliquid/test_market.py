@@ -67,6 +67,20 @@ def test_a_mark_is_the_present_one() -> None:
         assert at.market.marks("BTC", NOW - MINUTE, NOW) == Marks(60_000.0, 60_000.0, 60_000.0, NOW)
 
 
+def test_the_mark_of_a_moment_before_is_that_of_its_candle_as_far_as_that_was_read() -> None:
+    top = from_ms(HOUR)
+    past = [
+        candle(HOUR - 60_000, "58000.0", "58150.0", "57950.0", "58100.0"),
+        candle(HOUR, "58200.0", "58350.0", "58150.0", "58300.0"),
+    ]
+    with scene(candleSnapshot=past) as at:
+        at.market.look({"BTC": top - 2 * MINUTE}, NOW)
+        assert at.market.mark("BTC", top) == 58_200.0
+        assert at.market.mark("BTC", top + 3 * MINUTE) == 58_300.0  # no trade since: the last close
+        assert at.market.mark("BTC", top - 5 * MINUTE) == 60_000.0  # not read
+        assert at.market.mark("BTC", NOW) == 60_000.0
+
+
 @pytest.mark.parametrize("coin", ["DOGE", "@107", "xyz:NVDA", "btc"])
 def test_a_coin_that_the_venue_doesnt_have_has_no_mark(coin: str) -> None:
     with scene() as at:
