@@ -82,6 +82,15 @@ def test_no_request_tries_longer_than_what_is_left_of_the_tick() -> None:
         assert clock.monotonic() - began <= 6.0
 
 
+def test_a_tick_whose_time_is_up_neither_asks_nor_waits_for_its_turn_to_ask() -> None:
+    clock = HandClock()
+    with Scripted([]) as server, BoundedHttp(clock) as http:
+        http.allow(0.0)
+        with pytest.raises(SourceDownError, match="the time that a tick may take is used up"):
+            http.send("POST", f"{server.url}/info", judge=_refuse, before=lambda: clock.sleep(20.0))
+        assert (clock.slept, server.requests) == ([], [])
+
+
 def _refuse(_answer: object) -> None:
     from hlcopy.adapters.http import RetryError
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hlcopy.wiring.http import BoundedHttp
 
 _LONG_LOG: Final = 8 * 1024 * 1024
+_RUNS_KEPT: Final = timedelta(days=30)
 
 
 class Teller:
@@ -168,6 +169,8 @@ def _recorded(store: Store, command: str, at: datetime, clock: Clock, work: Call
             finish(None, [str(error) if isinstance(error, HlcopyError) else type(error).__name__])
         raise
     finish(report, [f"{problem.code} {problem.item}: {problem.message}" for problem in report.problems])
+    if command == "score":  # once a day is often enough
+        store.runs.prune(at - _RUNS_KEPT)
     return report
 
 

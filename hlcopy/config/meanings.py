@@ -26,7 +26,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "agent_key_file": "A file of mode 0600 that holds the private key of the API wallet.",
         "paper_equity_usd": "What the paper account starts with, in USD.",
         "clock": "system, or venue: all time comes from the venue, which must be on this machine like every other URL.",
-        "hyperliquid_weight_per_minute": "How much API weight a minute all commands together may use.",
+        "hyperliquid_weight_per_minute": "How much API weight a minute all commands together may use; 200 is the least that works.",
         "nansen_credits_per_day": "How many Nansen credits all commands together may spend in a UTC day; 0 spends none.",
     },
     "Which orders of a trader are candidates": {

@@ -127,7 +127,7 @@ PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Exposure = Annotated[float, Field(gt=0, le=_MAX_EXPOSURE)]
 Count = Annotated[int, Field(ge=0, le=100_000)]
 PositiveCount = Annotated[int, Field(ge=1, le=100_000)]
-Weight = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Weight = Annotated[int, Field(ge=200, le=1_000_000_000)]  # less, and no share could read one trader a minute
 Seconds = Annotated[float, Field(ge=0, le=3_600)]
 Cadence = Annotated[float, Field(ge=1, le=7 * 86_400)]
 Minutes = Annotated[float, Field(ge=0, le=1_440)]

@@ -278,13 +278,17 @@ def _effect(action: Action, side: Side, parts: Iterable[tuple[float, float]], *,
 
 
 def passing(order: TraderOrder, min_value: float, min_weight: float, equity: float) -> Passing | None:
-    """Return when the order's entering part first passed the size and the weight gate, None while it hasn't."""
+    """Return when the order's entering part first passed the size and the weight gate, None while it hasn't.
+
+    What it did in that very moment is one trade: a taker's order is often many fills of one millisecond.
+    """
     value = 0.0
-    for fill in order.fills:
+    for index, fill in enumerate(order.fills):
         added = beyond_zero(fill) * fill.price
         value += added
         if added > 0 and value >= min_value and value / equity >= min_weight:
-            return Passing(time=fill.time, size_after=abs(fill.end_position))
+            moment = [later for later in order.fills[index:] if later.time == fill.time]
+            return Passing(time=fill.time, size_after=abs(moment[-1].end_position))
     return None
 
 

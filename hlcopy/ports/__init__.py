@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from hlcopy.ports.clock import Clock
 from hlcopy.ports.discovery import (
+    FILLS_SERVED,
     DeepFills,
     EquityPoint,
     Leader,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     from hlcopy.domain.policy import Policy
 
 __all__ = [
+    "FILLS_SERVED",
     "MISSING",
     "UNKNOWN",
     "Accepted",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.models import Fill
     from hlcopy.ports.sources import UnknownType
+
+FILLS_SERVED: Final = 10_000
+"""How many of an account's newest fills Hyperliquid serves; older ones are absent from its answers without a word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,10 @@ class Portfolio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeepFills:
-    """Fills in order of arrival; everything from `complete_from` up to the end asked for is among them."""
+    """Fills in order of arrival; everything from `complete_from` up to the end asked for is among them.
+
+    As far as it is served: whoever asks for an end in the past counts what came after it against `FILLS_SERVED`.
+    """
 
     fills: Sequence[Fill]
     complete_from: datetime

@@ -300,6 +300,9 @@ class Runs(Protocol):
     def last(self, command: str) -> Run | None:
         """Return the newest run of a command."""
 
+    def prune(self, before: datetime) -> int:
+        """Forget the runs that began before a moment, but each command's newest; return how many."""
+
 
 class Ledger(Protocol):
     """The ledgers over one file, or over memory, and the transaction that spans them."""

@@ -4,33 +4,36 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from hlcopy.domain.scoring import MONTH, QUARTER
 from hlcopy.errors import BadAnswerError, SourceDownError
-from hlcopy.ports import UNKNOWN, Crawl, Reach
+from hlcopy.ports import FILLS_SERVED, UNKNOWN, Crawl, Reach
 from hlcopy.ticks.screening import screened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from hlcopy.domain.models import Fill
-    from hlcopy.ports import DeepFills, Portfolio, ScoringDesk, TradeSummary, UnknownType
+    from hlcopy.ports import DeepFills, History, Portfolio, ScoringDesk, TradeSummary, UnknownType
 
     Answer = TypeVar("Answer")
     Item = TypeVar("Item")
 
 PORTFOLIOS_AT_ONCE: Final = 8
+_INSTANT: Final = timedelta(milliseconds=1)
 HISTORIES_AT_ONCE: Final = 4  # each may bring thousands of rows, stored in one transaction that others wait for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wanted:
-    """What is known of a candidate's past, and whether a summary of it would be new."""
+    """What is known of a candidate's past: how far it reaches, with how many fills, and its last summary."""
 
     address: str
     reach: Reach | None
+    stored: int
     summary: TradeSummary | None
 
 
@@ -121,7 +124,12 @@ def read_pasts(desk: ScoringDesk, crawl: Crawl, addresses: Sequence[str]) -> dic
         found[wanted.address] = past.reach
 
     missing = [
-        _Wanted(address=address, reach=reaches[address], summary=scoring.summary(address))
+        _Wanted(
+            address=address,
+            reach=reaches[address],
+            stored=_count(history, reaches[address]),
+            summary=scoring.summary(address),
+        )
         for address in addresses
         if address not in found
     ]
@@ -201,7 +209,7 @@ def _read_past(desk: ScoringDesk, crawl: Crawl, wanted: _Wanted) -> _Past | Unkn
         older = _deep(desk, wanted.address, oldest, reach.complete_from, most - len(fills))
         if older is not UNKNOWN:
             fills += older.fills
-            reach = _deepened(reach, older)
+            reach = _deepened(reach, older, _singles(fills) + wanted.stored)
     return _Past(fills=fills, reach=reach, summary=_summary(desk, crawl, wanted, reach))
 
 
@@ -223,10 +231,25 @@ def _extended(wanted: _Wanted, newer: DeepFills, until: datetime) -> Reach:
     return replace(known, complete_from=min(known.complete_from, newer.complete_from), complete_until=until)
 
 
-def _deepened(reach: Reach, older: DeepFills) -> Reach:
-    if older.complete_from < reach.complete_from:
-        return replace(reach, complete_from=older.complete_from)
-    return replace(reach, exhausted=True)
+def _deepened(reach: Reach, older: DeepFills, counted: int) -> Reach:
+    """Extend a reach backwards; `counted` fills in all, the older ones among them, are all that the venue serves at most."""
+    complete_from = older.complete_from
+    if counted >= FILLS_SERVED:  # whether more was traded before them can't be told
+        complete_from = max(complete_from, older.fills[0].time + _INSTANT if older.fills else reach.complete_from)
+    exhausted = counted >= FILLS_SERVED or complete_from >= reach.complete_from
+    return replace(reach, complete_from=min(complete_from, reach.complete_from), exhausted=exhausted)
+
+
+def _count(history: History, reach: Reach | None) -> int:
+    """Return how many fills are stored of a reach that may still be extended backwards."""
+    if reach is None or reach.exhausted or reach.complete_from <= reach.complete_until - QUARTER:
+        return 0
+    return _singles(history.fills(reach.address, since=reach.complete_from, until=reach.complete_until))
+
+
+def _singles(fills: Iterable[Fill]) -> int:
+    """Count fills without TWAP slices, which the venue serves apart."""
+    return sum(fill.twap_id is None for fill in fills)
 
 
 def _summary(desk: ScoringDesk, crawl: Crawl, wanted: _Wanted, reach: Reach) -> TradeSummary | None:

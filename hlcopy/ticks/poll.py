@@ -131,9 +131,7 @@ def _fetch(desk: Desk, traders: Sequence[Trader], problems: list[Problem], now: 
 def _mark(desk: Desk, trader: Trader, now: datetime) -> PollMark:
     """Return how far a trader's fills have been read, for one never read the moment from which they are to be."""
     begin = now - desk.policy.cadence.poll_lookback
-    return desk.ledger.traders.mark(trader.address) or PollMark(
-        followed_from=begin, read_until=begin, polled_at=begin
-    )
+    return desk.ledger.traders.mark(trader.address) or PollMark(followed_from=begin, read_until=begin, polled_at=begin)
 
 
 def _pass_over(desk: Desk, asked: Sequence[Trader], fetched: Sequence[_Fetched], now: datetime) -> None:

@@ -55,6 +55,15 @@ def test_the_budget_begins_anew_at_midnight_utc(meter: Meter) -> None:
     assert meter.spent(at()) == 20
 
 
+def test_calls_of_months_ago_are_forgotten(path: Path) -> None:
+    with StoredMeter(path, 20) as stored:
+        stored.record(OTHER, 200, 7, None, at())
+        stored.record(OTHER, 200, 5, None, at(days=39))
+        assert stored.spent(at()) == 7
+        stored.record(OTHER, 200, 5, None, at(days=41))
+        assert (stored.spent(at()), stored.spent(at(days=39))) == (0, 5)
+
+
 def test_a_period_has_so_many_places(meter: Meter) -> None:
     assert [meter.reserve(TRADES, 5, MINUTE, at(seconds=second)) for second in range(5)] == [0.0] * 5
     assert meter.room(TRADES, 5, MINUTE, at(seconds=5)) == 0

@@ -639,6 +639,16 @@ def test_a_run_is_recorded_from_start_to_finish(ledger: Ledger) -> None:
     assert ledger.runs.last("poll") == Run(id=again, command="poll", started_at=at(-5))
 
 
+def test_old_runs_are_forgotten_but_each_command_s_newest(ledger: Ledger) -> None:
+    old, older = ledger.runs.start("poll", at(0)), ledger.runs.start("score", at(1))
+    newest = ledger.runs.start("poll", at(10))
+    assert ledger.runs.prune(at(5)) == 1
+    assert ledger.runs.prune(at(5)) == 0
+    assert ledger.runs.last("poll") == Run(id=newest, command="poll", started_at=at(10))
+    assert ledger.runs.last("score") == Run(id=older, command="score", started_at=at(1))
+    assert ledger.runs.start("poll", at(11)) not in {old, older, newest}
+
+
 def test_the_paper_account_does_not_exist_before_it_is_made(ledger: Ledger) -> None:
     assert (ledger.paper.cash(), ledger.paper.synced_at()) == (None, None)
     ledger.paper.put_synced_at(T0)

@@ -137,7 +137,7 @@ def test_the_summary_has_the_notes_and_the_counts_within_80_columns() -> None:
     counts = {"traders": 1_500, "left_out": 2, **{f"SKIP_SOMETHING_{number}": number for number in range(9)}}
     text = summary_text(ticked(Report(command="poll", at=T0, counts=counts, notes=("fell back",))))
     assert text.splitlines()[0] == "fell back"
-    assert text.splitlines()[1].startswith("poll: 1,500 traders, 2 left out, 0 SKIP SOMETHING 0")
+    assert text.splitlines()[1].startswith("poll: 1,500 traders, 2 left out, 0 SKIP_SOMETHING_0")
     assert max(map(len, text.splitlines())) < 80
 
 

@@ -223,6 +223,7 @@ def test_a_gap_within_an_order_makes_it_unusable() -> None:
         ("just under 48 hours", {}, at(hours=48, seconds=-1), None),
         ("48 hours is no longer younger than that", {}, at(hours=48), SkipReason.STALE_SCORE),
         ("never scored", {"last_scored_at": None}, T0, SkipReason.STALE_SCORE),
+        ("disqualified by the last score", {"score": 0.0}, T0, SkipReason.STALE_SCORE),
         ("followed without scoring", {"last_scored_at": None, "scored": False}, at(days=90), None),
         ("blacklisted", {"blacklisted_until": at(days=14)}, at(days=1), SkipReason.BLACKLISTED),
         (

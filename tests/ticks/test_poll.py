@@ -262,6 +262,31 @@ def test_a_demoted_trader_s_deferred_signal_is_still_decided(scene: Scene) -> No
     assert poll.run(desk, at(15)).decisions[0].decision == EXECUTE
 
 
+def test_a_demoted_trader_is_watched_for_what_we_copied_and_none_of_its_new_orders_is_judged(scene: Scene) -> None:
+    desk = scene.desk()
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    scene.ledger.traders.put([trader(account_value=400_000.0, tier=None)])
+    scene.market.set("ETH", at(-60), 3_000.0)
+    scene.source.add(fill(coin="ETH", price=3_000.0, size=20.0, oid=2, time=at(16)))
+    scene.source.asked.clear()
+
+    poll.run(desk, at(20))
+    poll.run(desk, at(32))
+
+    assert [address for address, _ in scene.source.asked] == [TRADER, TRADER]
+    assert {signal.coin for signal in scene.ledger.signals.list()} == {"BTC"}
+    assert [position.coin for position in scene.ledger.book.positions()] == ["BTC"]
+
+
+def test_a_trader_whom_the_last_score_disqualified_is_not_copied(scene: Scene) -> None:
+    desk = scene.desk()
+    poll.run(desk, at(1))
+    scene.ledger.traders.put([trader(account_value=400_000.0, tier=None, score=0.0, disqualified_reason="HFT")])
+
+    assert poll.run(desk, at(15)).decisions[0].decision == "SKIP_STALE_SCORE"
+
+
 def test_a_stale_score_enters_nothing(scene: Scene) -> None:
     scene.ledger.traders.put([trader(account_value=400_000.0, last_scored_at=at(hours=-50))])
     desk = scene.desk()

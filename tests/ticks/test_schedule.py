@@ -34,8 +34,20 @@ def test_a_period_begins_on_the_clock(moment: object, begun: object, following: 
         (at(4.9), at(5), True),
         (at(5), at(9), False),
         (at(5), at(3), False),
+        (at(5), T0, True),
+        (at(65), at(3), True),
     ],
-    ids=["never done", "now", "in this period", "in the next", "a moment ago, before it", "late", "clock set back"],
+    ids=[
+        "never done",
+        "now",
+        "in this period",
+        "in the next",
+        "a moment ago, before it",
+        "late",
+        "clock set back by less than a period",
+        "clock set back by a period",
+        "clock set back by an hour",
+    ],
 )
 def test_work_is_due_once_in_every_period(last: object, now: object, *, due: bool) -> None:
     assert is_due(last, now, FIVE) is due

@@ -14,7 +14,7 @@ from hlcopy.adapters.store import Binding, Store
 from hlcopy.domain.models import NANSEN, Trader
 from hlcopy.domain.policy import Policy, ScoringPolicy
 from hlcopy.errors import SourceDownError, TryLaterError
-from hlcopy.ports import Reach, TradeSummary
+from hlcopy.ports import DeepFills, Reach, TradeSummary
 from hlcopy.ticks import score
 from tests.builders import fill, trader
 from tests.fakes import Executioner, Killed
@@ -22,10 +22,11 @@ from tests.ticks.fakes_score import NOW, FakeProfiles, World, leader, portfolio,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
     from pathlib import Path
 
     from hlcopy.domain.models import Fill
-    from hlcopy.ports import Ledger
+    from hlcopy.ports import Ledger, UnknownType
 
 DAY = timedelta(days=1)
 
@@ -476,6 +477,30 @@ def test_the_venue_isn_t_asked_again_for_what_it_no_longer_serves(world: World) 
     assert world.profiles.count("fills") == 1 + 2 + 1
     reach = world.ledger.scoring.reach(wallet(1))
     assert reach is not None
+    assert reach.exhausted
+
+
+class Forgetful(FakeProfiles):
+    """A venue that serves its newest 10,000 fills and doesn't say that there were more."""
+
+    def deep_fills(
+        self, address: str, since: datetime, until: datetime, *, at_most: int, now: datetime
+    ) -> DeepFills | UnknownType:
+        del now
+        kept = [each for each in self.past[address][-10_000:] if since <= each.time <= until][-at_most:]
+        return DeepFills(fills=kept, complete_from=kept[0].time if len(kept) == at_most else since)
+
+
+def test_what_the_venue_no_longer_serves_isn_t_taken_for_never_traded(world: World) -> None:
+    world.profiles = Forgetful()
+    past = many(1, 10_500, 20)
+    world.add(1, past)
+    for day in range(2):
+        world.clock.present = NOW + day * DAY
+        score.run(world.desk(), NOW + day * DAY)
+    reach = world.ledger.scoring.reach(wallet(1))
+    assert reach is not None
+    assert past[500].time < reach.complete_from < past[501].time
     assert reach.exhausted
 
 

@@ -220,6 +220,41 @@ def test_without_room_nothing_is_read_and_nothing_is_lost(scene: Scene) -> None:
     assert [signal.decision for signal in poll.run(desk, at(16)).decisions] == [EXECUTE]
 
 
+def test_who_can_t_be_read_keeps_nobody_from_a_turn_and_is_asked_again_at_its_own(scene: Scene) -> None:
+    followed(scene, OTHER_TRADER, THIRD)
+    scene.ledger.traders.put_mark(THIRD, poll_mark(followed_from=at(-90), read_until=at(-90), polled_at=at(-90)))
+    scene.source.capacity, scene.source.silent = 1, {THIRD}
+
+    for minutes in (1, 2, 3, 4, 5):
+        poll.run(scene.desk(), at(minutes))
+
+    addresses, begins = zip(*scene.source.asked, strict=True)
+    assert addresses[0] == addresses[3] == THIRD
+    assert sorted(addresses[1:3]) == sorted([TRADER, OTHER_TRADER])
+    assert begins[3] == at(-90)  # it was read no further
+
+
+def test_who_can_t_be_read_comes_first_no_more_for_a_ripe_order(scene: Scene) -> None:
+    desk = scene.desk()
+    poll.run(desk, at(1))
+    followed(scene, OTHER_TRADER)
+    scene.ledger.traders.put_mark(OTHER_TRADER, poll_mark(followed_from=at(-60), read_until=at(12), polled_at=at(12)))
+    scene.source.capacity, scene.source.silent = 1, {TRADER}
+    scene.source.asked.clear()
+
+    for minutes in (15, 16, 17):
+        poll.run(desk, at(minutes))
+
+    assert [address for address, _ in scene.source.asked] == [TRADER, OTHER_TRADER, TRADER]
+
+
+def test_a_source_that_is_down_for_all_is_asked_again_by_the_next_tick(scene: Scene) -> None:
+    scene.source.silent = {TRADER}
+    poll.run(scene.desk(), at(1))
+    poll.run(scene.desk(), at(2))
+    assert [address for address, _ in scene.source.asked] == [TRADER, TRADER]
+
+
 # Down
 
 

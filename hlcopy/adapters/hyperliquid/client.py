@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from hlcopy.adapters.http import RetryError, host_of
 from hlcopy.adapters.hyperliquid.models import (
+    WINDOWS,
     ApiBook,
     ApiContext,
     ApiFill,
@@ -70,7 +71,7 @@ _KINDS: Final[Mapping[str, _Kind]] = {
     "userTwapSliceFills": _Kind(list[ApiSlice], 20),
     "candleSnapshot": _Kind(list[WireCandle], 60),
     "fundingHistory": _Kind(list[WireFunding], 20),
-    "portfolio": _Kind(list[tuple[Text, ApiHistory]]),
+    "portfolio": _Kind(list[tuple[Text, Any]]),  # a window that we don't know may look like anything
     "userNonFundingLedgerUpdates": _Kind(list[ApiUpdate], 20),
     "userAbstraction": _Kind(Text),
     "exchangeStatus": _Kind(ApiStatus),
@@ -192,9 +193,13 @@ class InfoClient:
         return sorted(rates, key=lambda rate: rate.time)
 
     def portfolio(self, user: str) -> dict[str, ApiHistory]:
-        """Return an account's histories by window."""
-        windows: list[tuple[str, ApiHistory]] = self._ask({"type": "portfolio", "user": user})
-        return dict(windows)
+        """Return an account's histories by window, those of the whole account."""
+        windows: list[tuple[str, Any]] = self._ask({"type": "portfolio", "user": user})
+        try:
+            return {name: ApiHistory.model_validate(window) for name, window in windows if name in WINDOWS}
+        except ValidationError as error:
+            message = f"{self.host}: portfolio: {_problem(error)}"
+            raise BadAnswerError(message) from error
 
     def ledger_updates(self, user: str, start: int, end: int | None = None) -> list[ApiUpdate]:
         """Return one page of deposits, withdrawals, transfers and liquidations, at most 500, both ends included."""

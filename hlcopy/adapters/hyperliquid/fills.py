@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from hlcopy.adapters.hyperliquid.client import FULL_PAGE, FULL_UPDATES
 from hlcopy.domain.episodes import chained
 from hlcopy.domain.models import from_ms, to_ms
 from hlcopy.errors import BadAnswerError
-from hlcopy.ports import DeepFills
+from hlcopy.ports import FILLS_SERVED, DeepFills
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from hlcopy.adapters.hyperliquid.client import InfoClient
     from hlcopy.adapters.hyperliquid.models import ApiFill, ApiSlice, ApiUpdate
     from hlcopy.domain.models import Fill
-
-REACH: Final = 10_000
-"""How many of an account's newest fills the venue serves."""
 
 
 class _Timed(Protocol):
@@ -65,7 +62,7 @@ def backward(read: Callable[[int], list[Row]], start: int, end: int, at_most: in
         oldest_first.reverse()  # first, since sorting keeps the order of rows of one moment
         ordered = sorted(oldest_first, key=_time)
         if len(page) < FULL_PAGE:
-            return ordered, start if len(rows) < REACH or not ordered else ordered[0].time + 1
+            return ordered, start if len(rows) < FILLS_SERVED or not ordered else ordered[0].time + 1
         if page[0].time < page[-1].time:
             message = "fills asked for newest first came oldest first"
             raise BadAnswerError(message)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import Field
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from hlcopy.domain.models import Fill
 
 Leverage = Annotated[int, Field(ge=1, le=1_000)]
+
+WINDOWS: Final = ("day", "week", "month", "allTime")
+"""The windows of `portfolio` that hold the whole account; the others, of perps alone, aren't looked at."""
 
 
 class ApiFill(WireFill):

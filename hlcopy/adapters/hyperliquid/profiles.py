@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from hlcopy.adapters.hyperliquid.fills import read_deep
-from hlcopy.adapters.hyperliquid.source import WINDOWS
 from hlcopy.domain.models import from_ms
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN, EquityPoint, Portfolio
@@ -33,7 +32,7 @@ class HyperliquidProfiles:
 
         def read() -> Portfolio:
             histories = self._client.portfolio(address)
-            windows = {name: _points(history) for name, history in histories.items() if name in WINDOWS}
+            windows = {name: _points(history) for name, history in histories.items()}
             return Portfolio(address=address, read_at=now, windows=windows)
 
         return self._known(address, read)

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from hlcopy.adapters.hyperliquid.fills import read_since
+from hlcopy.adapters.hyperliquid.models import WINDOWS
 from hlcopy.domain.models import TraderPosition, TraderState, from_ms
 from hlcopy.errors import BadAnswerError, TryLaterError
 from hlcopy.ports import UNKNOWN
@@ -27,8 +28,6 @@ _KEPT_BACK: Final = 3 * (20 + 20 + 2)  # the equity and the positions of three t
 _FRESH_S: Final = 5.0
 _OWN_EQUITY: Final = frozenset({"default", "disabled"})
 """Modes in which the margin summary is the whole equity (decision 14)."""
-WINDOWS: Final = ("day", "week", "month", "allTime")
-"""The windows of `portfolio` that hold the whole account; the others are of perps alone."""
 
 
 class HyperliquidSource:

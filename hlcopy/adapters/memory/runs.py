@@ -24,7 +24,7 @@ class MemoryRuns:
 
     def start(self, command: str, at: datetime) -> int:
         """Record that a command began; return the run's id."""
-        run_id = len(self._runs) + 1
+        run_id = max(self._runs, default=0) + 1
         self._journal.put(self._runs, run_id, Run(command=command, started_at=at, id=run_id))
         self._journal.put(self._last, command, run_id)
         return run_id
@@ -38,3 +38,11 @@ class MemoryRuns:
         """Return the newest run of a command."""
         run_id = self._last.get(command)
         return None if run_id is None else self._runs[run_id]
+
+    def prune(self, before: datetime) -> int:
+        """Forget the runs that began before a moment, but each command's newest; return how many."""
+        newest = set(self._last.values())
+        old = [run_id for run_id, run in self._runs.items() if run.started_at < before and run_id not in newest]
+        for run_id in old:
+            self._journal.drop(self._runs, run_id)
+        return len(old)

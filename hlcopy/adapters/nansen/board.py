@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.models import NANSEN
-from hlcopy.errors import OutOfCreditsError, RationedError, TryLaterError
+from hlcopy.errors import ConfigError, OutOfCreditsError, RationedError, TryLaterError
 from hlcopy.ports import UNKNOWN, Leader, Leaders, TradeSummary
 
 if TYPE_CHECKING:
@@ -77,12 +77,15 @@ class NansenProfiles:
         return self._inner.deep_fills(address, since, until, at_most=at_most, now=now)
 
     def summary(self, address: str, now: datetime) -> TradeSummary | UnknownType | None:
-        """Return Nansen's summary of the last 30 days; None without a budget or credits."""
+        """Return Nansen's summary of the last 30 days; None without a budget or credits.
+
+        It is an extra, which `score` does without: a key that isn't accepted, or not for this, is told and ends nothing.
+        """
         try:
             row = self._client.perp_pnl_summary(address, now - _WINDOW, now)
         except (OutOfCreditsError, RationedError):
             return None
-        except TryLaterError as error:
+        except (TryLaterError, ConfigError) as error:
             self._tell(str(error))
             return UNKNOWN
         return TradeSummary(

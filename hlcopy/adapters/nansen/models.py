@@ -13,6 +13,7 @@ Row = TypeVar("Row", bound="Wire")
 
 _EMPTY: Final = ""
 _LONGEST_SHOWN: Final = 60
+_LONGEST_TEXT: Final = 400
 
 
 def _moment(value: object) -> datetime:
@@ -36,6 +37,11 @@ def _or_none(value: object) -> object:
     return None if value == _EMPTY else _no_bool(value)
 
 
+def _cut(value: object) -> object:
+    """Keep the beginning of a long text: anybody may give himself a label, which must not cost us the whole page."""
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
+
+
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
@@ -52,7 +58,7 @@ Address = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^0x[0-9a-f]{40
 Coin = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,40}$")]
 Word = Annotated[str, BeforeValidator(_lower), Field(max_length=40)]
 Hash = Annotated[str, BeforeValidator(_lower), Field(min_length=1, max_length=80)]
-Text = Annotated[str, Field(max_length=400)]
+Text = Annotated[str, BeforeValidator(_cut)]
 
 
 class Wire(BaseModel):
@@ -79,10 +85,10 @@ class Page(Wire, Generic[Row]):
 class TopPosition(Wire):
     """One of a leader's largest positions."""
 
-    coin: Coin
-    side: Word
-    size_base: NotNegative
-    position_value_usd: Number
+    coin: Coin | None = None
+    side: Word | None = None
+    size_base: NumberOrNone = None
+    position_value_usd: NumberOrNone = None
     entry_price: NumberOrNone = None
     unrealized_pnl_usd: NumberOrNone = None
 
@@ -146,7 +152,7 @@ class PositionsRow(Wire):
     asset_positions: tuple[AssetPosition, ...] = Field(
         validation_alias=AliasChoices("asset_positions", "assetPositions")
     )
-    margin_summary_account_value_usd: Number
+    margin_summary_account_value_usd: NumberOrNone
 
 
 class Positions(Wire):
@@ -159,11 +165,11 @@ class SummaryRow(Wire):
     """A wallet's trades in a period; PnL is gross of fees, `traded_times` counts aggregated trades."""
 
     traded_times: Count
-    closed_trade_count: Count
-    winning_trade_count: Count
+    closed_trade_count: CountOrNone = None
+    winning_trade_count: CountOrNone = None
     realized_pnl_usd: Number
     fees_usd: Number
-    win_rate: Number
+    win_rate: NumberOrNone = None
 
 
 class Summary(Wire):

@@ -55,15 +55,19 @@ class NansenSource:
         return self._client.trades_room(now)
 
     def fills(self, trader: str, since: datetime, now: datetime) -> Sequence[Fill] | UnknownType:
-        """Return the trader's rows from an hour before `since`, by time, each with its true start or a visible break."""
+        """Return the trader's rows from an hour before `since`, by time, each with its true start or a visible break.
+
+        They reach up to the moment of asking: a close since the tick began must not look like a position that vanished.
+        """
         begin = since - _OVERLAP
         try:
-            pages = self._client.perp_trades(trader, begin, now)
+            until = max(now, self._clock.now())
+            pages = self._client.perp_trades(trader, begin, until)
             if not pages.complete:
                 return self._unknown(f"{trader} has more trades than Nansen gives in {len(pages.rows)} rows")
             rows = [fill_of(row, trader) for row in pages.rows if row.size > 0]
             stored = self._remembered(trader, begin)
-            repaired = repair(rows, stored, lambda: self._held(trader, now), now)
+            repaired = repair(rows, stored, lambda: self._held(trader, until), until)
         except TryLaterError as error:
             return self._unknown(str(error))
         if repaired is UNKNOWN:
@@ -112,7 +116,7 @@ def fill_of(row: TradeRow, trader: str) -> Fill:
         message = f"Nansen gives a trade of {row.user} for {trader}"
         raise BadAnswerError(message)
     price = row.price or row.value_usd / row.size
-    if not price > 0:
+    if not price > 0 and market_of(row.token_symbol) is Market.PERP:
         message = f"Nansen gives a trade of {trader} without a price"
         raise BadAnswerError(message)
     is_buy = _is_buy(row)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hlcopy.adapters.store.connection import Connection
 
 _DAY_MS: Final = 86_400_000
+_KEPT_MS: Final = 40 * _DAY_MS  # a month can be added up
 _SPENT: Final = "SELECT coalesce(sum(credits), 0) FROM nansen_calls WHERE at >= ? AND at < ?"
 # A call stamped far in the future is one from before the clock was set back: it would block for ever.
 _RECENT: Final = "SELECT at FROM nansen_calls WHERE endpoint = ? AND at > ? AND at <= ? ORDER BY at"
@@ -95,6 +96,7 @@ class StoredMeter:
             with db.transaction():
                 if not db.run(_SETTLE, call):
                     db.run(_RECORD, {**call, "at": to_ms(now)})
+                db.run("DELETE FROM nansen_calls WHERE at < ?", (to_ms(now) - _KEPT_MS,))
 
     def _recent(self, db: Connection, endpoint: str, now: int, period: float) -> list[int]:
         window = int(period * 1000)

@@ -50,3 +50,10 @@ class StoredRuns:
         """Return the newest run of a command."""
         row = self._db.row(f"{_RUNS.select} WHERE command = ? ORDER BY id DESC LIMIT 1", (command,))
         return _RUNS.item(row) if row else None
+
+    def prune(self, before: datetime) -> int:
+        """Forget the runs that began before a moment, but each command's newest; return how many."""
+        return self._db.run(
+            "DELETE FROM runs WHERE started_at < ? AND id NOT IN (SELECT max(id) FROM runs GROUP BY command)",
+            (to_text(before),),
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,6 +30,7 @@ from tests.servers import DROP, HandClock, Reply, ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
 HTML = b"<html>\r\n<head><title>502 Bad Gateway</title></head></html>"
 SLICE = {"fill": fill(1, T0), "twapId": 5}
@@ -238,6 +240,11 @@ BROKEN: dict[str, tuple[Callable[[InfoClient], object], object, str]] = {
         [{"universe": [asset("BTC"), asset("ETH")]}, [context("1")]],
         "metaAndAssetCtxs: 2 coins, but 1 contexts",
     ),
+    "no coins at all": (
+        lambda c: c.meta_and_contexts(),
+        [{"universe": []}, []],
+        "metaAndAssetCtxs: no coins at all",
+    ),
     "a book of one side": (lambda c: c.book("BTC"), {"levels": [[]]}, "l2Book: levels"),
     "a number for a mode": (lambda c: c.user_abstraction(USER), 5, "userAbstraction: "),
 }
@@ -276,6 +283,12 @@ def test_one_broken_coin_doesnt_hide_the_others() -> None:
     assert contexts.of("DOGE") is None
     with pytest.raises(BadAnswerError, match="ETH: markPx"):
         contexts.of("ETH")
+
+
+def test_a_portfolios_windows_of_perps_alone_and_new_ones_may_look_like_anything() -> None:
+    others = [["perpDay", None], ["spotDay", {"vlm": "0.0"}], ["soon", []]]
+    with wired([ok([*others, ["day", history((T0, "1.5", "0"))]])]) as wire:
+        assert list(wire.client.portfolio(USER)) == ["day"]
 
 
 def test_mids_that_arent_prices_are_left_out() -> None:
@@ -346,6 +359,23 @@ def test_a_wait_counts_where_the_clock_that_we_are_given_stands_still_meanwhile(
         for _ in range(30):  # 600 in weight: one wait of a minute, then another
             wire.client.meta()
     assert clock.slept == [60.0, 60.0]
+
+
+class CorrectedClock(HandClock):
+    """A clock that is set back by an hour while somebody waits."""
+
+    def now(self) -> datetime:
+        return super().now() - timedelta(hours=1 if self.slept else 0)
+
+
+def test_a_clock_that_is_set_back_during_a_wait_isnt_one_that_stood_still() -> None:
+    clock = CorrectedClock()
+    ration = MemoryRation(SCORE, 1_200)
+    ration.take(500, clock.now())
+    with wired([ok({"universe": []})], clock=clock, ration=ration, queue_s=90.0) as wire:
+        wire.client.meta()
+    # Counted at another time than the present, it would count for no other process.
+    assert ration.left(clock.now()) == 480
 
 
 def test_a_request_that_would_wait_too_long_isnt_sent() -> None:

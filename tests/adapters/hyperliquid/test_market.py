@@ -12,6 +12,7 @@ import pytest
 
 from hlcopy.adapters.hyperliquid.market import HyperliquidMarket
 from hlcopy.adapters.memory.usage import MemoryRation
+from hlcopy.adapters.wire import INTERVALS
 from hlcopy.domain.instrument import Instrument
 from hlcopy.domain.models import Side, from_ms, to_ms
 from hlcopy.domain.rations import MONITOR
@@ -197,10 +198,11 @@ def test_a_look_reads_each_coins_past_from_its_own_moment() -> None:
     with scene() as at:
         at.market.look({"BTC": NOW - MINUTE, "ETH": NOW - timedelta(minutes=5, seconds=10)}, NOW)
         candles = [body["req"] for body in at.wire.asked() if body["type"] == "candleSnapshot"]
-    # The candle that runs at that moment is read too: it may have begun after the stop was placed.
+    # The candle that runs at that moment is read too: it may have begun after the stop was placed. The one before comes
+    # again: it may not have been served whole when it was read right at its end.
     assert candles == [
-        {"coin": "BTC", "interval": "1m", "startTime": HOUR + 9 * 60_000, "endTime": to_ms(NOW)},
-        {"coin": "ETH", "interval": "1m", "startTime": HOUR + 5 * 60_000, "endTime": to_ms(NOW)},
+        {"coin": "BTC", "interval": "1m", "startTime": HOUR + 8 * 60_000, "endTime": to_ms(NOW)},
+        {"coin": "ETH", "interval": "1m", "startTime": HOUR + 4 * 60_000, "endTime": to_ms(NOW)},
     ]
 
 
@@ -225,14 +227,17 @@ def test_a_coin_without_a_past_costs_no_request() -> None:
     ("back", "interval"),
     [
         (timedelta(hours=1), "1m"),
-        (timedelta(days=3, hours=11), "1m"),
-        (timedelta(days=3, hours=12), "3m"),
-        (timedelta(days=11), "5m"),
-        (timedelta(days=60), "30m"),
+        (timedelta(hours=16), "1m"),
+        (timedelta(hours=17), "3m"),
+        (timedelta(hours=60), "5m"),
+        (timedelta(days=10), "15m"),
+        (timedelta(days=60), "2h"),
         (timedelta(days=5_000), "1d"),
     ],
 )
-def test_a_long_absence_is_read_in_the_finest_candles_that_still_exist(back: timedelta, interval: str) -> None:
+def test_a_long_absence_is_read_in_the_finest_candles_of_which_a_thousand_reach_back(
+    back: timedelta, interval: str
+) -> None:
     with scene() as at:
         at.market.look({"BTC": NOW - back}, NOW)
         (request,) = [body["req"] for body in at.wire.asked() if body["type"] == "candleSnapshot"]
@@ -405,12 +410,53 @@ def test_five_positions_cost_125_of_the_weight_once_a_minute() -> None:
         assert ration.left(NOW) == 400 - 20 - 5 * 21 - 20
 
 
+@pytest.mark.parametrize("hours", [10, 16, 30, 60, 100, 300])
+def test_five_positions_are_read_within_one_ration_however_long_nobody_looked(hours: int) -> None:
+    def answer(request: Request) -> Reply:
+        asked = request.json
+        if asked["type"] == "metaAndAssetCtxs":
+            return ok(present())
+        if asked["type"] == "fundingHistory":
+            served = [HOUR - 3_600_000 * number for number in range(400, -1, -1)]
+            return ok(
+                [{"coin": "A", "fundingRate": "0", "time": time} for time in served if time >= asked["startTime"]]
+            )
+        bounds = asked["req"]
+        moments = range(bounds["startTime"], bounds["endTime"] + 1, INTERVALS[bounds["interval"]])
+        return ok([candle(time, "1", "1", "1", "1") for time in moments])
+
+    ration = MemoryRation(MONITOR, 1_200)
+    with wired(answer, clock=HandClock(NOW), ration=ration, patience=10.0, queue_s=10.0) as wire:
+        market = HyperliquidMarket(wire.client, wire.clock, print)
+        market.look(dict.fromkeys(("A", "B", "C", "D", "E"), NOW - timedelta(hours=hours)), NOW)
+        assert wire.clock.slept == []
+
+
 def test_what_happened_within_a_minute_is_seen_by_the_first_look_after_it() -> None:
     with scene() as at:
         at.market.look({"BTC": from_ms(HOUR + 10_000)}, from_ms(HOUR + 40_000))
         at.market.look({"BTC": from_ms(HOUR + 40_000)}, from_ms(HOUR + 70_000))
         asked = [body["req"]["startTime"] for body in at.wire.asked() if body["type"] == "candleSnapshot"]
-    assert asked == [HOUR]
+    assert asked == [HOUR - 60_000]
+
+
+def test_a_fall_that_is_served_late_is_seen_by_the_next_look_that_reads_candles() -> None:
+    whole, end = candle(HOUR, "60000", "60000", "57000", "59900"), HOUR + 60_000
+    cut = {**whole, "l": "59900"}
+    looks = iter([[cut], [whole, candle(end, "59900", "59900", "59900", "59900")]])
+
+    def answer(request: Request) -> Reply:
+        if request.json["type"] == "metaAndAssetCtxs":
+            return ok(present())
+        return ok([row for row in next(looks) if row["t"] >= request.json["req"]["startTime"]])
+
+    with scene(answer) as at:
+        at.market.look({"BTC": from_ms(HOUR + 30_000)}, from_ms(end))
+        assert at.market.first_touch("BTC", 58_000.0, Side.LONG, from_ms(HOUR), from_ms(end)) is None
+        at.market.look({"BTC": from_ms(end)}, from_ms(end + 30_000))
+        at.market.look({"BTC": from_ms(end + 30_000)}, from_ms(end + 60_000))
+        touch = at.market.first_touch("BTC", 58_000.0, Side.LONG, from_ms(HOUR), from_ms(end + 60_000))
+    assert touch == Quote(58_000.0, from_ms(HOUR))
 
 
 def test_rates_are_asked_for_once_an_hour() -> None:

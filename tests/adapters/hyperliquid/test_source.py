@@ -138,6 +138,13 @@ def test_a_state_is_given_again_for_five_seconds() -> None:
         assert len(at.types()) == 4
 
 
+def test_what_is_held_is_read_last_so_that_waiting_for_the_rest_doesnt_age_it() -> None:
+    script = by_type(userAbstraction="unifiedAccount", clearinghouseState=account("3.0"), portfolio=PORTFOLIO)
+    with scene(script) as at:
+        at.source.state(USER, NOW)
+        assert at.types() == ["userAbstraction", "portfolio", "clearinghouseState"]
+
+
 def test_a_failed_state_isnt_remembered() -> None:
     answers: dict[str, object] = {"userAbstraction": "default", "clearinghouseState": None}
     with scene(lambda request: ok(answers[request.json["type"]])) as at:

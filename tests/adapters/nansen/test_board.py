@@ -131,6 +131,7 @@ SUMMARIES: list[tuple[str, Reply, object]] = [
     ("no credits", refused(403, "insufficient_credits"), None),
     ("refused", refused(422, "invalid_date_range"), UNKNOWN),
     ("down", refused(504, "query_timeout", retry_after=60), UNKNOWN),
+    ("not accepted", refused(401, "unauthenticated"), UNKNOWN),
 ]
 
 
@@ -141,6 +142,14 @@ def test_a_summary_is_none_without_credits_and_unknown_when_it_cannot_be_read(re
         found = NansenProfiles(Pasts(), setting.client, told.append).summary(TRADER, NOW)
     assert (found.trades if isinstance(found, TradeSummary) and expected == 0 else found) == expected
     assert bool(told) is (expected is UNKNOWN)
+
+
+def test_a_plan_without_summaries_does_without_them() -> None:
+    told: list[str] = []
+    no = refused(403, "plan_upgrade_required")
+    with Setting([no, no]) as setting:
+        assert NansenProfiles(Pasts(), setting.client, told.append).summary(TRADER, NOW) is UNKNOWN
+    assert "the plan of the key doesn't include this" in told[0]
 
 
 def test_a_summary_is_of_the_last_thirty_days() -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from hlcopy.adapters.nansen.models import LeaderRow, Page, Positions, SmartTradeRow, TradeRow, checked
-from tests.adapters.nansen.wire import held, leader, page, positions, trade
+from hlcopy.adapters.nansen.models import LeaderRow, Page, Positions, SmartTradeRow, Summary, TradeRow, checked
+from tests.adapters.nansen.wire import held, leader, page, positions, summary, trade
 from tests.builders import TRADER
 
 
@@ -89,6 +89,26 @@ def test_a_position_without_a_liquidation_price_or_a_side_is_read() -> None:
 def test_a_label_may_hold_anything() -> None:
     label = "🤓 Smart\u200b HL Perps Trader [0x98d0e6]"
     assert checked(LeaderRow, leader(trader_address_label=label)).trader_address_label == label
+
+
+def test_a_label_of_any_length_is_cut_and_costs_nobody_the_page() -> None:
+    label = checked(LeaderRow, leader(trader_address_label="x" * 5_000)).trader_address_label
+    assert label == "x" * 400
+
+
+def test_what_is_told_of_a_leaders_positions_may_be_null() -> None:
+    unknown = dict.fromkeys(("side", "size_base", "position_value_usd", "entry_price", "unrealized_pnl_usd"))
+    row = checked(LeaderRow, leader(top_positions=[{"coin": "SOL", **unknown}, {}]))
+    assert row.total_pnl == 1500.5
+
+
+def test_an_equity_may_be_unknown_beside_positions_that_are_not() -> None:
+    assert checked(Positions, positions(held(), equity=None)).data.margin_summary_account_value_usd is None
+
+
+def test_a_summary_needs_only_what_is_used_of_it() -> None:
+    rates = {"win_rate": None, "closed_trade_count": None, "winning_trade_count": None}
+    assert checked(Summary, summary(**rates)).data.traded_times == 185
 
 
 def test_a_trade_of_smart_money_has_no_order_id() -> None:

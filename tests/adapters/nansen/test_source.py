@@ -84,6 +84,13 @@ def test_an_hour_before_is_read_again() -> None:
     }
 
 
+def test_rows_are_asked_for_up_to_the_moment_of_asking_however_long_the_tick_has_run() -> None:
+    with Watched(answering([])) as watched:
+        watched.setting.clock.advance(12)
+        watched.fills()
+    assert watched.setting.server.requests[0].json["date"]["to"] == "2026-11-20T12:00:12Z"
+
+
 BUYS = [
     *[("Long", action, True) for action in ("Open", "Add")],
     *[("Long", action, False) for action in ("Reduce", "Close", "Liquidation")],
@@ -126,6 +133,15 @@ def test_spot_rows_are_kept_and_rows_of_size_zero_are_not() -> None:
 def test_a_row_without_a_price_has_that_of_its_value() -> None:
     with Watched(answering([trade(price=None)])) as watched:
         assert watched.fills()[0].price == 50_000.0
+
+
+def test_a_perp_needs_a_price_and_nothing_else_does() -> None:
+    nothing = {"price": 0, "value_usd": 0}
+    with Watched(answering([trade(token_symbol="@142", action="Buy", **nothing)])) as watched:
+        assert watched.fills()[0].price == 0.0
+    with Watched(answering([trade(**nothing)])) as watched:
+        assert watched.source.fills(TRADER, SINCE, NOW) is UNKNOWN
+    assert watched.told == [f"Nansen gives a trade of {TRADER} without a price"]
 
 
 def test_a_short_open_labelled_add_is_opened_by_what_is_held() -> None:
