@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import gates
 from hlcopy.domain.episodes import Since, chained, since_trade
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from hlcopy.domain.models import Fill, PositionAction, Signal, Trader, TraderState
     from hlcopy.ports import Account, Desk, Marks, UnknownType
     from hlcopy.ticks.judge import Judged
+
+
+_NOBODY: Final = "nobody is followed yet; choose traders with: hlcopy score"
 
 
 def run(desk: Desk, now: datetime) -> Report:
@@ -52,6 +55,7 @@ def run(desk: Desk, now: datetime) -> Report:
         problems=tuple(problems),
         decisions=tuple(decided),
         actions=tuple(outcome.actions),
+        notes=() if due or desk.ledger.traders.followed() else (_NOBODY,),
         unreachable=bool(turn) and not fetched,
     )
 

@@ -484,3 +484,9 @@ def test_traders_who_plainly_hold_what_we_copied_are_read_only_as_far_as_the_sou
     scene.source.held[TRADER] = {"BTC": 0.0}  # gone: this must be looked into, whatever the room
     positions.run(desk, at(45))
     assert [address for address, _ in scene.source.asked] == [TRADER]
+
+
+def test_a_poll_that_has_nobody_to_follow_says_how_to_find_somebody(scene: Scene) -> None:
+    assert poll.run(scene.desk(), at(1)).notes == ()
+    scene.ledger.traders.put([trader(address=TRADER, tier=None)])
+    assert "hlcopy score" in poll.run(scene.desk(), at(2)).notes[0]
