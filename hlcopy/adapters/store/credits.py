@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
-from hlcopy.adapters.store.connection import connect
+from hlcopy.adapters.store.shared import SharedConnection
 from hlcopy.domain.models import to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
-    from types import TracebackType
 
     from hlcopy.adapters.store.connection import Connection
 
@@ -31,33 +29,15 @@ _RECORD: Final = (
 )
 
 
-class StoredMeter:
-    """The calls of all processes on this file; its own connection, opened at the first use.
+class StoredMeter(SharedConnection):
+    """The calls of all processes on this file.
 
-    A row without a status is a call that was reserved and whose answer hasn't been recorded. It never shares a transaction
-    with the ledgers: a call is counted whatever becomes of the work that asked for it.
+    A row without a status is a call that was reserved and whose answer hasn't been recorded.
     """
 
     def __init__(self, path: Path, per_day: float) -> None:
-        self._path = path
+        super().__init__(path)
         self._per_day = per_day
-        self._lock = threading.Lock()
-        self._opened: Connection | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
 
     def allows(self, price: float, now: datetime) -> bool:
         """Whether a call at this price in credits stays inside the daily budget (UTC days)."""
@@ -67,44 +47,33 @@ class StoredMeter:
         """Return the credits charged on the UTC day of `now`."""
         moment = to_ms(now)
         midnight = moment - moment % _DAY_MS
-        with self._lock:
-            row = self._db().row(_SPENT, (midnight, midnight + _DAY_MS))
+        with self.using() as db:
+            row = db.row(_SPENT, (midnight, midnight + _DAY_MS))
         return float(row[0]) if row is not None else 0.0
 
     def reserve(self, endpoint: str, limit: int, every: timedelta, now: datetime) -> float:
         """Take a place among the `limit` calls to an endpoint that a period allows: 0.0, else the seconds until one is free."""
         moment, period = to_ms(now), every.total_seconds()
-        with self._lock:
-            db = self._db()
-            with db.transaction():
-                recent = self._recent(db, endpoint, moment, period)
-                if len(recent) >= limit:
-                    return max(0.001, min(period, (recent[-limit] - moment) / 1000 + period))
-                db.run(_RESERVE, (moment, endpoint))
-                return 0.0
+        with self.using() as db, db.transaction():
+            recent = self._recent(db, endpoint, moment, period)
+            if len(recent) >= limit:
+                return max(0.001, min(period, (recent[-limit] - moment) / 1000 + period))
+            db.run(_RESERVE, (moment, endpoint))
+            return 0.0
 
     def room(self, endpoint: str, limit: int, every: timedelta, now: datetime) -> int:
         """Return how many calls to an endpoint could be reserved now."""
-        with self._lock:
-            return max(0, limit - len(self._recent(self._db(), endpoint, to_ms(now), every.total_seconds())))
+        with self.using() as db:
+            return max(0, limit - len(self._recent(db, endpoint, to_ms(now), every.total_seconds())))
 
     def record(self, endpoint: str, status: int, charged: float, remaining: float | None, now: datetime) -> None:
         """Record what a call was charged in credits, and how many are left; it takes the newest reservation's place."""
         call = {"endpoint": endpoint, "status": status, "credits": charged, "remaining": remaining}
-        with self._lock:
-            db = self._db()
-            with db.transaction():
-                if not db.run(_SETTLE, call):
-                    db.run(_RECORD, {**call, "at": to_ms(now)})
-                db.run("DELETE FROM nansen_calls WHERE at < ?", (to_ms(now) - _KEPT_MS,))
+        with self.using() as db, db.transaction():
+            if not db.run(_SETTLE, call):
+                db.run(_RECORD, {**call, "at": to_ms(now)})
+            db.run("DELETE FROM nansen_calls WHERE at < ?", (to_ms(now) - _KEPT_MS,))
 
     def _recent(self, db: Connection, endpoint: str, now: int, period: float) -> list[int]:
         window = int(period * 1000)
         return [at for (at,) in db.rows(_RECENT, (endpoint, now - window, now + window))]
-
-    def _db(self) -> Connection:
-        if self._opened is None:
-            self._opened = connect(self._path, create=False, shared=True)
-            # Losing the last rows to a power cut costs a few uncounted credits, a flush for each call much more.
-            self._opened.run("PRAGMA synchronous = NORMAL")
-        return self._opened

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import threading
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store.candles import add_candles, candle_coverage, read_candles
-from hlcopy.adapters.store.connection import connect
+from hlcopy.adapters.store.shared import SharedConnection
 from hlcopy.domain.models import HYPERLIQUID, NANSEN, Fill, from_ms, to_ms
 from hlcopy.ports import FillCoverage, FundingCoverage, FundingRate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
-    from pathlib import Path
-    from types import TracebackType
 
     from hlcopy.adapters.store.connection import Connection, Row
     from hlcopy.domain.candles import Candles
@@ -150,36 +147,14 @@ class StoredHistory:
         return dict(rows)
 
 
-class StoredNansenFills:
-    """What is stored of Nansen's rows, for a source that several threads ask: its own connection, opened at the first use."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = threading.Lock()
-        self._opened: Connection | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
+class StoredNansenFills(SharedConnection):
+    """What is stored of Nansen's rows, for a source that several threads ask."""
 
     def __call__(self, trader: str, since: datetime) -> list[Fill]:
         """Return a trader's rows from `since` on, after the last one before it of each coin; by time."""
         asked = {"trader": trader, "coin": None, "since": to_ms(since), "until": _LAST_MS, "source": NANSEN}
-        with self._lock:
-            if self._opened is None:
-                self._opened = connect(self._path, create=False, shared=True)
-            last, later = self._opened.rows(_LAST_FILLS, asked), self._opened.rows(_FILLS, asked)
+        with self.using() as db:
+            last, later = db.rows(_LAST_FILLS, asked), db.rows(_FILLS, asked)
         return _made_fills(trader, last + later)
 
 

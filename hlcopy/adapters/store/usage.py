@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from hlcopy.adapters.store.connection import connect
+from hlcopy.adapters.store.shared import SharedConnection
 from hlcopy.domain import rations
 from hlcopy.domain.models import to_ms
 from hlcopy.domain.rations import Taken
@@ -13,72 +12,47 @@ from hlcopy.domain.rations import Taken
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
-    from types import TracebackType
 
     from hlcopy.adapters.store.connection import Connection
 
 
-class StoredRation:
-    """One share of the weight that all processes on this file use; its own connection, opened at the first use.
-
-    It never shares a transaction with the ledgers: a request is counted whatever becomes of the work that asked for it.
-    """
+class StoredRation(SharedConnection):
+    """One share of the weight that all processes on this file use."""
 
     def __init__(self, path: Path, share: str, per_minute: int) -> None:
-        self._path = path
+        super().__init__(path)
         self._share = share
         self._per_minute = per_minute
-        self._lock = threading.Lock()
-        self._opened: Connection | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection."""
-        with self._lock:
-            if self._opened is not None:
-                self._opened.close()
-                self._opened = None
 
     def take(self, weight: int, now: datetime) -> float:
         """Take weight for a request: 0.0 when it was taken; else nothing was, and the seconds until it could be."""
         moment = to_ms(now)
-        with self._lock:
-            db = self._db()
-            with db.transaction():
-                wait = self._halted(db, moment)
-                if not wait:
-                    taken = self._taken(db, moment)
-                    wait = rations.seconds_until_free(taken, self._share, weight, self._per_minute, moment)
-                if not wait:
-                    self._insert(db, weight, moment)
-                return wait
+        with self.using() as db, db.transaction():
+            wait = self._halted(db, moment)
+            if not wait:
+                taken = self._taken(db, moment)
+                wait = rations.seconds_until_free(taken, self._share, weight, self._per_minute, moment)
+            if not wait:
+                self._insert(db, weight, moment)
+            return wait
 
     def add(self, weight: int, now: datetime) -> None:
         """Count weight that shows only in the answer; negative for what was taken at `now` and not needed."""
-        with self._lock:
-            self._insert(self._db(), weight, to_ms(now))
+        with self.using() as db:
+            self._insert(db, weight, to_ms(now))
 
     def left(self, now: datetime) -> int:
         """Return the weight that can be taken now."""
         moment = to_ms(now)
-        with self._lock:
-            db = self._db()
-            with db.transaction():
-                if self._halted(db, moment):
-                    return 0
-                return rations.left(self._taken(db, moment), self._share, self._per_minute)
+        with self.using() as db, db.transaction():
+            if self._halted(db, moment):
+                return 0
+            return rations.left(self._taken(db, moment), self._share, self._per_minute)
 
     def halt(self, now: datetime) -> None:
         """Let `score` and `data fetch` stand still for 60 seconds, in every process."""
-        with self._lock:
-            self._db().run(
+        with self.using() as db:
+            db.run(
                 "INSERT INTO api_halts (share, until) VALUES (?, ?) ON CONFLICT (share) DO UPDATE SET until = excluded.until",
                 (rations.SCORE, to_ms(now) + rations.HALT_MS),
             )
@@ -100,10 +74,3 @@ class StoredRation:
     def _insert(self, db: Connection, weight: int, now: int) -> None:
         row = (now, self._share, weight)
         db.run("INSERT INTO api_weight (at, share, weight) VALUES (?, ?, ?)", row)
-
-    def _db(self) -> Connection:
-        if self._opened is None:
-            self._opened = connect(self._path, create=False, shared=True)
-            # Losing the last rows to a power cut does no harm, and a flush for each request would cost more than the request.
-            self._opened.run("PRAGMA synchronous = NORMAL")
-        return self._opened
