@@ -144,6 +144,7 @@ def _environment(served: LocalVenue) -> dict[str, str]:
         "HLCOPY_NANSEN_URL": served.nansen_url,
         "NANSEN_API_KEY": _KEY,
         "HLCOPY_HYPERLIQUID_WEIGHT_PER_MINUTE": str(_WEIGHT_PER_MINUTE),
+        "HLCOPY_POLLING_INTERVAL_POSITIONS_SEC": "3600",  # spares requests; poll sees liquidations, too
     }
 
 
