@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from hlcopy.ports import Desk, Ledger, Progress, ScoringDesk
     from hlcopy.simulator.clock import DrivenClock
     from hlcopy.simulator.server import LocalVenue
-    from hlcopy.simulator.world import World
+    from hlcopy.simulator.world import Profile, World
     from hlcopy.ticks.report import Report
 
 SKIP_CODES: Final = 8
@@ -151,7 +152,7 @@ def promises(ledger: Ledger, world: World, ranked: Mapping[str, Trader]) -> list
     return [
         Promise("every good trader is followed", all(_tier(ranked, who.address) == "primary" for who in followed)),
         *(
-            Promise(f"the {who.kind} is left out: {who.fate}", _reason(ranked, who.address) == who.fate)
+            Promise(f"left out as {who.fate}: {_name(who)}", _reason(ranked, who.address) == who.fate)
             for who in left_out
         ),
         *(
@@ -169,3 +170,8 @@ def _tier(ranked: Mapping[str, Trader], address: str) -> str | None:
 
 def _reason(ranked: Mapping[str, Trader], address: str) -> str | None:
     return ranked[address].disqualified_reason if address in ranked else None
+
+
+def _name(who: Profile) -> str:
+    """Return a trader's description up to its first pause."""
+    return re.split("[:;,]", who.description)[0]
