@@ -34,9 +34,9 @@ COMMANDS: Final = {
     "positions": ("hlcopy.cli.ticks", "Refresh what traders hold, and show our positions."),
     "demo": ("hlcopy.cli.practice", "Watch made-up traders being ranked, judged and copied."),
     "simulate": ("hlcopy.cli.simulate", "Serve a made-up market on this machine, for rehearsals."),
-    "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the same ticks that trade."),
+    "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the ticks that trade."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
-    "traders": ("hlcopy.cli.inspect", "List the traders that are followed, best score first, and why others aren't."),
+    "traders": ("hlcopy.cli.inspect", "List the followed, best score first, and why others aren't."),
     "config": ("hlcopy.cli.settings", "Settings: show."),
     "data": ("hlcopy.cli.history", "Recorded fills, candles and funding: import, status."),
 }

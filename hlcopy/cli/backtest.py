@@ -95,7 +95,7 @@ def backtest(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Replay recorded fills and candles through the same ticks that trade.
+    """Replay recorded fills and candles through the ticks that trade.
 
     Prints the trades, exits and skips by reason, the return, what it cost, and everything that was assumed. Nothing is
     sent anywhere and the recorded history isn't changed.

@@ -101,7 +101,7 @@ def signals(
         session.show(signals_table(found, session.width))
         if none_at_all:
             session.show(
-                "They come from: hlcopy poll. A backtest keeps its own with --save FILE; see them with --db FILE\n"
+                "They come from: hlcopy poll.\nA backtest keeps its own with --save FILE; see them with --db FILE\n"
             )
 
 
@@ -134,7 +134,7 @@ def traders(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """List the traders that are followed, best score first, and why others aren't.
+    """List the followed, best score first, and why others aren't.
 
     Returns are percent of equity; JSON lists all traders, those left out among them.
     """

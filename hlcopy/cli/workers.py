@@ -44,7 +44,7 @@ class Service:
         told = ", ".join(f"{duty.command} every {duty.every.total_seconds():g} s" for duty in self._duties)
         logs.log("run-all started", cadences=told)
         if not self._session.quiet:
-            self.say([f"run-all: {told}; Ctrl-C stops it"], [])
+            self.say(["run-all; Ctrl-C stops it", told], [])
         for thread in self._threads:
             thread.start()
 

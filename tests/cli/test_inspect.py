@@ -173,7 +173,7 @@ def test_signals_that_are_only_filtered_out_are_simply_none(run: Run) -> None:
 
 def test_no_signals_at_all_says_where_they_come_from(run: Run, database: Path) -> None:
     Store.open(database, Binding("paper", "mainnet")).close()
-    told = "Signals: none\nThey come from: hlcopy poll. A backtest keeps its own with --save FILE; see them with --db FILE\n"
+    told = "Signals: none\nThey come from: hlcopy poll.\nA backtest keeps its own with --save FILE; see them with --db FILE\n"
     assert run("signals --decision SKIP_NO_PRICE").out == told
 
 

@@ -167,7 +167,10 @@ def test_a_service_watches_polls_and_stops_within_5_seconds(
     working = seen(venue, "userFillsByTime", "clearinghouseState")
     with a_service() as process:
         assert process.stdout is not None
-        assert process.stdout.readline().startswith("run-all: monitor every 30 s, poll every 60 s, ")
+        assert process.stdout.readline() == "run-all; Ctrl-C stops it\n"
+        cadences = process.stdout.readline()
+        assert cadences.startswith("monitor every 30 s, poll every 60 s, ")
+        assert len(cadences.rstrip()) < 80
         assert working()
         began = time.monotonic()
         process.send_signal(sent)

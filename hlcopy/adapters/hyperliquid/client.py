@@ -224,13 +224,18 @@ class InfoClient:
         deadline = self._clock.monotonic() + self._queue_s
         taken_at: datetime | None = None
         found: Any = None
+        answered = True
 
         def take() -> None:
-            nonlocal taken_at
+            nonlocal taken_at, answered
+            if not answered:
+                return  # nothing came back: what was taken for that attempt still stands
+            answered = False
             taken_at = self._take(_WEIGHTS.get(name, _WEIGHT) + reserved, deadline)
 
         def judge(answer: Answer) -> None:
-            nonlocal found
+            nonlocal found, answered
+            answered = True
             found = self._read(name, kind, answer)
 
         self._http.send("POST", self._url, json=request, judge=judge, patience=self._patience, before=take)

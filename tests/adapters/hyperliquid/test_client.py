@@ -343,6 +343,20 @@ def test_a_request_waits_for_its_ration_when_it_may() -> None:
     assert clock.slept == [60.0]
 
 
+def test_attempts_that_nobody_answered_cost_the_weight_of_one() -> None:
+    with wired([DROP, DROP, DROP, ok({"universe": []})]) as wire:
+        before = wire.ration.left(wire.clock.now())
+        wire.client.meta()
+        assert before - wire.ration.left(wire.clock.now()) == 20
+
+
+def test_attempts_that_were_answered_cost_the_weight_of_each() -> None:
+    with wired([(500, {}, None), (500, {}, None), ok({"universe": []})]) as wire:
+        before = wire.ration.left(wire.clock.now())
+        wire.client.meta()
+        assert before - wire.ration.left(wire.clock.now()) == 60
+
+
 class StandingClock(HandClock):
     """The clock of a rehearsal that nobody moves: real seconds pass, its own don't."""
 
