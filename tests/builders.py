@@ -7,18 +7,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from hlcopy.domain.book import IntentState, Order, OurFill, Position, PositionAction, PositionStatus, Purpose
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import (
     DEFERRED,
     Action,
     Fill,
-    IntentState,
-    Order,
-    OurFill,
-    Position,
-    PositionAction,
-    PositionStatus,
-    Purpose,
     Side,
     Signal,
     Trader,

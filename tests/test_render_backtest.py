@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from hlcopy.backtest.report import Backtest, Metrics, Warn
-from hlcopy.domain.models import EXECUTE, Action, ExitReason, Position, PositionStatus, Side, SkipReason
+from hlcopy.domain.book import ExitReason, Position, PositionStatus
+from hlcopy.domain.models import EXECUTE, Action, Side, SkipReason
 from hlcopy.domain.policy import Policy
 from hlcopy.render import json_document
 from hlcopy.render.backtest import backtest_document, backtest_text, summary_text

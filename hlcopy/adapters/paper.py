@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import costs, margin, stops
+from hlcopy.domain.book import IntentState, Order, OurFill, Purpose
 from hlcopy.domain.instrument import MIN_NOTIONAL_USD
-from hlcopy.domain.models import IntentState, Order, OurFill, Purpose, Side
+from hlcopy.domain.models import Side
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import (
     MISSING,

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hlcopy.domain.models import Position, PositionStatus, from_ms, to_ms
+from hlcopy.domain.book import Position, PositionStatus
+from hlcopy.domain.models import from_ms, to_ms
 from hlcopy.domain.scan import EventKind, next_event
 from hlcopy.ticks import monitor, poll, positions, reconcile
 from hlcopy.ticks.schedule import is_due, next_slot, slot

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hlcopy.domain.book import PositionStatus
 from hlcopy.domain.episodes import Market, gaps, group_orders, market_of, signal_id
-from hlcopy.domain.models import EXECUTE, PositionStatus, SkipReason
+from hlcopy.domain.models import EXECUTE, SkipReason
 from hlcopy.ports import UNKNOWN
 
 if TYPE_CHECKING:
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
     from hlcopy.backtest.desk import Recording, ReplayDesk
     from hlcopy.backtest.engine import Tally
+    from hlcopy.domain.book import Position
     from hlcopy.domain.episodes import Gap
-    from hlcopy.domain.models import Fill, Position, Signal
+    from hlcopy.domain.models import Fill, Signal
     from hlcopy.domain.policy import Policy
 
 HOURS_PER_SECOND = 1 / 3600

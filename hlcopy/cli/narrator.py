@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from hlcopy.domain.models import PositionAction
+    from hlcopy.domain.book import PositionAction
     from hlcopy.ports import Ledger
     from hlcopy.ticks.report import Report
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain.models import EXECUTE, ExitReason, Side, from_ms, to_ms
+from hlcopy.domain.book import ExitReason
+from hlcopy.domain.models import EXECUTE, Side, from_ms, to_ms
 from hlcopy.ports import one_by_one
 
 if TYPE_CHECKING:

@@ -6,13 +6,14 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from hlcopy.domain.models import Position, PositionStatus
+from hlcopy.domain.book import Position, PositionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import ExitReason, OurFill, Side
+    from hlcopy.domain.book import ExitReason, OurFill
+    from hlcopy.domain.models import Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import stops
-from hlcopy.domain.models import ExitReason
+from hlcopy.domain.book import ExitReason
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from hlcopy.domain.book import Position
     from hlcopy.domain.instrument import Instrument
-    from hlcopy.domain.models import Position, Side
+    from hlcopy.domain.models import Side
     from hlcopy.domain.policy import ExitPolicy, Tier
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from hlcopy.domain.models import ExitReason, Order, Purpose
+from hlcopy.domain.book import ExitReason, Order, Purpose
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain import stops
+    from hlcopy.domain.book import Position
     from hlcopy.domain.instrument import Instrument
-    from hlcopy.domain.models import Position, Side
+    from hlcopy.domain.models import Side
     from hlcopy.domain.policy import ExecutionPolicy
 
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from hlcopy.domain import exits, stops
-from hlcopy.domain.models import ExitReason, Side
+from hlcopy.domain.book import ExitReason
+from hlcopy.domain.models import Side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator

@@ -6,7 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain.models import ExitReason, Side
+from hlcopy.domain.book import ExitReason
+from hlcopy.domain.models import Side
 
 if TYPE_CHECKING:
     from hlcopy.domain.policy import ExitPolicy

@@ -10,20 +10,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import date, datetime
 
+    from hlcopy.domain.book import IntentState, Order, OurFill, Position, PositionAction, Purpose
     from hlcopy.domain.candles import Candles
-    from hlcopy.domain.models import (
-        Fill,
-        IntentState,
-        Order,
-        OurFill,
-        Position,
-        PositionAction,
-        Purpose,
-        Run,
-        Signal,
-        Trader,
-        TraderPosition,
-    )
+    from hlcopy.domain.models import Fill, Run, Signal, Trader, TraderPosition
     from hlcopy.ports.discovery import Leader, Portfolio, TradeSummary
     from hlcopy.ports.paper import PaperBooks
 

@@ -9,12 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from hlcopy.domain.book import IntentState, OurFill
     from hlcopy.domain.instrument import Instrument
-    from hlcopy.domain.models import (
-        IntentState,
-        OurFill,
-        Side,
-    )
+    from hlcopy.domain.models import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain.instrument import Instrument
-    from hlcopy.domain.models import (
-        Fill,
-        TraderState,
-    )
+    from hlcopy.domain.models import Fill, TraderState
 
 
 class Unknown(Enum):

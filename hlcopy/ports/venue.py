@@ -12,11 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import (
-        IntentState,
-        Order,
-        OurFill,
-    )
+    from hlcopy.domain.book import IntentState, Order, OurFill
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import textwrap
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain.models import EXECUTE, PositionStatus
+from hlcopy.domain.book import PositionStatus
+from hlcopy.domain.models import EXECUTE
 from hlcopy.render import text
 from hlcopy.render.tables import Column, table
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from hlcopy.backtest.report import Backtest, Warn
-    from hlcopy.domain.models import Position, Signal
+    from hlcopy.domain.book import Position
+    from hlcopy.domain.models import Signal
 
 _WIDTH: Final = 79
 _TRADES: Final = (

@@ -11,7 +11,8 @@ from hlcopy.render.tables import Column, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hlcopy.domain.models import Position, Signal
+    from hlcopy.domain.book import Position
+    from hlcopy.domain.models import Signal
 
 _SIGNALS: Final = (
     Column("TIME (UTC)"),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from hlcopy.domain.models import Side
 
 if TYPE_CHECKING:
-    from hlcopy.domain.models import Position, Signal, Trader
+    from hlcopy.domain.book import Position
+    from hlcopy.domain.models import Signal, Trader
 
     Row = dict[str, object]
 

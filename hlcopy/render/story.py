@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import Position, PositionAction, Signal
+    from hlcopy.domain.book import Position, PositionAction
+    from hlcopy.domain.models import Signal
 
 _WIDTH: Final = 77  # of a terminal, less the indent that the lines are told with
 _ACTIONS: Final = {

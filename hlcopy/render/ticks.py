@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import Position, PositionAction, Signal
+    from hlcopy.domain.book import Position, PositionAction
+    from hlcopy.domain.models import Signal
     from hlcopy.render.tables import Column
     from hlcopy.ticks.report import PositionView, Problem, Report
 

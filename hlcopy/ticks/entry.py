@@ -9,15 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import margin, orders, stops
-from hlcopy.domain.models import (
-    EXECUTE,
-    ExitReason,
-    IntentState,
-    Position,
-    PositionAction,
-    PositionStatus,
-    SkipReason,
-)
+from hlcopy.domain.book import ExitReason, IntentState, Position, PositionAction, PositionStatus
+from hlcopy.domain.models import EXECUTE, SkipReason
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 from hlcopy.ticks import exit as exits
 from hlcopy.ticks import stop
@@ -26,9 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from hlcopy.domain.book import Order, OurFill
     from hlcopy.domain.gates import Approval
     from hlcopy.domain.instrument import Instrument
-    from hlcopy.domain.models import Order, OurFill, Signal
+    from hlcopy.domain.models import Signal
     from hlcopy.ports import Account, Desk, Outcome
 
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import orders
-from hlcopy.domain.models import IntentState, PositionStatus, Purpose
+from hlcopy.domain.book import IntentState, PositionStatus, Purpose
 from hlcopy.ports import Accepted, Refused
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hlcopy.domain.models import ExitReason, Order, Position
+    from hlcopy.domain.book import ExitReason, Order, Position
     from hlcopy.ports import Desk, Outcome
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.episodes import chained
 from hlcopy.domain.liquidation import Evidence, Fate, fate
-from hlcopy.domain.models import ExitReason, PositionStatus
 from hlcopy.ports import UNKNOWN
 from hlcopy.ticks import exit as exits
 from hlcopy.ticks import reconcile
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import Position, PositionAction, TraderState
+    from hlcopy.domain.book import Position, PositionAction
+    from hlcopy.domain.models import TraderState
     from hlcopy.ports import Desk, UnknownType
 
 # The chain is followed from some way before the trade, so that its first link is seen as well.

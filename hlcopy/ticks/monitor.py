@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import exits as rules
-from hlcopy.domain.models import ExitReason, Position, PositionStatus
+from hlcopy.domain.book import ExitReason, Position, PositionStatus
 from hlcopy.ports import UNKNOWN, Marks
 from hlcopy.ticks import exit as exits
 from hlcopy.ticks import reconcile, stop, tiers
@@ -15,7 +15,7 @@ from hlcopy.ticks.report import PositionView, Problem, Report
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hlcopy.domain.models import PositionAction
+    from hlcopy.domain.book import PositionAction
     from hlcopy.domain.policy import Tier
     from hlcopy.ports import Account, Desk
 

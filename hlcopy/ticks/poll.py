@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import gates
+from hlcopy.domain.book import IntentState, PositionStatus
 from hlcopy.domain.episodes import Since, chained, since_trade
 from hlcopy.domain.liquidation import is_liquidation
-from hlcopy.domain.models import EPOCH, IntentState, PositionStatus, Wait
+from hlcopy.domain.models import EPOCH, Wait
 from hlcopy.ports import UNKNOWN, PollMark
 from hlcopy.ticks import entry, judge, liquidations, reconcile
 from hlcopy.ticks.portfolio import portfolio
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import Fill, PositionAction, Signal, Trader, TraderState
+    from hlcopy.domain.book import PositionAction
+    from hlcopy.domain.models import Fill, Signal, Trader, TraderState
     from hlcopy.ports import Account, Desk, Marks, UnknownType
     from hlcopy.ticks.judge import Judged
 

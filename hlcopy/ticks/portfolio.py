@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hlcopy.domain.book import IntentState, Purpose
 from hlcopy.domain.gates import Holding, Portfolio
-from hlcopy.domain.models import IntentState, Purpose, Side
+from hlcopy.domain.models import Side
 
 if TYPE_CHECKING:
     from hlcopy.ports import Account, Desk

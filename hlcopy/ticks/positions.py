@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hlcopy.domain.models import PositionStatus
+from hlcopy.domain.book import PositionStatus
 from hlcopy.ports import UNKNOWN
 from hlcopy.ticks import liquidations, monitor, reconcile
 from hlcopy.ticks.report import Problem, Report
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from hlcopy.domain.models import PositionAction, TraderState
+    from hlcopy.domain.book import PositionAction
+    from hlcopy.domain.models import TraderState
     from hlcopy.ports import Desk, UnknownType
 
 

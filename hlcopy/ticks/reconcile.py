@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import booking
-from hlcopy.domain.models import ExitReason, IntentState, PositionAction, PositionStatus, Purpose, SkipReason
+from hlcopy.domain.book import ExitReason, IntentState, PositionAction, PositionStatus, Purpose
+from hlcopy.domain.models import SkipReason
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import MISSING, UNKNOWN, Accepted, MissingType, Refused, UnknownType
 from hlcopy.ticks import entry, stop, tiers
@@ -15,7 +16,7 @@ from hlcopy.ticks import exit as exits
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hlcopy.domain.models import Order, OurFill, Position
+    from hlcopy.domain.book import Order, OurFill, Position
     from hlcopy.ports import Account, Desk
 
 

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from hlcopy.domain.models import Position, PositionAction, Signal
+    from hlcopy.domain.book import Position, PositionAction
+    from hlcopy.domain.models import Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import orders, stops
-from hlcopy.domain.models import IntentState, Position, PositionAction, Purpose
+from hlcopy.domain.book import IntentState, Position, PositionAction, Purpose
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hlcopy.domain.models import Order
+    from hlcopy.domain.book import Order
     from hlcopy.ports import Account, Desk, RestingStop, UnknownType
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import booking
 from hlcopy.domain import exits as rules
-from hlcopy.domain.models import ExitReason, IntentState, Purpose
+from hlcopy.domain.book import ExitReason, IntentState, Purpose
 from hlcopy.ticks import exit as exits
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from hlcopy.domain.book import Position
     from hlcopy.domain.instrument import Instrument
-    from hlcopy.domain.models import Position
     from hlcopy.domain.policy import Tier
     from hlcopy.ports import Desk
 

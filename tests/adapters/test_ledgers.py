@@ -17,21 +17,8 @@ from hypothesis import strategies as st
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.store import Binding, Store
-from hlcopy.domain.models import (
-    EXECUTE,
-    Action,
-    ExitReason,
-    IntentState,
-    OrderType,
-    PositionStatus,
-    Purpose,
-    Run,
-    Side,
-    SkipReason,
-    Trader,
-    Wait,
-    to_ms,
-)
+from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
+from hlcopy.domain.models import EXECUTE, Action, OrderType, Run, Side, SkipReason, Trader, Wait, to_ms
 from hlcopy.ports import (
     CandleCoverage,
     Crawl,

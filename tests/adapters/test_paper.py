@@ -14,7 +14,7 @@ from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.paper import PaperExchange
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
-from hlcopy.domain.models import ExitReason, IntentState, Purpose
+from hlcopy.domain.book import ExitReason, IntentState, Purpose
 from hlcopy.domain.policy import CostPolicy
 from hlcopy.ports import MISSING, UNKNOWN, Accepted, Refused
 from tests.builders import MINUTE_MS, T0, at, candles, order, paper_order
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from hlcopy.domain.models import Order, OurFill
+    from hlcopy.domain.book import Order, OurFill
     from hlcopy.ports import Account, Ledger, Outcome, PriceFeed
 
 COSTS = CostPolicy()

@@ -13,7 +13,7 @@ from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.paper import NO_BOOK, PaperExchange
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.domain import costs
-from hlcopy.domain.models import IntentState, Purpose
+from hlcopy.domain.book import IntentState, Purpose
 from hlcopy.domain.policy import CostPolicy
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN, Accepted, Level, Refused

@@ -20,7 +20,8 @@ import pytest
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.adapters.store.connection import in_our_words
 from hlcopy.adapters.store.migrations import MIGRATIONS
-from hlcopy.domain.models import EXECUTE, PositionStatus, Side, from_ms
+from hlcopy.domain.book import PositionStatus
+from hlcopy.domain.models import EXECUTE, Side, from_ms
 from hlcopy.errors import BadInputError, ConfigError, HlcopyError, TryLaterError
 from tests.builders import T0, TRADER, at, candles, fill, position, signal, trader, trader_position
 

@@ -13,9 +13,10 @@ import pytest
 
 from hlcopy.backtest.engine import DAY, Engine
 from hlcopy.domain import costs
+from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.episodes import Market, group_orders, market_of, signal_id
-from hlcopy.domain.models import DEFERRED, EXECUTE, Action, ExitReason, PositionStatus, from_ms, to_ms
+from hlcopy.domain.models import DEFERRED, EXECUTE, Action, from_ms, to_ms
 from hlcopy.domain.policy import EntryPolicy, ExecutionPolicy, ExitPolicy, Policy
 from hlcopy.domain.scan import first_exit
 from hlcopy.domain.scoring import roi_7d_at_stated_equity
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.backtest.report import Backtest
-    from hlcopy.domain.models import Fill, Position, Signal
+    from hlcopy.domain.book import Position
+    from hlcopy.domain.models import Fill, Signal
     from hlcopy.ports import FundingRate, Ledger
     from hlcopy.ticks.report import Report
 

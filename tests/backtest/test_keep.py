@@ -10,7 +10,7 @@ import pytest
 
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.backtest.keep import keep
-from hlcopy.domain.models import PositionStatus
+from hlcopy.domain.book import PositionStatus
 from tests.backtest.worlds import simulated
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.run import run
-from hlcopy.domain.models import EXECUTE, PositionStatus
+from hlcopy.domain.book import PositionStatus
+from hlcopy.domain.models import EXECUTE
 from hlcopy.domain.policy import EntryPolicy, Policy
 from hlcopy.errors import BadInputError
 from tests.backtest.worlds import OUR_EQUITY, Recorded, simulated

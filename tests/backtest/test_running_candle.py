@@ -10,7 +10,7 @@ import pytest
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.paper import PaperExchange
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
-from hlcopy.domain.models import IntentState, Purpose
+from hlcopy.domain.book import IntentState, Purpose
 from hlcopy.domain.policy import CostPolicy
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 from tests.builders import T0, at, candles, order

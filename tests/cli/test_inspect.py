@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hlcopy.adapters.store import Binding, Store
-from hlcopy.domain.models import DEFERRED, EXECUTE, ExitReason, PositionStatus, Side, SkipReason, Wait
+from hlcopy.domain.book import ExitReason, PositionStatus
+from hlcopy.domain.models import DEFERRED, EXECUTE, Side, SkipReason, Wait
 from tests.builders import OTHER_TRADER, TRADER, at, position, signal, trader
 
 if TYPE_CHECKING:

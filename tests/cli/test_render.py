@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlcopy.domain.models import DEFERRED, EXECUTE, Action, ExitReason, PositionStatus, Side, SkipReason, Wait
+from hlcopy.domain.book import ExitReason, PositionStatus
+from hlcopy.domain.models import DEFERRED, EXECUTE, Action, Side, SkipReason, Wait
 from hlcopy.render import (
     Column,
     count,

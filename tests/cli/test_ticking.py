@@ -10,7 +10,8 @@ from hlcopy.adapters.locks import account_lock
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.cli import ticking
 from hlcopy.cli.ticking import Teller, tidy
-from hlcopy.domain.models import EXECUTE, ExitReason
+from hlcopy.domain.book import ExitReason
+from hlcopy.domain.models import EXECUTE
 from hlcopy.errors import BadAnswerError, ConfigError, HlcopyError, OutOfCreditsError, SourceDownError, TryLaterError
 from hlcopy.render.ticks import Ticked, error_lines, news_lines, positions_table, summary_text, tick_document
 from hlcopy.ticks.report import PositionView, Problem, Report

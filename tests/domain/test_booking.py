@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hlcopy.domain.book import ExitReason, OurFill, PositionStatus
 from hlcopy.domain.booking import Tally, closed, has_left, reduced, tally
-from hlcopy.domain.models import ExitReason, OurFill, PositionStatus, Side
+from hlcopy.domain.models import Side
 from tests.builders import at, our_fill, position
 
 LONG, SHORT = Side.LONG, Side.SHORT

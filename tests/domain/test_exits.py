@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlcopy.domain import exits, stops
+from hlcopy.domain.book import ExitReason
 from hlcopy.domain.instrument import Instrument
-from hlcopy.domain.models import ExitReason, Side
+from hlcopy.domain.models import Side
 from hlcopy.domain.policy import TIERS, ExitPolicy, Tier
 from tests.builders import T0, at, position
 
 if TYPE_CHECKING:
-    from hlcopy.domain.models import Position
+    from hlcopy.domain.book import Position
 
 LONG, SHORT = Side.LONG, Side.SHORT
 POLICY = ExitPolicy()

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hlcopy.domain.book import ExitReason, IntentState, Order, Purpose
 from hlcopy.domain.instrument import Instrument
-from hlcopy.domain.models import ExitReason, IntentState, Order, Purpose, Side
+from hlcopy.domain.models import Side
 from hlcopy.domain.orders import client_order_id, entry_order, exit_order, stop_order
 from hlcopy.domain.policy import ExecutionPolicy
 from hlcopy.domain.stops import Trigger

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlcopy.domain import exits, stops
+from hlcopy.domain.book import ExitReason
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.instrument import Instrument
-from hlcopy.domain.models import ExitReason, Side, from_ms
+from hlcopy.domain.models import Side, from_ms
 from hlcopy.domain.policy import ExitPolicy, Tier
 from hlcopy.domain.scan import Event, EventKind, Exit, first_exit, next_event
 from tests import builders

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlcopy.domain import stops
-from hlcopy.domain.models import ExitReason, Side
+from hlcopy.domain.book import ExitReason
+from hlcopy.domain.models import Side
 from hlcopy.domain.policy import ExitPolicy
 
 LONG, SHORT = Side.LONG, Side.SHORT

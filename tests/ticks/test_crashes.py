@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
-from hlcopy.domain.models import EPOCH, ExitReason, PositionStatus
+from hlcopy.domain.book import ExitReason, PositionStatus
+from hlcopy.domain.models import EPOCH
 from hlcopy.ports import UNKNOWN, Level
 from hlcopy.ticks import monitor, poll, positions
 from tests.builders import OTHER_TRADER, T0, TRADER, at, fill, poll_mark, trader

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.domain import orders, stops
-from hlcopy.domain.models import ExitReason, IntentState, PositionStatus, Purpose
+from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.policy import ExecutionPolicy, ExitPolicy, Policy
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN, Refused
@@ -16,7 +16,7 @@ from hlcopy.ticks import monitor, poll, reconcile
 from tests.builders import T0, at
 
 if TYPE_CHECKING:
-    from hlcopy.domain.models import Position
+    from hlcopy.domain.book import Position
     from hlcopy.ports import Desk
     from tests.ticks.conftest import Scene
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hlcopy.domain.models import EXECUTE, ExitReason, PositionStatus, Purpose
+from hlcopy.domain.book import ExitReason, PositionStatus, Purpose
+from hlcopy.domain.models import EXECUTE
 from hlcopy.ports import UNKNOWN, Level
 from hlcopy.ticks import monitor, poll
 from tests.builders import at
 
 if TYPE_CHECKING:
-    from hlcopy.domain.models import Position
+    from hlcopy.domain.book import Position
     from hlcopy.ports import Desk
     from tests.ticks.conftest import Scene
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hlcopy.domain.models import DEFERRED, EXECUTE, PositionStatus, Side
+from hlcopy.domain.book import PositionStatus
+from hlcopy.domain.models import DEFERRED, EXECUTE, Side
 from hlcopy.domain.policy import EntryPolicy, LimitsPolicy, Policy
 from hlcopy.ticks import monitor, poll
 from tests.builders import OTHER_TRADER, T0, TRADER, at, fill, trader

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.liquidation import Evidence, Fate, fate
-from hlcopy.domain.models import ExitReason, PositionStatus, Side
+from hlcopy.domain.models import Side
 from hlcopy.ticks import poll, positions
 from tests.builders import OTHER_TRADER, T0, TRADER, at, fill, trader
 from tests.fakes import desk_of

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.adapters.store import Store
-from hlcopy.domain.models import EXECUTE, ExitReason, IntentState, Purpose
+from hlcopy.domain.book import ExitReason, IntentState, Purpose
+from hlcopy.domain.models import EXECUTE
 from hlcopy.ports import UNKNOWN
 from hlcopy.ticks import monitor
 from tests.builders import T0, at

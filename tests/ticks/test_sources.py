@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.adapters.paper import PaperExchange
-from hlcopy.domain.models import DEFERRED, EXECUTE, ExitReason, PositionStatus
+from hlcopy.domain.book import ExitReason, PositionStatus
+from hlcopy.domain.models import DEFERRED, EXECUTE
 from hlcopy.domain.policy import EntryPolicy, Policy
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from hlcopy.domain.models import Order, Signal, TraderState
+    from hlcopy.domain.book import Order
+    from hlcopy.domain.models import Signal, TraderState
     from hlcopy.ports import Desk, Outcome, UnknownType
     from tests.ticks.conftest import Scene
 

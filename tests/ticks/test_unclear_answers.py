@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.gates import Approval, Timing
-from hlcopy.domain.models import EXECUTE, ExitReason, IntentState, OrderType, PositionStatus, Purpose
+from hlcopy.domain.models import EXECUTE, OrderType
 from hlcopy.domain.policy import LimitsPolicy, Policy
 from hlcopy.domain.sizing import CopySize
 from hlcopy.errors import TryLaterError
@@ -18,7 +19,7 @@ from hlcopy.ticks.portfolio import portfolio
 from tests.builders import TRADER, at, fill, order, our_fill, paper_order
 
 if TYPE_CHECKING:
-    from hlcopy.domain.models import Position
+    from hlcopy.domain.book import Position
     from hlcopy.ports import Account, Desk
     from tests.ticks.conftest import Scene
 

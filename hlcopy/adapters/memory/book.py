@@ -6,14 +6,14 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from hlcopy.domain.models import PositionStatus
+from hlcopy.domain.book import PositionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from hlcopy.adapters.memory.journal import Journal
-    from hlcopy.domain.models import IntentState, Order, OurFill, Position, PositionAction, Purpose
+    from hlcopy.domain.book import IntentState, Order, OurFill, Position, PositionAction, Purpose
 
 
 class MemoryBook:

@@ -7,13 +7,13 @@ from math import fsum
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from hlcopy.domain.models import IntentState
+from hlcopy.domain.book import IntentState
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.adapters.memory.journal import Journal
-    from hlcopy.domain.models import OurFill
+    from hlcopy.domain.book import OurFill
     from hlcopy.ports import PaperOrder, PaperPosition
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store.rows import FLAG, JSON_TUPLE, TIME, Column, Table, one_of, to_text
-from hlcopy.domain.models import (
+from hlcopy.domain.book import (
     ExitReason,
     IntentState,
     Order,
@@ -16,8 +16,8 @@ from hlcopy.domain.models import (
     PositionAction,
     PositionStatus,
     Purpose,
-    Side,
 )
+from hlcopy.domain.models import Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store.book import OUR_FILL_COLUMNS
 from hlcopy.adapters.store.rows import FLAG, TIME, Column, Table, one_of, to_text
-from hlcopy.domain.models import IntentState, OurFill
+from hlcopy.domain.book import IntentState, OurFill
 from hlcopy.ports import PaperOrder, PaperPosition
 
 if TYPE_CHECKING:
