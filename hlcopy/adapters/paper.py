@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import costs, margin, stops
-from hlcopy.domain.book import IntentState, Order, OurFill, Purpose
+from hlcopy.domain.book import ExitReason, IntentState, Order, OurFill, Purpose
 from hlcopy.domain.instrument import MIN_NOTIONAL_USD
 from hlcopy.domain.models import Side
 from hlcopy.errors import TryLaterError
@@ -20,6 +20,7 @@ from hlcopy.ports import (
     UNKNOWN,
     Accepted,
     Account,
+    ActionBudget,
     MissingType,
     Outcome,
     PaperOrder,
@@ -132,6 +133,14 @@ class PaperExchange:
     def funding(self, coin: str, since: datetime, until: datetime) -> float | UnknownType:
         """Return what was paid in a period."""
         return self._books.funding(coin, since, until)
+
+    def transfers(self, since: datetime, until: datetime) -> float | UnknownType:  # noqa: ARG002 - the port's signature
+        """Return 0.0: nothing is ever moved into the paper account or out of it."""
+        return 0.0
+
+    def budget(self, now: datetime) -> ActionBudget | UnknownType | None:  # noqa: ARG002 - the port's signature
+        """Return None: paper orders have no limit."""
+        return None
 
     def _look(self, now: datetime, *coins: str) -> Mapping[str, datetime] | None:
         """Let the feed read what will be asked of the coins held and of some more; None when it can't be read."""
@@ -250,7 +259,7 @@ class PaperExchange:
             price=price,
             at=quote.at,
             order_id=order.client_order_id if order is not None else None,
-            liquidation=liquidated,
+            forced=ExitReason.LIQUIDATED if liquidated else None,
             slippage_usd=slippage_usd,
         )
         if order is not None:
@@ -302,7 +311,7 @@ class PaperExchange:
             price=price,
             at=quote.at,
             order_id=order.client_order_id,
-            liquidation=False,
+            forced=None,
             slippage_usd=abs(price - quote.price) * filled,
         )
         note = NO_BOOK if book is None else None
@@ -353,7 +362,7 @@ class PaperExchange:
         price: float,
         at: datetime,
         order_id: str | None,
-        liquidation: bool,
+        forced: ExitReason | None,
         slippage_usd: float,
     ) -> None:
         """Move a fill through the books: margin is locked on the way in and comes back with the result on the way out."""
@@ -385,7 +394,7 @@ class PaperExchange:
                 fee=fee,
                 time=at,
                 client_order_id=order_id,
-                liquidation=liquidation,
+                forced=forced,
                 slippage_usd=slippage_usd,
             )
         )

@@ -24,6 +24,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "account_address": "The trading account: a master's or a subaccount's address.",
         "agent_key": "Private key of the API wallet (agent); better in a file, as below.",
         "agent_key_file": "A file of mode 0600 that holds the private key of the API wallet.",
+        "agent_keyring": "1 takes the key of the API wallet from the OS keyring: service hlcopy, user the account's address.",
         "paper_equity_usd": "What the paper account starts with, in USD.",
         "clock": "system, or venue: all time comes from the venue, which must be on this machine like every other URL.",
         "hyperliquid_weight_per_minute": "How much API weight a minute all commands together may use; 200 is the least that works.",
@@ -59,6 +60,15 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "profit_take_tier_1": "Gain in percent at which 25 % of what is open is closed; 0 or empty: never.",
         "profit_take_tier_2": "Gain in percent at which 33 % of what is open is closed; 0 or empty: never.",
         "profit_take_tier_3": "Gain in percent at which 50 % of what is open is closed; 0 or empty: never.",
+    },
+    "Breakers: when nothing new is opened": {
+        "breakers": "on, or off for none of the following.",
+        "max_daily_loss_percent": "Loss of equity in a UTC day at which entries pause until midnight, in percent.",
+        "max_drawdown_percent": "Loss from the highest equity at which entries stop until hlcopy resume, in percent.",
+        "max_entries_per_day": "Most entries in a UTC day.",
+        "max_stops_in_6h": "So many losing stops within 6 hours pause entries for 12 hours.",
+        "max_trader_stops": "So many copies of a trader stopped in a row leave the trader out for 14 days.",
+        "min_action_budget": "Below so many actions left to our address at the venue nothing new is opened.",
     },
     "Which traders are followed": {
         "min_trades_required": "Fewest orders in a trader's history.",

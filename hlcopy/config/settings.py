@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     account_address: t.Address | None = None
     agent_key: t.AgentKey | None = None
     agent_key_file: t.File | None = None
+    agent_keyring: bool = False
     paper_equity_usd: t.PositiveUsd = 100_000.0
     clock: Literal["system", "venue"] = "system"
     hyperliquid_weight_per_minute: t.Weight = 1_200
@@ -90,6 +91,14 @@ class Settings(BaseSettings):
     profit_take_tier_1: t.Gain = 10.0
     profit_take_tier_2: t.Gain = 20.0
     profit_take_tier_3: t.Gain = 40.0
+
+    breakers: Literal["on", "off"] = "on"
+    max_daily_loss_percent: t.Percent = 3.0
+    max_drawdown_percent: t.Percent = 10.0
+    max_entries_per_day: t.Count = 10
+    max_stops_in_6h: t.PositiveCount = 3
+    max_trader_stops: t.PositiveCount = 2
+    min_action_budget: t.Count = 2_000
 
     min_trades_required: t.Count = 50
     min_account_value_usd: t.Usd = 50_000.0
@@ -195,6 +204,15 @@ class Settings(BaseSettings):
             execution=policy.ExecutionPolicy(
                 liquidation_recheck=timedelta(seconds=self.liquidation_recheck_seconds),
                 liquidation_cooldown=timedelta(days=self.liquidation_cooldown_days),
+                min_action_budget=self.min_action_budget,
+            ),
+            breakers=policy.BreakerPolicy(
+                on=self.breakers == "on",
+                max_daily_loss_percent=self.max_daily_loss_percent,
+                max_drawdown_percent=self.max_drawdown_percent,
+                max_entries_per_day=self.max_entries_per_day,
+                max_stops_in_6h=self.max_stops_in_6h,
+                max_trader_stops=self.max_trader_stops,
             ),
             scoring=policy.ScoringPolicy(
                 min_trades_required=self.min_trades_required,
@@ -245,8 +263,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         for name in ("leaderboard_source", "trade_source"):
             if getattr(settings, name) == "nansen":
                 yield f"{NAMES[name]} is nansen, which needs NANSEN_API_KEY"
-    if settings.agent_key and settings.agent_key_file:
-        yield "HLCOPY_AGENT_KEY and HLCOPY_AGENT_KEY_FILE can't both be set"
+    if sum((settings.agent_key is not None, settings.agent_key_file is not None, settings.agent_keyring)) > 1:
+        yield "only one of HLCOPY_AGENT_KEY, HLCOPY_AGENT_KEY_FILE and HLCOPY_AGENT_KEYRING can be set"
     yield from _url_contradictions(settings)
 
 

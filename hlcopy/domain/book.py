@@ -22,6 +22,9 @@ class ExitReason(StrEnum):
     TAKE_PROFIT = "TAKE_PROFIT"
     TRADER_LIQUIDATED = "TRADER_LIQUIDATED"
     LIQUIDATED = "LIQUIDATED"
+    ADL = "ADL"
+    SETTLED = "SETTLED"
+    MANUAL = "MANUAL"
     CLOSED_ON_VENUE = "CLOSED_ON_VENUE"
     STOP_REJECTED = "STOP_REJECTED"
 
@@ -74,6 +77,7 @@ class Position:
     realized_pnl_usd: float | None = None
     fees_usd: float = 0.0
     funding_usd: float = 0.0
+    funding_until: datetime | None = None  # up to when funding has been read, None before the first time
 
 
 @unique
@@ -102,6 +106,7 @@ class Order:
     """An order of ours: written down before it is sent, its outcome after.
 
     `size` is positive base units. An entry or exit is immediate-or-cancel at `limit_price`; a stop has a `trigger_price`.
+    `venue_order_id` is the venue's own number, once it has told one.
     """
 
     client_order_id: str
@@ -124,11 +129,15 @@ class Order:
     error: str | None = None
     misses: int = 0
     last_miss_at: datetime | None = None
+    venue_order_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OurFill:
-    """A fill of ours at the venue; `fee` is positive when paid; `client_order_id` is None when no order of ours did it."""
+    """A fill of ours at the venue; `fee` is positive when paid; `client_order_id` is None when no order of ours did it.
+
+    `forced` says why the venue itself took the position: `LIQUIDATED`, `ADL` or `SETTLED`.
+    """
 
     identity: str
     coin: str
@@ -138,8 +147,9 @@ class OurFill:
     fee: float
     time: datetime
     client_order_id: str | None
-    liquidation: bool = False
+    forced: ExitReason | None = None
     slippage_usd: float = 0.0
+    venue_order_id: int | None = None
 
     @property
     def signed_size(self) -> float:

@@ -99,9 +99,13 @@ def exit_order(
     now: datetime,
     policy: ExecutionPolicy,
 ) -> Order:
-    """Return a reduce-only immediate-or-cancel order that leaves all or a part of a position."""
+    """Return a reduce-only immediate-or-cancel order that leaves all or a part of a position.
+
+    Its bound widens with every attempt: the first ones take no bad price, the later ones any that gets us out.
+    """
     is_buy = position.side.sign < 0
-    bound = mark * (1 - position.side.sign * policy.exit_slippage_percent / 100)
+    percent = policy.exit_slippage_percents[min(attempt, len(policy.exit_slippage_percents)) - 1]
+    bound = mark * (1 - position.side.sign * percent / 100)
     return Order(
         client_order_id=client_order_id(Purpose.EXIT, position.signal_id, leg, attempt),
         purpose=Purpose.EXIT,

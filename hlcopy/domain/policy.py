@@ -142,12 +142,28 @@ class ExecutionPolicy:
     miss_spacing: timedelta = timedelta(seconds=5)
     absence_patience: timedelta = timedelta(minutes=2)
     fills_overlap: timedelta = timedelta(minutes=5)  # our clock may be ahead of the venue's
-    exit_slippage_percent: float = 5.0
+    exit_slippage_percents: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0, 9.0)  # of an exit's attempts, one after the other
     stop_slippage_percent: float = 10.0
     stop_attempts: int = 2
     min_notional_usd: float = 10.0
+    min_action_budget: int = 2_000  # below it nothing new is opened
     liquidation_recheck: timedelta = timedelta(seconds=5)
     liquidation_cooldown: timedelta = timedelta(days=14)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerPolicy:
+    """When entries pause (decision 30); percents are of equity, transfers left out, and a day is one of UTC."""
+
+    on: bool = True
+    max_daily_loss_percent: float = 3.0
+    max_drawdown_percent: float = 10.0
+    max_entries_per_day: int = 10
+    max_stops_in_6h: int = 3
+    stops_window: timedelta = timedelta(hours=6)
+    stops_pause: timedelta = timedelta(hours=12)
+    max_trader_stops: int = 2
+    trader_pause: timedelta = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +226,7 @@ class Policy:
     limits: LimitsPolicy = field(default_factory=LimitsPolicy)
     exit: ExitPolicy = field(default_factory=ExitPolicy)
     execution: ExecutionPolicy = field(default_factory=ExecutionPolicy)
+    breakers: BreakerPolicy = field(default_factory=BreakerPolicy)
     costs: CostPolicy = field(default_factory=CostPolicy)
     scoring: ScoringPolicy = field(default_factory=ScoringPolicy)
     cadence: CadencePolicy = field(default_factory=CadencePolicy)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from hlcopy.ports.clock import Clock
+from hlcopy.ports.controls import Controls, Fact, Halt
 from hlcopy.ports.discovery import (
     FILLS_SERVED,
     DeepFills,
@@ -44,18 +45,22 @@ from hlcopy.ports.venue import (
     MISSING,
     Accepted,
     Account,
+    ActionBudget,
     Exchange,
     Missing,
     MissingType,
     Outcome,
     Refused,
+    RestingOrder,
     RestingStop,
+    VenueAccount,
     VenuePosition,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from hlcopy.domain.policy import Policy
 
@@ -65,18 +70,22 @@ __all__ = [
     "UNKNOWN",
     "Accepted",
     "Account",
+    "ActionBudget",
     "Book",
     "CandleCoverage",
     "Clock",
+    "Controls",
     "Crawl",
     "CreditMeter",
     "DeepFills",
     "Desk",
     "EquityPoint",
     "Exchange",
+    "Fact",
     "FillCoverage",
     "FundingCoverage",
     "FundingRate",
+    "Halt",
     "History",
     "Leader",
     "Leaderboard",
@@ -100,6 +109,7 @@ __all__ = [
     "Quote",
     "Reach",
     "Refused",
+    "RestingOrder",
     "RestingStop",
     "Runs",
     "Scoring",
@@ -111,6 +121,7 @@ __all__ = [
     "Traders",
     "Unknown",
     "UnknownType",
+    "VenueAccount",
     "VenuePosition",
     "WeightRation",
     "one_by_one",
@@ -141,7 +152,8 @@ class Desk:
     """Everything that a tick works with.
 
     `market` has the prices of the venue we trade at, `reference` those that are compared with the traders' own; they
-    differ on testnet only.
+    differ on testnet only. `clock` tells what a tick's moment doesn't: that time passes while it waits for a lock and an
+    answer. Without one, a replay's say, all of a tick happens at its moment.
     """
 
     policy: Policy
@@ -153,6 +165,11 @@ class Desk:
     pause: Callable[[float], None]
     together: Together = one_by_one
     reference: Market | None = None
+    clock: Clock | None = None
+
+    def present(self, now: datetime) -> datetime:
+        """Return the present of a tick that began at a moment; never one before it."""
+        return now if self.clock is None else max(now, self.clock.now())
 
     @property
     def prices(self) -> Market:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hlcopy.domain.book import IntentState, Order, OurFill, Position, PositionAction, Purpose
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill, Run, Signal, Trader, TraderPosition
+    from hlcopy.ports.controls import Controls
     from hlcopy.ports.discovery import Leader, Portfolio, TradeSummary
     from hlcopy.ports.paper import PaperBooks
 
@@ -176,6 +177,9 @@ class Book(Protocol):
     def order(self, client_order_id: str) -> Order | None:
         """Return one order intent."""
 
+    def order_numbered(self, venue_order_id: int) -> Order | None:
+        """Return the order intent to which the venue gave a number."""
+
     def orders(
         self, signal_id: str | None = None, *, state: IntentState | None = None, purpose: Purpose | None = None
     ) -> list[Order]:
@@ -319,6 +323,10 @@ class Ledger(Protocol):
     @property
     def runs(self) -> Runs:
         """Runs of commands."""
+
+    @property
+    def controls(self) -> Controls:
+        """What governs trading."""
 
     @property
     def paper(self) -> PaperBooks:

@@ -252,8 +252,8 @@ def _finish(
 def _why(desk: Desk, last: OurFill | None) -> ExitReason:
     if last is None:
         return ExitReason.CLOSED_ON_VENUE
-    if last.liquidation:
-        return ExitReason.LIQUIDATED
+    if last.forced is not None:
+        return last.forced
     order = desk.ledger.book.order(last.client_order_id) if last.client_order_id else None
     return order.reason if order is not None and order.reason is not None else ExitReason.CLOSED_ON_VENUE
 

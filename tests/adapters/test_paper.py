@@ -123,7 +123,7 @@ def test_an_order_fills_at_a_price_made_worse_by_its_size_and_pays_the_taker_fee
     (filled,) = venue.fills()
     assert (filled.price, filled.fee) == (pytest.approx(price), pytest.approx(price * 10 * FEE))
     assert filled.slippage_usd == pytest.approx(480.0)
-    assert (filled.is_buy, filled.time, filled.liquidation) == (is_buy, T0, False)
+    assert (filled.is_buy, filled.time, filled.forced) == (is_buy, T0, None)
     account = venue.account()
     assert account.equity == pytest.approx(START - 480.0 - filled.fee)
     held = account.positions["BTC"]
@@ -344,7 +344,7 @@ def test_a_stop_fills_by_what_the_price_did_between_looks(path: list[float], pri
     assert venue.exchange.find(stop.client_order_id, at(60)) == Accepted(FILLED, 2.0, price)
     fired = venue.fills(at(60))[-1]
     assert (fired.price, fired.time, fired.client_order_id) == (price, at(2), stop.client_order_id)
-    assert (fired.is_buy, fired.liquidation) == (not long, False)
+    assert (fired.is_buy, fired.forced) == (not long, None)
     assert venue.account(at(60)).stops == ()
 
 
@@ -538,7 +538,7 @@ def test_a_position_without_a_stop_is_liquidated_where_margin_ends(*, long: bool
 
     assert venue.held(at(3)) == 0.0
     fired = venue.fills(at(3))[-1]
-    assert (fired.liquidation, fired.client_order_id, fired.time) == (True, None, at(2))
+    assert (fired.forced, fired.client_order_id, fired.time) == (ExitReason.LIQUIDATED, None, at(2))
     assert venue.account(at(3)).equity == pytest.approx(START + sign * 2 * (liquidation - 100))
 
 
@@ -556,7 +556,7 @@ def test_a_stop_of_the_other_side_protects_from_no_liquidation(venue: Venue) -> 
     venue.enter(is_buy=False, now=at(2))
     venue.market.set("BTC", at(3), 150.0)
     assert venue.held(at(3)) == 0.0
-    assert venue.fills(at(3))[-1].liquidation
+    assert venue.fills(at(3))[-1].forced is ExitReason.LIQUIDATED
 
 
 @pytest.mark.parametrize("stopped", [True, False])
@@ -574,7 +574,7 @@ def test_a_gap_past_bankruptcy_loses_exactly_the_margin(venue: Venue, *, long: b
     assert account.positions == {}
     assert account.equity == pytest.approx(START - held.margin_usd - entered.fee, abs=1e-6)
     fired = venue.fills(at(2))[-1]
-    assert (fired.liquidation, fired.slippage_usd) == (True, 0.0)
+    assert (fired.forced, fired.slippage_usd) == (ExitReason.LIQUIDATED, 0.0)
     assert fired.fee == pytest.approx(0.0, abs=1e-9)
     assert fired.price == pytest.approx(held.entry_price * (0.8 if long else 1.2))
 
@@ -585,7 +585,7 @@ def test_a_gap_past_the_stop_but_not_past_the_margin_is_a_stop(venue: Venue) -> 
     venue.market.set("BTC", at(1), 82.0)
     venue.account(at(2))
     fired = venue.fills(at(2))[-1]
-    assert not fired.liquidation
+    assert fired.forced is None
     assert fired.price == pytest.approx(82.0, rel=1e-3)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hlcopy.adapters.memory.book import MemoryBook
+from hlcopy.adapters.memory.controls import MemoryControls
 from hlcopy.adapters.memory.history import MemoryHistory
 from hlcopy.adapters.memory.journal import Journal
 from hlcopy.adapters.memory.paper import MemoryPaperBooks
@@ -30,6 +31,7 @@ class MemoryLedger:
         self._book = MemoryBook(self._journal)
         self._history = MemoryHistory(self._journal)
         self._runs = MemoryRuns(self._journal)
+        self._controls = MemoryControls(self._journal)
         self._paper = MemoryPaperBooks(self._journal)
 
     @property
@@ -61,6 +63,11 @@ class MemoryLedger:
     def runs(self) -> MemoryRuns:
         """Runs of commands."""
         return self._runs
+
+    @property
+    def controls(self) -> MemoryControls:
+        """What governs trading."""
+        return self._controls
 
     @property
     def paper(self) -> MemoryPaperBooks:

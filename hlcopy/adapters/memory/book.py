@@ -69,6 +69,10 @@ class MemoryBook:
         """Return one order intent."""
         return self._orders.get(client_order_id)
 
+    def order_numbered(self, venue_order_id: int) -> Order | None:
+        """Return the order intent to which the venue gave a number."""
+        return next((order for order in self._orders.values() if order.venue_order_id == venue_order_id), None)
+
     def orders(
         self, signal_id: str | None = None, *, state: IntentState | None = None, purpose: Purpose | None = None
     ) -> list[Order]:

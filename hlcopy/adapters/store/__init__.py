@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hlcopy.adapters.store.binding import Binding, bind
 from hlcopy.adapters.store.book import StoredBook
 from hlcopy.adapters.store.connection import Connection, connect, tighten
+from hlcopy.adapters.store.controls import StoredControls
 from hlcopy.adapters.store.history import StoredHistory
 from hlcopy.adapters.store.migrations import migrate
 from hlcopy.adapters.store.paper import StoredPaperBooks
@@ -35,6 +36,7 @@ class Store:
         self._book = StoredBook(db)
         self._history = StoredHistory(db)
         self._runs = StoredRuns(db)
+        self._controls = StoredControls(db)
         self._paper = StoredPaperBooks(db)
 
     @classmethod
@@ -83,6 +85,11 @@ class Store:
     def runs(self) -> StoredRuns:
         """Runs of commands."""
         return self._runs
+
+    @property
+    def controls(self) -> StoredControls:
+        """What governs trading."""
+        return self._controls
 
     @property
     def paper(self) -> StoredPaperBooks:

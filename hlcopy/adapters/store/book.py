@@ -55,6 +55,7 @@ _POSITIONS: Final = Table(
         Column("realized_pnl_usd"),
         Column("fees_usd"),
         Column("funding_usd"),
+        Column("funding_until", codec=TIME),
     ),
     key=("id",),
     written={
@@ -87,6 +88,7 @@ _ORDERS: Final = Table(
         Column("error"),
         Column("misses"),
         Column("last_miss_at", codec=TIME),
+        Column("venue_order_id"),
     ),
     key=("client_order_id",),
 )
@@ -99,8 +101,9 @@ OUR_FILL_COLUMNS: Final = (
     Column("fee"),
     Column("time", codec=TIME),
     Column("client_order_id"),
-    Column("liquidation", codec=FLAG),
+    Column("forced", codec=one_of(ExitReason)),
     Column("slippage_usd"),
+    Column("venue_order_id"),
 )
 _FILLS: Final = Table("our_fills", OurFill, OUR_FILL_COLUMNS, key=("identity",), beside=("signal_id",))
 _FILLS_MARK: Final = "our_fills_read_until"
@@ -140,6 +143,11 @@ class StoredBook:
     def order(self, client_order_id: str) -> Order | None:
         """Return one order intent."""
         row = self._db.row(f"{_ORDERS.select} WHERE client_order_id = ?", (client_order_id,))
+        return _ORDERS.item(row) if row else None
+
+    def order_numbered(self, venue_order_id: int) -> Order | None:
+        """Return the order intent to which the venue gave a number."""
+        row = self._db.row(f"{_ORDERS.select} WHERE venue_order_id = ?", (venue_order_id,))
         return _ORDERS.item(row) if row else None
 
     def orders(

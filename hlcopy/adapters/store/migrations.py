@@ -28,7 +28,13 @@ def _m002(db: Database) -> None:
     m002_sources(db)
 
 
-MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002)
+def _m003(db: Database) -> None:
+    from hlcopy.adapters.store.schema.m003_live import m003_live
+
+    m003_live(db)
+
+
+MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003)
 """The steps in their order; each is imported when a file needs it."""
 
 
