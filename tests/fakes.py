@@ -204,6 +204,7 @@ class MortalLedger:
         self.history = ledger.history
         self.runs = ledger.runs
         self.paper = ledger.paper
+        self.controls = Mortal(ledger.controls, executioner, {"add_equity"}, after=True)
         self.traders = Mortal(ledger.traders, executioner, {"put_mark", "blacklist", "put_positions"}, after=True)
         self.signals = Mortal(ledger.signals, executioner, {"defer", "decide", "amend"}, after=True)
         writes = {"put_position", "drop_position", "put_order", "add_fills", "log_action"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.book import Position, PositionStatus
 
@@ -59,39 +60,70 @@ def has_left(position: Position, fills: Sequence[OurFill]) -> bool:
     return sums.exit_size > entered or math.isclose(sums.exit_size, entered, rel_tol=1e-6)
 
 
-def reduced(position: Position, fills: Sequence[OurFill], size: float, funding_usd: float) -> Position:
+def reduced(position: Position, fills: Sequence[OurFill], size: float) -> Position:
     """Return a position after its fills, with `size` still open; more may have been entered than was known at first."""
     sums = tally(position.side, fills)
     entered = max(position.entry_size, sums.entry_size, size)
     return replace(
         position,
+        opened_at=_opened_at(position, fills),
         size=size,
         entry_size=entered,
         value_usd=position.value_usd if entered == position.entry_size else entered * position.entry_price,
         exit_price=sums.exit_price,
         fees_usd=sums.fees_usd,
-        funding_usd=funding_usd,
     )
 
 
-def closed(
-    position: Position, fills: Sequence[OurFill], *, reason: ExitReason, at: datetime, funding_usd: float
-) -> Position:
+def closed(position: Position, fills: Sequence[OurFill], *, reason: ExitReason | None, at: datetime) -> Position:
     """Return a position as it ended: its result is net of fees and funding, None while its exit fills aren't all known."""
     sums = tally(position.side, fills)
+    entered = max(position.entry_size, sums.entry_size)
     gross = None
     if sums.exit_price is not None and has_left(position, fills):
         entry_price = sums.entry_price if sums.entry_price is not None else position.entry_price
-        gross = position.side.sign * (sums.exit_price - entry_price) * sums.exit_size
+        # An exit by hand may have gone beyond zero: what it opened there isn't ours.
+        gross = position.side.sign * (sums.exit_price - entry_price) * min(sums.exit_size, entered)
     return replace(
         position,
         status=PositionStatus.CLOSED,
+        opened_at=_opened_at(position, fills),
         size=position.entry_size,
         closed_at=at,
         close_reason=reason,
         exit_price=sums.exit_price,
         fees_usd=sums.fees_usd,
-        funding_usd=funding_usd,
-        realized_pnl_usd=None if gross is None else gross - sums.fees_usd - funding_usd,
+        realized_pnl_usd=None if gross is None else gross - sums.fees_usd - position.funding_usd,
         stop_confirmed=False,
     )
+
+
+def _opened_at(position: Position, fills: Sequence[OurFill]) -> datetime:
+    """Return when a position was really opened: its first fill may be known later than its entry's answer."""
+    entering = [fill.time for fill in fills if fill.is_buy == (position.side.sign > 0)]
+    return min([position.opened_at, *entering])
+
+
+STAMP: Final = timedelta(seconds=1)
+"""Funding of an hour is stamped some milliseconds after it: who left in that moment paid it still."""
+
+_SERVED_AFTER: Final = timedelta(minutes=1)
+
+
+def is_funding_due(position: Position, now: datetime) -> bool:
+    """Whether an hour has passed whose funding isn't among what was read for sure; it may be served a minute late."""
+    if position.funding_until is None:
+        return True
+    return _hour(now) > position.funding_until - _SERVED_AFTER and _hour(now) > position.opened_at
+
+
+def is_settled(position: Position) -> bool:
+    """Whether nothing more is to come of a closed position: its result is known, and all of its funding was read."""
+    if position.realized_pnl_usd is None or position.closed_at is None or position.funding_until is None:
+        return False
+    last = _hour(position.closed_at + STAMP)
+    return last <= position.opened_at or last <= position.funding_until - _SERVED_AFTER
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)

@@ -76,7 +76,10 @@ class Portfolio:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Everything that the confirmation of one candidate is judged by, read at `now`."""
+    """Everything that the confirmation of one candidate is judged by, read at `now`.
+
+    `held_back` says why nothing new may be opened, whatever the candidate: a halt, a breaker.
+    """
 
     now: datetime
     coin: str
@@ -88,6 +91,7 @@ class Facts:
     mark: float | None
     agreeing_traders: int
     portfolio: Portfolio
+    held_back: Skip | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +322,8 @@ def _confirm_price(facts: Facts, weight: float, policy: Policy) -> Skip | Approv
 
 def _confirm_room(facts: Facts, weight: float, slippage: float, timing: Timing, policy: Policy) -> Skip | Approval:
     measured = {"weight": weight, "slippage_pct": slippage}
+    if facts.held_back is not None:
+        return Skip(facts.held_back.reason, measured | dict(facts.held_back.detail))
     side, portfolio = facts.effect.side, facts.portfolio
     skip = book_gate(facts.coin, side, facts.trader.address, portfolio, policy.limits)
     if skip is not None:

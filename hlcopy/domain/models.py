@@ -111,6 +111,7 @@ class Wait(StrEnum):
     UNKNOWN_TRADER_STATE = "unknown_trader_state"
     UNKNOWN_HISTORY = "unknown_history"
     UNKNOWN_PRICE = "unknown_price"
+    UNKNOWN_BUDGET = "unknown_budget"
 
 
 @unique

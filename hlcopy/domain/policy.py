@@ -147,6 +147,8 @@ class ExecutionPolicy:
     stop_attempts: int = 2
     min_notional_usd: float = 10.0
     min_action_budget: int = 2_000  # below it nothing new is opened
+    rebooked_for: timedelta = timedelta(hours=3)  # after a position ended, in which late fills and funding are booked
+    new_risk_for: timedelta = timedelta(seconds=45)  # of a tick; after it nothing new is begun
     liquidation_recheck: timedelta = timedelta(seconds=5)
     liquidation_cooldown: timedelta = timedelta(days=14)
 

@@ -165,6 +165,9 @@ class Book(Protocol):
     def position(self, position_id: int) -> Position | None:
         """Return one position."""
 
+    def closed_since(self, since: datetime) -> list[Position]:
+        """Return the positions that ended at or after a moment, by id."""
+
     def put_position(self, position: Position) -> Position:
         """Insert (without id) or replace a position; return it with its id."""
 

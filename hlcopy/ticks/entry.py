@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import margin, orders, stops
-from hlcopy.domain.book import ExitReason, IntentState, Position, PositionAction, PositionStatus
+from hlcopy.domain.book import ExitReason, IntentState, Position, PositionAction, PositionStatus, Purpose
 from hlcopy.domain.models import EXECUTE, SkipReason
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 from hlcopy.ticks import exit as exits
@@ -48,7 +48,7 @@ def enter(
         mark=mark,
         max_slippage=approval.timing.max_slippage,
         instrument=instrument,
-        now=now,
+        now=desk.present(now),
         policy=desk.policy.execution,
     )
     position = _claim(desk, signal, order, leverage, mark, fill_identities, now)
@@ -69,11 +69,9 @@ def settle(desk: Desk, position: Position, order: Order, outcome: Outcome, now: 
         return
     answered = exits.after(order, outcome)
     if answered.filled_size > 0 and answered.average_price is not None:
-        fills = _fills_of(desk, order, now)
         with desk.ledger.transaction():
             desk.ledger.book.put_order(answered)
-            desk.ledger.book.add_fills(order.signal_id, fills)
-            filled = _filled(desk, position, answered, min((fill.time for fill in fills), default=now))
+            filled = _filled(desk, position, answered, now)
         protect(desk, filled, now)
     elif answered.state in {IntentState.PENDING, IntentState.RESTING}:
         return  # the venue has it and hasn't said how it ended
@@ -110,11 +108,39 @@ def abandon(desk: Desk, position: Position, order: Order, reason: SkipReason) ->
 
 
 def protect(desk: Desk, position: Position, now: datetime) -> None:
-    """Make a position's stop rest; a position that can't get one is closed at once."""
+    """Make a position's stop rest, then see what was made of the entry; one that can't get a stop is closed at once.
+
+    Nothing is read before the stop is sent: what the venue answered to the entry says how much there is to protect.
+    """
+    guarded = stop.hold(desk, position, UNKNOWN, now)
     account = desk.exchange.account(now)
-    if stop.hold(desk, position, account, now) is None:
+    if guarded is not None:
+        guarded = _as_made(desk, guarded, now)
+        if account is not UNKNOWN:
+            guarded = stop.hold(desk, _as_held(desk, guarded, account), account, now)
+    if guarded is None:
         held = None if account is UNKNOWN else account.positions.get(position.coin)
         exits.close(desk, position, ExitReason.STOP_REJECTED, held.mark if held else position.entry_price, now)
+
+
+def _as_made(desk: Desk, position: Position, now: datetime) -> Position:
+    """Book an entry's fills as far as the venue shows them; a position is as old as the first of them."""
+    order = next(iter(desk.ledger.book.orders(position.signal_id, purpose=Purpose.ENTRY)), None)
+    fills = [] if order is None else _fills_of(desk, order, now)
+    if not fills:
+        return position
+    opened_at = min(fill.time for fill in fills)
+    with desk.ledger.transaction():
+        desk.ledger.book.add_fills(position.signal_id, fills)
+        return desk.ledger.book.put_position(replace(position, opened_at=opened_at, checked_at=opened_at))
+
+
+def _as_held(desk: Desk, position: Position, account: Account) -> Position:
+    """Return a position with the size that the venue shows, if it shows one on its side."""
+    held = account.positions.get(position.coin)
+    if held is None or held.size * position.side.sign <= 0 or abs(held.size) == position.size:
+        return position
+    return desk.ledger.book.put_position(replace(position, size=abs(held.size)))
 
 
 def _leverage(desk: Desk, signal: Signal, instrument: Instrument) -> int | None:
@@ -175,18 +201,19 @@ def _opening(desk: Desk, signal: Signal, order: Order, leverage: int, price: flo
     )
 
 
-def _filled(desk: Desk, position: Position, order: Order, opened_at: datetime) -> Position:
+def _filled(desk: Desk, position: Position, order: Order, now: datetime) -> Position:
     """Return the claimed position as its entry filled, its stops measured from the real price.
 
     It is open from here on: whether or not its stop rests yet, every tick looks after it.
     """
     price = order.average_price or position.entry_price
     exit_rules = desk.policy.exit
+    at = desk.present(now)
     filled = replace(
         position,
         status=PositionStatus.OPEN,
-        opened_at=opened_at,
-        checked_at=opened_at,
+        opened_at=at,
+        checked_at=at,
         entry_price=price,
         size=order.filled_size,
         entry_size=order.filled_size,
@@ -197,7 +224,7 @@ def _filled(desk: Desk, position: Position, order: Order, opened_at: datetime) -
     )
     if position.id is not None:
         desk.ledger.book.log_action(
-            PositionAction(position_id=position.id, at=opened_at, action="entered", reason=None, price=price)
+            PositionAction(position_id=position.id, at=at, action="entered", reason=None, price=price)
         )
     return desk.ledger.book.put_position(filled)
 

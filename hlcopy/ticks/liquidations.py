@@ -189,6 +189,7 @@ def _leave(desk: Desk, struck: Sequence[Position], now: datetime) -> tuple[Posit
     until = now + desk.policy.execution.liquidation_cooldown
     with desk.account_lock():
         before = desk.ledger.book.count_actions()
+        now = desk.present(now)
         account = reconcile.run(desk, now)
         ids = {position.id for position in struck}
         for position in desk.ledger.book.positions():

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from hlcopy.domain import exits as rules
 from hlcopy.domain.book import ExitReason, Position, PositionStatus
 from hlcopy.ports import UNKNOWN, Marks
+from hlcopy.ticks import breakers, reconcile, stop, tiers
 from hlcopy.ticks import exit as exits
-from hlcopy.ticks import reconcile, stop, tiers
 from hlcopy.ticks.report import PositionView, Problem, Report
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.book import PositionAction
     from hlcopy.domain.policy import Tier
-    from hlcopy.ports import Account, Desk
+    from hlcopy.ports import Account, Desk, RestingStop
 
 
 def run(desk: Desk, now: datetime) -> Report:
@@ -25,11 +25,13 @@ def run(desk: Desk, now: datetime) -> Report:
     problems: list[Problem] = []
     with desk.account_lock():
         before = desk.ledger.book.count_actions()  # counted under the lock: what others do isn't ours to tell
+        now = desk.present(now)  # the lock may have been waited for
         account = reconcile.run(desk, now)
         left = [each for each in _watch(desk, account, problems, now) if _act(desk, each, account, problems, now)]
         if left:
             account = reconcile.run(desk, now)
         actions = tuple(desk.ledger.book.actions(skip=before))
+        breakers.sample(desk, account, now)
     problems += _unguarded(desk, account)
     return _report(desk, account, actions, problems, now)
 
@@ -48,7 +50,24 @@ def _unguarded(desk: Desk, account: Account) -> list[Problem]:
         for coin in account.positions
         if coin not in ours
     ]
+    found += [
+        Problem(
+            code="NOT_ISOLATED", message="held in cross margin: its loss has no bound but the account", item=held.coin
+        )
+        for held in account.positions.values()
+        if held.coin in ours and not held.isolated
+    ]
+    foreign = {order.coin for order in account.orders}
+    foreign |= {stop.coin for stop in account.stops if not _is_ours(desk, stop)}
+    found += [
+        Problem(code="FOREIGN_ORDER", message="rests at the venue, not by us; left alone", item=coin)
+        for coin in sorted(foreign)
+    ]
     return found
+
+
+def _is_ours(desk: Desk, stop: RestingStop) -> bool:
+    return stop.client_order_id is not None and desk.ledger.book.order(stop.client_order_id) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +158,8 @@ def _report(
 ) -> Report:
     positions = tuple(view(position, account) for position in desk.ledger.book.positions())
     return Report(
+        halted=desk.ledger.controls.halt(),
+        breakers=breakers.standing(desk, account, now),
         command="monitor",
         at=now,
         counts={"positions": len(positions), "actions": len(actions)},

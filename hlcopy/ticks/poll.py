@@ -13,7 +13,7 @@ from hlcopy.domain.episodes import Since, chained, since_trade
 from hlcopy.domain.liquidation import is_liquidation
 from hlcopy.domain.models import EPOCH, Wait
 from hlcopy.ports import UNKNOWN, PollMark
-from hlcopy.ticks import entry, judge, liquidations, reconcile
+from hlcopy.ticks import brakes, entry, judge, liquidations, reconcile
 from hlcopy.ticks.portfolio import portfolio
 from hlcopy.ticks.report import Problem, Report
 from hlcopy.ticks.schedule import is_due
@@ -222,8 +222,9 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
     known = _look_ahead(desk, waiting, now)
     with desk.account_lock():
         before = desk.ledger.book.count_actions()
+        began, now = now, desk.present(now)  # the lock may have been waited for
         account = reconcile.run(desk, now)
-        while waiting:
+        while waiting and desk.present(now) - began < desk.policy.execution.new_risk_for:
             judged = waiting.popleft()
             current = desk.ledger.signals.get(judged.signal.id)
             if current is not None and current.is_final:
@@ -268,6 +269,9 @@ def _confirm(
         return _put_off(desk, judged, Wait.UNKNOWN_PRICE, now), account
     if not since.unbroken:
         return _put_off(desk, judged, Wait.UNKNOWN_HISTORY, now), account
+    held_back = brakes.held_back(desk, account, signal.trader, now)
+    if held_back is UNKNOWN:
+        return _put_off(desk, judged, Wait.UNKNOWN_BUDGET, now), account
     mark = theirs.last if theirs is not None and ours is not None and _is_price(ours.last) else None
     facts = gates.Facts(
         now=now,
@@ -280,6 +284,7 @@ def _confirm(
         mark=mark,
         agreeing_traders=_agreeing(desk, signal),
         portfolio=portfolio(desk, account),
+        held_back=held_back,
     )
     confirmed = gates.confirm(facts, desk.policy)
     measured = judge.measured(signal, confirmed, state, mark, now)

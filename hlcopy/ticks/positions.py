@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hlcopy.domain.book import PositionStatus
 from hlcopy.ports import UNKNOWN
-from hlcopy.ticks import liquidations, monitor, reconcile
+from hlcopy.ticks import breakers, liquidations, monitor, reconcile
 from hlcopy.ticks.report import Problem, Report
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def run(desk: Desk, now: datetime) -> Report:
     actions: list[PositionAction] = []
     struck = liquidations.check(desk, live, problems, now, actions=actions, states=states)
     with desk.account_lock():
+        now = desk.present(now)
         account = reconcile.read(desk, now)
     views = tuple(monitor.view(position, account) for position in desk.ledger.book.positions())
     return Report(
@@ -40,6 +41,8 @@ def run(desk: Desk, now: datetime) -> Report:
         problems=tuple(problems),
         actions=tuple(actions),
         positions=views,
+        halted=desk.ledger.controls.halt(),
+        breakers=breakers.standing(desk, account, now),
         unreachable=bool(states) and not refreshed,
     )
 

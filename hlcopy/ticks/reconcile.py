@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hlcopy.domain import booking
+from hlcopy.domain import booking, stops
 from hlcopy.domain.book import ExitReason, IntentState, PositionAction, PositionStatus, Purpose
 from hlcopy.domain.models import SkipReason
 from hlcopy.errors import TryLaterError
@@ -39,6 +39,7 @@ def run(desk: Desk, now: datetime) -> Account:
         _resolve(desk, order, account, now, fills_known=fills_known)
     if unresolved or late:
         account = read(desk, now)
+    _settle_stops(desk, account, now)
     changed = False
     for position in desk.ledger.book.positions():
         if position.status is not PositionStatus.OPENING:
@@ -47,7 +48,46 @@ def run(desk: Desk, now: datetime) -> Account:
         account = read(desk, now)
         _book_closed(desk, account, now)
     _sweep(desk, account, now)
+    _rebook(desk, now)
     return account
+
+
+def _settle_stops(desk: Desk, account: Account, now: datetime) -> None:
+    """Take note of what became of stops of ours that rest no more: fired, or cancelled by somebody."""
+    resting = {stop.client_order_id for stop in account.stops}
+    for order in desk.ledger.book.orders(state=IntentState.RESTING):
+        if order.client_order_id in resting:
+            continue
+        booked = _booked(desk, order)
+        found = desk.exchange.find(order.client_order_id, now)
+        if booked is not None:
+            said = _most([booked, found]) if isinstance(found, Accepted) else booked
+            desk.ledger.book.put_order(exits.after(order, replace(said, state=IntentState.FILLED)))
+        elif isinstance(found, (Accepted, Refused)):
+            desk.ledger.book.put_order(exits.after(order, found))
+
+
+def _rebook(desk: Desk, now: datetime) -> None:
+    """Book what came late of positions that ended lately: exits that weren't shown yet, funding that wasn't charged yet."""
+    for position in desk.ledger.book.closed_since(now - desk.policy.execution.rebooked_for):
+        if booking.is_settled(position) or position.closed_at is None:
+            continue
+        fills = desk.ledger.book.fills(position.signal_id)
+        leaving = [fill for fill in fills if fill.is_buy != (position.side.sign > 0)]
+        settled = booking.closed(
+            _with_funding(desk, position, position.closed_at + booking.STAMP, now),
+            fills,
+            reason=_why(desk, leaving[-1] if leaving else None) if leaving else position.close_reason,
+            at=leaving[-1].time if leaving else position.closed_at,
+        )
+        if settled != position:
+            desk.ledger.book.put_position(settled)
+
+
+def _with_funding(desk: Desk, position: Position, until: datetime, now: datetime) -> Position:
+    """Return a position with the funding that it paid until a moment, as far as that can be read."""
+    paid = desk.exchange.funding(position.coin, position.opened_at, until)
+    return position if paid is UNKNOWN else replace(position, funding_usd=paid, funding_until=now)
 
 
 def _book_closed(desk: Desk, account: Account, now: datetime) -> None:
@@ -85,12 +125,22 @@ def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
     late: dict[str, Order] = {}
     with desk.ledger.transaction():
         for fill in fills:
-            order = book.order(fill.client_order_id) if fill.client_order_id else None
+            order = _order_of(desk, fill)
+            if order is not None and fill.client_order_id != order.client_order_id:
+                fill = replace(fill, client_order_id=order.client_order_id)  # noqa: PLW2901 - known by the venue's number alone
             book.add_fills(order.signal_id if order is not None else _acted_on(fill, live), (fill,))
             if order is not None and order.purpose is Purpose.ENTRY and _was_given_up(order):
                 late[order.client_order_id] = order
         book.put_fills_mark(now)
     return list(late.values())
+
+
+def _order_of(desk: Desk, fill: OurFill) -> Order | None:
+    """Return the order of ours that a fill belongs to, by our id or else by the venue's number."""
+    book = desk.ledger.book
+    if fill.client_order_id is not None:
+        return book.order(fill.client_order_id)
+    return book.order_numbered(fill.venue_order_id) if fill.venue_order_id is not None else None
 
 
 def _was_given_up(order: Order) -> bool:
@@ -194,13 +244,14 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
     """Make one position equal what the venue holds, and its stop with it; return whether anything was different."""
     held = account.positions.get(position.coin)
     fills = desk.ledger.book.fills(position.signal_id)
-    funding = desk.exchange.funding(position.coin, position.opened_at, now)
-    paid = position.funding_usd if funding is UNKNOWN else funding
     if held is None or held.size * position.side.sign <= 0:
         if booking.has_left(position, fills) or (fills_known and _stays_away(desk, position, now)):
-            _finish(desk, position, account, fills, paid, now)
+            _finish(desk, position, account, fills, now)
         return True
-    current = booking.reduced(position, fills, abs(held.size), paid)
+    present = desk.present(now)
+    due = booking.is_funding_due(position, present)
+    funded = _with_funding(desk, position, present, present) if due else position
+    current = booking.reduced(funded, fills, abs(held.size))
     current = replace(current, tiers_taken=tiers.taken(desk, current), missing_since=None)
     if current != position:
         with desk.ledger.transaction():
@@ -208,8 +259,15 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
             if current.size < position.size and position.id is not None:
                 reason = ExitReason.TAKE_PROFIT if current.tiers_taken != position.tiers_taken else None
                 desk.ledger.book.log_action(
-                    PositionAction(position_id=position.id, at=now, action="reduced", reason=reason, price=held.mark)
+                    PositionAction(
+                        position_id=position.id, at=present, action="reduced", reason=reason, price=held.mark
+                    )
                 )
+    trigger = stop.current_trigger(desk, current)
+    if not stop.ours(desk, current, account) and stops.is_crossed(trigger.price, held.mark, current.side):
+        # Its stop fired and found too little, or never came to rest: no other would be taken on this side of the price.
+        exits.close(desk, current, trigger.reason, held.mark, now)
+        return True
     protected = stop.hold(desk, current, account, now)
     if protected is None:
         exits.close(desk, current, ExitReason.STOP_REJECTED, held.mark, now)
@@ -224,22 +282,16 @@ def _stays_away(desk: Desk, position: Position, now: datetime) -> bool:
     return now - position.missing_since >= desk.policy.execution.absence_patience
 
 
-def _finish(
-    desk: Desk, position: Position, account: Account, fills: list[OurFill], funding_usd: float, now: datetime
-) -> None:
+def _finish(desk: Desk, position: Position, account: Account, fills: list[OurFill], now: datetime) -> None:
     """Book the end of a position that the venue no longer holds; its stop goes first, so that a crash repeats this."""
     stop.cancel_all(desk, position, account, now)
+    present = desk.present(now)
     leaving = [fill for fill in fills if fill.is_buy != (position.side.sign > 0)]
     last = leaving[-1] if leaving else None
+    at = last.time if last is not None else present
     reason = _why(desk, last)
-    at = last.time if last is not None else now
-    ended = booking.closed(
-        replace(position, tiers_taken=tiers.taken(desk, position)),
-        fills,
-        reason=reason,
-        at=at,
-        funding_usd=funding_usd,
-    )
+    funded = _with_funding(desk, position, at + booking.STAMP, present)
+    ended = booking.closed(replace(funded, tiers_taken=tiers.taken(desk, funded)), fills, reason=reason, at=at)
     with desk.ledger.transaction():
         desk.ledger.book.put_position(ended)
         if ended.id is not None:

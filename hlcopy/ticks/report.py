@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain.book import Position, PositionAction
+    from hlcopy.domain.breakers import Breaker
     from hlcopy.domain.models import Signal
+    from hlcopy.ports import Halt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class PositionView:
 class Report:
     """The outcome of one tick; `unreachable` when it read nothing of what it needed, its source being down for all.
 
-    `notes` are for the user to know, though nothing failed.
+    `notes` are for the user to know, though nothing failed. `halted` and `breakers` say why nothing new is opened.
     """
 
     command: str
@@ -46,6 +48,8 @@ class Report:
     actions: tuple[PositionAction, ...] = ()
     positions: tuple[PositionView, ...] = ()
     unreachable: bool = False
+    halted: Halt | None = None
+    breakers: tuple[Breaker, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import orders, stops
 from hlcopy.domain.book import IntentState, Position, PositionAction, Purpose
@@ -13,8 +13,11 @@ from hlcopy.ports import UNKNOWN, Accepted, Refused
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hlcopy.domain.book import Order
+    from hlcopy.domain.book import ExitReason, Order
     from hlcopy.ports import Account, Desk, RestingStop, UnknownType
+
+
+_SPARING_STEPS: Final = 4  # of the grid: a move smaller than that isn't worth two actions when few are left
 
 
 def current_trigger(desk: Desk, position: Position) -> stops.Trigger:
@@ -26,17 +29,22 @@ def hold(desk: Desk, position: Position, account: Account | UnknownType, now: da
     """Make one stop rest at the position's trigger for its whole size; None when nothing covers it and nothing can.
 
     `account` is a reading of this tick; without one a stop is placed all the same, a second one being harmless. An unclear
-    answer leaves the position unconfirmed, for the next tick to look.
+    answer leaves the position unconfirmed, for the next tick to look. A stop that lies past the liquidation covers nothing.
     """
     instrument = desk.market.instrument(position.coin)
     if instrument is None:
         return position
+    trigger = current_trigger(desk, position)
     wanted = orders.stop_order(
-        position, current_trigger(desk, position), 0, instrument=instrument, now=now, policy=desk.policy.execution
+        position, trigger, 0, instrument=instrument, now=desk.present(now), policy=desk.policy.execution
     )
+    if account is not UNKNOWN and _is_past_liquidation(position, wanted, account):
+        return None
     resting = [] if account is UNKNOWN else ours(desk, position, account)
-    kept = next((stop for stop in resting if _serves(stop, wanted)), None)
+    kept = next((stop for stop in resting if _serves(stop, wanted)), None) or _spared(desk, position, resting, now)
     if kept is None:
+        if account is not UNKNOWN:
+            position = _note_missing(desk, position, resting, now)
         placed = _place(desk, position, wanted, now)
         if placed is None:
             return position if _covers(resting, position) else None
@@ -46,6 +54,38 @@ def hold(desk: Desk, position: Position, account: Account | UnknownType, now: da
         return _confirmed(desk, position, placed.client_order_id, placed.trigger_price, now)
     _cancel(desk, [stop for stop in resting if stop is not kept], now)
     return _confirmed(desk, position, kept.client_order_id, kept.trigger_price, now)
+
+
+def _is_past_liquidation(position: Position, wanted: Order, account: Account) -> bool:
+    """Whether the venue would liquidate a position before a stop fires."""
+    held = account.positions.get(position.coin)
+    liquidation = held.liquidation_price if held is not None else None
+    if liquidation is None or wanted.trigger_price is None:
+        return False
+    return (wanted.trigger_price - liquidation) * position.side.sign <= 0
+
+
+def _spared(desk: Desk, position: Position, resting: list[RestingStop], now: datetime) -> RestingStop | None:
+    """Return the stop that rests where moving it would spend what is left of our actions on too little."""
+    best = next((stop for stop in resting if _covers([stop], position) and stop.reduce_only), None)
+    if best is None or not math.isclose(best.size, position.size, rel_tol=1e-9):
+        return None
+    moved = abs(current_trigger(desk, position).price - best.trigger_price) / position.entry_price * 100
+    if moved >= _SPARING_STEPS * desk.policy.exit.trail_step_percent:
+        return None
+    budget = desk.exchange.budget(now)
+    if budget is None or budget is UNKNOWN or budget.left >= desk.policy.execution.min_action_budget:
+        return None
+    return best
+
+
+def _note_missing(desk: Desk, position: Position, resting: list[RestingStop], now: datetime) -> Position:
+    """Write down that a stop which was seen resting rests no more: somebody cancelled it, or it fired."""
+    if not position.stop_confirmed or _covers(resting, position):
+        return position
+    with desk.ledger.transaction():
+        _log(desk, position, "stop_missing", None, position.trigger_price, now)
+        return _record(desk, replace(position, stop_confirmed=False))
 
 
 def ours(desk: Desk, position: Position, account: Account) -> list[RestingStop]:
@@ -74,7 +114,7 @@ def _serves(stop: RestingStop, wanted: Order) -> bool:
 
 def _covers(resting: list[RestingStop], position: Position) -> bool:
     """Whether an older stop that couldn't be replaced still closes all of the position."""
-    return any(stop.size >= position.size for stop in resting)
+    return any(stop.size >= position.size * (1 - 1e-9) for stop in resting)
 
 
 def _next_attempt(desk: Desk, position: Position) -> int:
@@ -92,8 +132,10 @@ def _place(desk: Desk, position: Position, wanted: Order, now: datetime) -> Orde
         if isinstance(outcome, Refused):
             desk.ledger.book.put_order(replace(order, state=IntentState.REFUSED, error=outcome.reason))
             continue
-        if isinstance(outcome, Accepted) and _rests(desk, order, now):
-            order = replace(order, state=IntentState.RESTING)
+        if isinstance(outcome, Accepted):
+            order = replace(order, venue_order_id=outcome.venue_order_id)
+            if _rests(desk, order, now):
+                order = replace(order, state=IntentState.RESTING)
             desk.ledger.book.put_order(order)
         return order
     return None
@@ -123,13 +165,22 @@ def _confirmed(
     if held == position:
         return position
     with desk.ledger.transaction():
-        if trigger_price != position.trigger_price and position.id is not None:
-            reason = current_trigger(desk, position).reason
+        if trigger_price != position.trigger_price:
             action = "stop_placed" if position.trigger_price is None else "stop_moved"
-            desk.ledger.book.log_action(
-                PositionAction(position_id=position.id, at=now, action=action, reason=reason, price=trigger_price)
-            )
+            _log(desk, position, action, current_trigger(desk, position).reason, trigger_price, now)
+        elif not position.stop_confirmed:
+            _log(desk, position, "stop_restored", None, trigger_price, now)
         return _record(desk, held)
+
+
+def _log(
+    desk: Desk, position: Position, action: str, reason: ExitReason | None, price: float | None, now: datetime
+) -> None:
+    if position.id is not None:
+        at = desk.present(now)
+        desk.ledger.book.log_action(
+            PositionAction(position_id=position.id, at=at, action=action, reason=reason, price=price)
+        )
 
 
 def _record(desk: Desk, position: Position) -> Position:

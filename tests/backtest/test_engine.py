@@ -13,7 +13,7 @@ import pytest
 
 from hlcopy.backtest.engine import DAY, Engine
 from hlcopy.domain import costs
-from hlcopy.domain.book import ExitReason, PositionStatus
+from hlcopy.domain.book import ExitReason, PositionStatus, Purpose
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.episodes import Market, group_orders, market_of, signal_id
 from hlcopy.domain.models import DEFERRED, EXECUTE, Action, from_ms, to_ms
@@ -461,8 +461,8 @@ def run_to_the_end(recorded: Recorded, days: int, policy: Policy, limit: int) ->
     return replay.desk.ledger, moments
 
 
-def test_an_exit_that_finds_no_price_within_its_bound_is_tried_again_at_every_candle() -> None:
-    """A hole over the deadline, and behind it a price past the exit's bound but not past the stop."""
+def test_an_exit_after_a_hole_takes_the_first_price_behind_it() -> None:
+    """A hole over the deadline, and behind it a price past the exit's first bounds but not past the stop."""
     series = flat(60_000.0, 5)
     closes_from(series, at(hours=10), 64_800.0)
     closes_from(series, at(hours=75), 61_200.0)
@@ -472,9 +472,8 @@ def test_an_exit_that_finds_no_price_within_its_bound_is_tried_again_at_every_ca
 
     (closed,) = ledger.book.positions(live_only=False)
     assert (closed.status, closed.close_reason) == (PositionStatus.CLOSED, ExitReason.TIME_STOP)
-    # The mark catches up with the first candle that closes after the hole.
-    assert closed.closed_at == at(hours=75, minutes=5)
-    assert moments[-2:] == [at(hours=75), at(hours=75, minutes=5)]
+    assert (closed.closed_at, moments[-1]) == (at(hours=75), at(hours=75))
+    assert max(order.attempt for order in ledger.book.orders(purpose=Purpose.EXIT)) == 5
 
 
 def test_an_exit_during_a_halt_waits_for_trading_to_go_on() -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hlcopy.domain.book import ExitReason, OurFill, PositionStatus
-from hlcopy.domain.booking import Tally, closed, has_left, reduced, tally
+from hlcopy.domain.booking import Tally, closed, has_left, is_funding_due, is_settled, reduced, tally
 from hlcopy.domain.models import Side
 from tests.builders import at, our_fill, position
 
@@ -43,26 +45,25 @@ def test_a_position_has_left_once_its_fills_account_for_all_of_it(left: float, *
 
 
 def test_a_reduced_position_stays_open_with_what_it_cost_so_far() -> None:
-    before = position(size=2.0, entry_size=2.0)
-    after = reduced(before, [traded(2, 100), traded(-0.5, 110)], 1.5, 0.7)
+    before = position(size=2.0, entry_size=2.0, funding_usd=0.7)
+    after = reduced(before, [traded(2, 100), traded(-0.5, 110)], 1.5)
     assert (after.status, after.size, after.entry_size) == (PositionStatus.OPEN, 1.5, 2.0)
     assert (after.exit_price, after.fees_usd, after.funding_usd) == (110.0, pytest.approx(0.2), 0.7)
     assert (after.realized_pnl_usd, after.closed_at, after.close_reason) == (None, None, None)
 
 
 def test_a_position_nothing_was_sold_of_has_no_exit_price() -> None:
-    assert reduced(position(), [traded(2, 100)], 2.0, 0.0).exit_price is None
+    assert reduced(position(), [traded(2, 100)], 2.0).exit_price is None
 
 
 @pytest.mark.parametrize(("side", "sign"), [(LONG, 1), (SHORT, -1)])
 def test_a_closed_position_s_result_is_net_of_fees_and_funding(side: Side, sign: int) -> None:
     fills = [traded(sign * 2, 100, 0.09), traded(-sign * 0.5, 110, 0.02), traded(-sign * 1.5, 90, 0.06)]
     ended = closed(
-        position(side=side, stop_confirmed=True),
+        position(side=side, stop_confirmed=True, funding_usd=0.4),
         fills,
         reason=ExitReason.STOP_LOSS,
         at=at(hours=5),
-        funding_usd=0.4,
     )
     assert (ended.status, ended.size, ended.stop_confirmed) == (PositionStatus.CLOSED, 2.0, False)
     assert (ended.closed_at, ended.close_reason) == (at(hours=5), ExitReason.STOP_LOSS)
@@ -72,12 +73,12 @@ def test_a_closed_position_s_result_is_net_of_fees_and_funding(side: Side, sign:
 
 def test_the_result_isn_t_guessed_while_exit_fills_are_unknown() -> None:
     for fills in ([], [traded(2, 100)], [traded(2, 100), traded(-1, 110)]):
-        ended = closed(position(), fills, reason=ExitReason.CLOSED_ON_VENUE, at=at(1), funding_usd=0.0)
+        ended = closed(position(), fills, reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
         assert (ended.status, ended.realized_pnl_usd) == (PositionStatus.CLOSED, None)
 
 
 def test_an_entry_whose_fills_are_unknown_counts_at_the_price_of_its_position() -> None:
-    ended = closed(position(entry_price=98.0), [traded(-2, 100)], reason=ExitReason.TIME_STOP, at=at(1), funding_usd=0)
+    ended = closed(position(entry_price=98.0), [traded(-2, 100)], reason=ExitReason.TIME_STOP, at=at(1))
     assert ended.realized_pnl_usd == pytest.approx(2 * 2 - 0.1)
 
 
@@ -97,7 +98,57 @@ def test_the_result_is_what_the_fills_took_in(
         fills,
         reason=ExitReason.TIME_STOP,
         at=at(1),
-        funding_usd=0.0,
     )
     cash = -sum(fill.signed_size * fill.price + fill.fee for fill in fills)
     assert ended.realized_pnl_usd == pytest.approx(cash, rel=1e-6, abs=1e-3)
+
+
+def test_what_an_exit_by_hand_opens_beyond_zero_is_no_result_of_ours() -> None:
+    ended = closed(position(), [traded(2, 100, 0.0), traded(-5, 110, 0.0)], reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
+    assert ended.realized_pnl_usd == pytest.approx(20.0)
+
+
+def test_a_position_is_as_old_as_its_first_fill() -> None:
+    late = position(opened_at=at(10))
+    assert reduced(late, [our_fill(is_buy=True, size=2, price=100, time=at(9.9))], 2.0).opened_at == at(9.9)
+    assert reduced(late, [], 2.0).opened_at == at(10)
+
+
+@pytest.mark.parametrize(
+    ("read_until", "now", "due"),
+    [
+        pytest.param(None, 61, True, id="never read"),
+        pytest.param(55, 59, False, id="no hour passed since"),
+        pytest.param(55, 60, True, id="an hour strikes"),
+        pytest.param(60.5, 61, True, id="read half a minute after it, when it may not have been served yet"),
+        pytest.param(61.5, 90, False, id="read a minute and a half after it"),
+    ],
+)
+def test_funding_is_read_once_an_hour_and_until_it_must_have_been_served(
+    read_until: float | None, now: float, *, due: bool
+) -> None:
+    held = position(opened_at=at(1), funding_until=None if read_until is None else at(read_until))
+    assert is_funding_due(held, at(now)) is due
+
+
+@pytest.mark.parametrize(
+    ("closed_at", "read_until", "settled"),
+    [
+        pytest.param(30, 30, True, id="closed in the middle of an hour"),
+        pytest.param(60, 60.1, False, id="closed as the hour strikes"),
+        pytest.param(60, 61.1, True, id="and read again a minute later"),
+        pytest.param(30, None, False, id="funding never read"),
+    ],
+)
+def test_a_closed_position_is_settled_once_its_last_funding_must_have_been_served(
+    closed_at: float, read_until: float | None, *, settled: bool
+) -> None:
+    ended = position(
+        opened_at=at(1),
+        status=PositionStatus.CLOSED,
+        closed_at=at(closed_at),
+        realized_pnl_usd=1.0,
+        funding_until=None if read_until is None else at(read_until),
+    )
+    assert is_settled(ended) is settled
+    assert not is_settled(replace(ended, realized_pnl_usd=None))

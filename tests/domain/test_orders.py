@@ -116,9 +116,21 @@ def test_a_stop_that_fires_may_always_fill_at_its_trigger(trigger: float, side: 
     assert BTC.price_up(order.limit_price) == order.limit_price
 
 
-@pytest.mark.parametrize(("side", "bound"), [(LONG, 57_000.0), (SHORT, 63_000.0)])
-def test_an_exit_reduces_only_and_takes_up_to_its_slippage(side: Side, bound: float) -> None:
-    order = left(side, 60_000.0)
+@pytest.mark.parametrize(
+    ("side", "attempt", "bound"),
+    [
+        (LONG, 1, 59_700.0),
+        (LONG, 4, 57_000.0),
+        (LONG, 5, 54_600.0),
+        (LONG, 6, 54_600.0),
+        (SHORT, 2, 60_600.0),
+        (SHORT, 5, 65_400.0),
+    ],
+)
+def test_an_exit_reduces_only_and_takes_a_worse_price_with_every_attempt(
+    side: Side, attempt: int, bound: float
+) -> None:
+    order = left(side, 60_000.0, attempt=attempt)
     assert (order.limit_price, order.is_buy, order.reduce_only) == (bound, side is SHORT, True)
     assert (order.purpose, order.size, order.reason) == (Purpose.EXIT, 0.2, ExitReason.TIME_STOP)
     assert (order.trigger_price, order.expires_at) == (None, at(seconds=30))

@@ -52,6 +52,7 @@ def outcome(scene: Scene, minutes: float) -> dict[str, Any]:
                 closed_at=None,
                 stop_client_order_id=None,
                 funding_usd=0.0,
+                funding_until=None,
             )
             for position in scene.ledger.book.positions(live_only=False)
         ],

@@ -61,7 +61,10 @@ def test_the_stop_follows_a_gain_on_its_grid_and_never_back(scene: Scene) -> Non
     assert raised.trigger_price is not None
     assert raised.trigger_price > start.trigger_price
     assert raised.trailing_stop_price == 63_000.0 * (1 - 8 / 100)
-    assert (raised.best_price, only(scene)) == (63_000.0, replace(raised, checked_at=at(61)))
+    assert (raised.best_price, only(scene)) == (
+        63_000.0,
+        replace(raised, checked_at=at(61), funding_until=only(scene).funding_until),
+    )
     account = desk.exchange.account(at(61))
     assert account is not UNKNOWN
     assert [stop.trigger_price for stop in account.stops] == [raised.trigger_price]

@@ -13,7 +13,7 @@ from hlcopy.ticks import monitor, poll
 from tests.builders import at
 
 if TYPE_CHECKING:
-    from hlcopy.domain.book import Position
+    from hlcopy.domain.book import Order, Position
     from hlcopy.ports import Desk
     from tests.ticks.conftest import Scene
 
@@ -56,24 +56,39 @@ def test_an_entry_into_an_empty_book_leaves_nothing(scene: Scene) -> None:
     assert (scene.ledger.book.positions(live_only=False), stops(desk, 15)) == ([], [])
 
 
-def test_an_exit_that_fills_in_part_is_sent_again_until_nothing_is_left(scene: Scene) -> None:
+def test_an_exit_that_fills_in_part_is_sent_again_at_once_until_nothing_is_left(scene: Scene) -> None:
     desk = entered(scene)
-    scene.market.books["BTC", False] = [Level(59_900.0, 0.05)]
+    scene.market.books["BTC", False] = [Level(59_900.0, 0.05)]  # as much at every attempt
+
+    monitor.run(desk, at(15, hours=72))
+
+    closed = only(scene)
+    assert (closed.status, closed.close_reason) == (PositionStatus.CLOSED, ExitReason.TIME_STOP)
+    assert [sent.size for sent in exits(scene)] == [0.125, 0.075, 0.025]
+    assert stops(desk, 15 + 72 * 60) == []
+
+
+def test_an_exit_widens_its_bound_step_by_step_and_goes_on_at_the_widest(scene: Scene) -> None:
+    desk = entered(scene)
+    scene.market.books["BTC", False] = [Level(55_000.0, 0.05)]  # 8.3 % below
 
     monitor.run(desk, at(15, hours=72))
     left = only(scene)
     assert (left.status, left.size) == (PositionStatus.CLOSING, pytest.approx(0.075))
-    assert stops(desk, 15 + 72 * 60) == [pytest.approx(0.075)]
-    monitor.run(desk, at(16, hours=72))
-    scene.market.books["BTC", False] = [Level(59_800.0, 9.0)]
-    monitor.run(desk, at(17, hours=72))
+    bounds = [sent.limit_price for sent in exits(scene)]
+    assert bounds == pytest.approx([59_700.0, 59_400.0, 58_800.0, 57_000.0, 54_600.0], rel=0.001)
+    assert stops(desk, 15 + 72 * 60) == [pytest.approx(0.075)]  # it rests all the while
 
+    monitor.run(desk, at(16, hours=72))
+    monitor.run(desk, at(17, hours=72))
     closed = only(scene)
     assert (closed.status, closed.close_reason) == (PositionStatus.CLOSED, ExitReason.TIME_STOP)
-    assert closed.exit_price == pytest.approx((0.05 * 59_900 * 2 + 0.025 * 59_800) / 0.125, rel=1e-6)
-    exits = [sent for sent in scene.ledger.book.orders() if sent.purpose is Purpose.EXIT]
-    assert [sent.size for sent in exits] == [0.125, 0.075, 0.025]
+    assert [sent.size for sent in exits(scene)] == [*[0.125] * 5, 0.075, 0.025]
     assert stops(desk, 17 + 72 * 60) == []
+
+
+def exits(scene: Scene) -> list[Order]:
+    return sorted(scene.ledger.book.orders(purpose=Purpose.EXIT), key=lambda sent: sent.attempt)
 
 
 def test_an_exit_that_finds_no_book_inside_its_bound_keeps_its_stop_and_tries_again(scene: Scene) -> None:

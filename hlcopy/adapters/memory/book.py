@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -39,6 +40,14 @@ class MemoryBook:
     def position(self, position_id: int) -> Position | None:
         """Return one position."""
         return self._live.get(position_id) or self._closed.get(position_id)
+
+    def closed_since(self, since: datetime) -> list[Position]:
+        """Return the positions that ended at or after a moment, by id."""
+        # Those that ended last were stored last, give or take the few that end in one tick.
+        latest = itertools.takewhile(
+            lambda each: each.closed_at is not None and each.closed_at >= since, reversed(self._closed.values())
+        )
+        return sorted(latest, key=attrgetter("id"))
 
     def put_position(self, position: Position) -> Position:
         """Insert (without id) or replace a position; return it with its id."""

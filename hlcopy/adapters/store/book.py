@@ -125,6 +125,11 @@ class StoredBook:
         row = self._db.row(f"{_POSITIONS.select} WHERE id = ?", (position_id,))
         return _POSITIONS.item(row) if row else None
 
+    def closed_since(self, since: datetime) -> list[Position]:
+        """Return the positions that ended at or after a moment, by id."""
+        rows = self._db.rows(f"{_POSITIONS.select} WHERE closed_at >= ? ORDER BY id", (to_text(since),))
+        return [_POSITIONS.item(row) for row in rows]
+
     def put_position(self, position: Position) -> Position:
         """Insert (without id) or replace a position; return it with its id."""
         if position.id is None:

@@ -18,6 +18,7 @@ def m003_live(db: Database) -> None:
     db.execute("ALTER TABLE orders ADD COLUMN venue_order_id INTEGER")
     db.execute("CREATE INDEX idx_orders_venue_order_id ON orders (venue_order_id) WHERE venue_order_id IS NOT NULL")
     db.execute("ALTER TABLE our_positions ADD COLUMN funding_until TEXT")
+    db.execute("CREATE INDEX idx_our_positions_closed ON our_positions (closed_at) WHERE closed_at IS NOT NULL")
     db.create_table(
         "halts", {"id": int, "at": str, "reason": str, "resumed_at": str}, pk="id", not_null={"at", "reason"}
     )
