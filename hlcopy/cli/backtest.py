@@ -169,6 +169,6 @@ def _replay(
             last_day=last,
             equity=equity,
             our_equity=session.settings.paper_equity_usd,
-            policy=session.settings.policy(),
+            policy=session.settings.replay_policy(),
             progress=progress,
         )

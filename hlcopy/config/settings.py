@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -167,6 +168,11 @@ class Settings(BaseSettings):
         """The values that no output may ever show."""
         secrets = (getattr(self, field) for field in SECRET_FIELDS)
         return tuple(secret.get_secret_value() for secret in secrets if secret)
+
+    def replay_policy(self) -> policy.Policy:
+        """Return the rules for a replay: as they are, without breakers unless somebody asked for them (decision 30)."""
+        rules = self.policy()
+        return rules if "breakers" in self.model_fields_set else replace(rules, breakers=policy.BreakerPolicy(on=False))
 
     def policy(self) -> policy.Policy:
         """Return the settings as the rules' own values."""

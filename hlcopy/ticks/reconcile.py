@@ -119,6 +119,8 @@ def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
     live = book.positions()
     marks = [book.fills_mark(), *(position.opened_at for position in live)]
     since = min((mark for mark in marks if mark is not None), default=now) - desk.policy.execution.fills_overlap
+    ended = book.closed_since(now - desk.policy.execution.rebooked_for)
+    held = [*live, *(position for position in ended if position.realized_pnl_usd is None)]
     fills = desk.exchange.fills(since, now)
     if fills is UNKNOWN:
         return None
@@ -128,7 +130,7 @@ def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
             order = _order_of(desk, fill)
             if order is not None and fill.client_order_id != order.client_order_id:
                 fill = replace(fill, client_order_id=order.client_order_id)  # noqa: PLW2901 - known by the venue's number alone
-            book.add_fills(order.signal_id if order is not None else _acted_on(fill, live), (fill,))
+            book.add_fills(order.signal_id if order is not None else _acted_on(fill, held), (fill,))
             if order is not None and order.purpose is Purpose.ENTRY and _was_given_up(order):
                 late[order.client_order_id] = order
         book.put_fills_mark(now)
@@ -148,10 +150,13 @@ def _was_given_up(order: Order) -> bool:
     return ended and not order.filled_size
 
 
-def _acted_on(fill: OurFill, live: list[Position]) -> str | None:
-    """Return the signal of the position that a fill without an order of ours acted on; one being opened isn't there yet."""
-    held = (p.signal_id for p in live if p.coin == fill.coin and p.status is not PositionStatus.OPENING)
-    return next(held, None)
+def _acted_on(fill: OurFill, held: list[Position]) -> str | None:
+    """Return the signal of the position that a fill without an order of ours acted on; one being opened isn't there yet.
+
+    That may be one that is gone already, if the venue showed it gone before it showed the fill.
+    """
+    found = (p.signal_id for p in held if p.coin == fill.coin and p.status is not PositionStatus.OPENING)
+    return next(found, None)
 
 
 def _resolve(desk: Desk, order: Order, account: Account, now: datetime, *, fills_known: bool) -> None:

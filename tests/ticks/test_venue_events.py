@@ -1,0 +1,255 @@
+"""What the venue or a person does to our positions while we sleep is found, booked with its reason, and protected anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
+from hlcopy.ports import UNKNOWN, Accepted, RestingOrder, RestingStop
+from hlcopy.ticks import monitor, poll
+from tests.builders import at, our_fill
+
+if TYPE_CHECKING:
+    from hlcopy.domain.book import Order, OurFill, Position
+    from hlcopy.ports import Account, Desk
+    from tests.ticks.conftest import Scene
+
+
+@dataclass
+class Eventful:
+    """The paper venue, over which its readings are overridden by a test."""
+
+    venue: Any
+    positions: dict[str, dict[str, Any]] = field(default_factory=dict)  # by coin: what is different of it; {} is gone
+    hidden_stops: bool = False
+    more_fills: list[OurFill] = field(default_factory=list)
+    stops: tuple[RestingStop, ...] = ()
+    orders: tuple[RestingOrder, ...] = ()
+    asked: list[str] = field(default_factory=list)
+    funding_usd: float | None = None
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it stands in for the port
+        return getattr(self.venue, name)
+
+    def account(self, now: Any) -> Any:  # noqa: ANN401 - see above
+        self.asked.append("account")
+        account = self.venue.account(now)
+        held = dict(account.positions)
+        for coin, changes in self.positions.items():
+            if coin in held and changes:
+                held[coin] = replace(held[coin], **changes)
+            else:
+                held.pop(coin, None)
+        stops = () if self.hidden_stops else account.stops
+        return replace(account, positions=held, stops=(*stops, *self.stops), orders=self.orders)
+
+    def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - see above
+        self.asked.append("fills")
+        return [*self.venue.fills(since, now), *self.more_fills]
+
+    def send(self, order: Order, now: Any) -> Any:  # noqa: ANN401 - see above
+        self.asked.append(f"send {order.purpose}")
+        return self.venue.send(order, now)
+
+    def funding(self, coin: str, since: Any, until: Any) -> Any:  # noqa: ANN401 - see above
+        return self.venue.funding(coin, since, until) if self.funding_usd is None else self.funding_usd
+
+
+def entered(scene: Scene) -> tuple[Desk, Eventful]:
+    desk = scene.desk()
+    poll.run(desk, at(1))
+    venue = Eventful(desk.exchange)
+    desk = replace(desk, exchange=venue)  # type: ignore[arg-type]
+    poll.run(desk, at(15))
+    return desk, venue
+
+
+def only(scene: Scene) -> Position:
+    (position,) = scene.ledger.book.positions(live_only=False)
+    return position
+
+
+def read(desk: Desk, minutes: float) -> Account:
+    account = desk.exchange.account(at(minutes))
+    assert account is not UNKNOWN
+    return account
+
+
+def told(scene: Scene) -> list[str]:
+    return [line.action for line in scene.ledger.book.actions()]
+
+
+def test_nothing_is_read_between_the_entry_s_answer_and_its_stop(scene: Scene) -> None:
+    _, venue = entered(scene)
+    sent = venue.asked.index("send entry")
+    assert venue.asked[sent + 1] == "send stop"
+
+
+@pytest.mark.parametrize(
+    ("forced", "reason"),
+    [
+        (ExitReason.LIQUIDATED, ExitReason.LIQUIDATED),
+        (ExitReason.ADL, ExitReason.ADL),
+        (ExitReason.SETTLED, ExitReason.SETTLED),
+        (None, ExitReason.CLOSED_ON_VENUE),
+    ],
+)
+def test_what_ended_a_position_without_us_is_booked_at_the_venue_s_price_with_its_reason(
+    scene: Scene, forced: ExitReason | None, reason: ExitReason
+) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.positions["BTC"] = {}
+    venue.more_fills = [
+        our_fill(
+            is_buy=False, price=61_000.0, size=held.size, fee=3.0, time=at(20), forced=forced, client_order_id=None
+        )
+    ]
+    monitor.run(desk, at(21))
+
+    closed = only(scene)
+    assert (closed.status, closed.close_reason, closed.closed_at) == (PositionStatus.CLOSED, reason, at(20))
+    assert closed.exit_price == 61_000.0
+    assert closed.realized_pnl_usd == pytest.approx(
+        (61_000.0 - held.entry_price) * held.size - closed.fees_usd - closed.funding_usd
+    )
+    assert read(desk, 21).stops == ()
+
+
+def test_a_fill_that_names_the_venue_s_number_alone_belongs_to_our_order(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    assert held.stop_client_order_id is not None
+    stop = scene.ledger.book.order(held.stop_client_order_id)
+    assert stop is not None
+    scene.ledger.book.put_order(replace(stop, venue_order_id=4711))
+    venue.positions["BTC"] = {}
+    venue.more_fills = [
+        our_fill(is_buy=False, price=57_000.0, size=held.size, time=at(20), client_order_id=None, venue_order_id=4711)
+    ]
+    monitor.run(desk, at(21))
+    assert only(scene).close_reason is ExitReason.STOP_LOSS
+
+
+def test_a_stop_that_somebody_cancelled_is_placed_again_in_the_same_tick_and_the_story_says_so(scene: Scene) -> None:
+    desk, _ = entered(scene)
+    held = only(scene)
+    assert held.stop_client_order_id is not None
+    stop = scene.ledger.book.order(held.stop_client_order_id)
+    assert stop is not None
+    desk.exchange.cancel(stop, at(20))
+    monitor.run(desk, at(20))
+
+    again = only(scene)
+    assert again.stop_confirmed
+    assert again.stop_client_order_id != held.stop_client_order_id
+    assert [resting.client_order_id for resting in read(desk, 20).stops] == [again.stop_client_order_id]
+    assert told(scene) == ["entered", "stop_placed", "stop_missing", "stop_restored"]
+    states = {sent.client_order_id: sent.state for sent in scene.ledger.book.orders(purpose=Purpose.STOP)}
+    assert states == {
+        held.stop_client_order_id: IntentState.CANCELLED,
+        again.stop_client_order_id: IntentState.RESTING,
+    }
+
+
+def test_a_position_whose_stop_fired_into_too_little_is_closed_for_the_stop_s_reason(scene: Scene) -> None:
+    """The price is past the stop, no stop rests any more, and part of the position is left."""
+    desk, venue = entered(scene)
+    held = only(scene)
+    assert held.stop_client_order_id is not None
+    stop = scene.ledger.book.order(held.stop_client_order_id)
+    assert stop is not None
+    desk.exchange.cancel(stop, at(20))
+    scene.market.set("BTC", at(20), 50_000.0)
+    monitor.run(desk, at(20))
+    assert (only(scene).status, only(scene).close_reason) == (PositionStatus.CLOSED, ExitReason.STOP_LOSS)
+    assert "send stop" not in venue.asked[venue.asked.index("send exit") - 2 :]
+
+
+def test_a_position_that_would_be_liquidated_before_its_stop_is_closed_at_once(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    venue.positions["BTC"] = {"liquidation_price": 58_000.0}
+    monitor.run(desk, at(20))
+    venue.positions.clear()
+    monitor.run(desk, at(20.5))
+    assert only(scene).close_reason is ExitReason.STOP_REJECTED
+
+
+def test_what_isn_t_ours_is_reported_and_left_alone(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    venue.stops = (RestingStop("SOL", False, 3.0, 100.0, True, None),)  # noqa: FBT003 - a row of the port
+    venue.orders = (RestingOrder("ETH", True, 1.0, 2_000.0, False, "0x" + "9" * 32),)  # noqa: FBT003 - see above
+    report = monitor.run(desk, at(20))
+    assert [(problem.code, problem.item) for problem in report.problems] == [
+        ("FOREIGN_ORDER", "ETH"),
+        ("FOREIGN_ORDER", "SOL"),
+    ]
+    assert only(scene).status is PositionStatus.OPEN
+
+
+def test_a_position_in_cross_margin_is_reported(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    venue.positions["BTC"] = {"isolated": False}
+    assert [problem.code for problem in monitor.run(desk, at(20)).problems] == ["NOT_ISOLATED"]
+
+
+def test_exits_that_the_venue_shows_late_are_booked_late(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.positions["BTC"] = {}
+    for minutes in (20, 21, 22.5):
+        monitor.run(desk, at(minutes))
+    assert (only(scene).close_reason, only(scene).realized_pnl_usd) == (ExitReason.CLOSED_ON_VENUE, None)
+
+    late = our_fill(is_buy=False, price=60_500.0, size=held.size, fee=3.0, time=at(19.5), forced=ExitReason.ADL)
+    venue.more_fills = [replace(late, client_order_id=None)]
+    monitor.run(desk, at(23))
+    closed = only(scene)
+    assert (closed.close_reason, closed.exit_price, closed.closed_at) == (ExitReason.ADL, 60_500.0, at(19.5))
+    assert closed.realized_pnl_usd == pytest.approx((60_500.0 - held.entry_price) * held.size - closed.fees_usd)
+
+
+def test_funding_of_the_hour_in_which_a_position_ended_is_charged_late(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.positions["BTC"] = {}
+    venue.more_fills = [
+        our_fill(is_buy=False, price=60_500.0, size=held.size, fee=0.0, time=at(60, seconds=0.4), client_order_id=None)
+    ]
+    venue.funding_usd = 0.0
+    monitor.run(desk, at(60, seconds=5))
+    before = only(scene).realized_pnl_usd
+    assert before is not None
+    venue.funding_usd = 1.25
+    monitor.run(desk, at(61, seconds=5))
+    assert (only(scene).funding_usd, only(scene).realized_pnl_usd) == (1.25, pytest.approx(before - 1.25))
+    venue.funding_usd = 99.0
+    monitor.run(desk, at(63))
+    assert only(scene).funding_usd == 1.25
+
+
+def test_a_stop_that_filled_is_known_as_filled(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.hidden_stops = True
+    known = Accepted(IntentState.FILLED, held.size, 57_000.0, 99)
+    desk = replace(desk, exchange=_Finding(venue, known))  # type: ignore[arg-type]
+    monitor.run(desk, at(20))
+    assert held.stop_client_order_id is not None
+    stop = scene.ledger.book.order(held.stop_client_order_id)
+    assert stop is not None
+    assert (stop.state, stop.filled_size, stop.venue_order_id) == (IntentState.FILLED, held.size, 99)
+
+
+class _Finding(Eventful):
+    """Answers the same about every order."""
+
+    def __init__(self, venue: Any, found: Accepted) -> None:  # noqa: ANN401 - it stands in for the port
+        super().__init__(venue)
+        self._found = found
+
+    def find(self, client_order_id: str, now: Any) -> Any:  # noqa: ANN401, ARG002 - the port's signature
+        return self._found
