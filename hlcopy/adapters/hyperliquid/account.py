@@ -141,7 +141,9 @@ class HyperliquidAccount:
         size = sum(row.sz for row in fills)
         may_shrink = order.reduceOnly and (fills or record.status != "filled")
         settled = fills and to_ms(self._clock.now()) - ended > _LOOK_BACK_MS
-        if size < (order.origSz - order.sz) * (1 - _NOISE) and not may_shrink and not settled:
+        short = not fills if record.status == "filled" else False
+        short = short or size < (order.origSz - order.sz) * (1 - _NOISE)
+        if short and not may_shrink and not settled:
             message = f"orderStatus: an order in {order.coin} filled, and its fills aren't all shown yet"
             raise BadAnswerError(message)
         if not fills:

@@ -32,11 +32,11 @@ class Kind:
 
     def __init__(
         self,
-        shape: Any,
+        shape: Any,  # noqa: ANN401 - whatever pydantic understands
         per_weight: int = 0,
         *,
         weight: int = _USUAL,
-        may_be_null: bool = False,  # noqa: ANN401 - any type
+        may_be_null: bool = False,
     ) -> None:
         self._shape = shape
         self.per_weight = per_weight

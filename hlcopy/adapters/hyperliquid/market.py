@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hlcopy.ports import Clock, Together, UnknownType
 
 _FRESH_S: Final = 5.0
+_TICK_S: Final = 60.0
 _LISTED_S: Final = 4 * 3_600.0
 # After a long absence five positions with that many candles and their funding still fit into a minute's ration of 400.
 # With more than fits no look would ever succeed again, since each begins anew.
@@ -95,9 +96,9 @@ class HyperliquidMarket:
         return None
 
     def listings(self, now: datetime) -> Sequence[Listing] | UnknownType:
-        """Return the coins in the venue's order as read for this tick; an older reading serves for four hours."""
+        """Return the coins in the venue's order as read within the last minute; if need be an older reading of four hours."""
         present = self._present
-        if present is None or present.read_for != now:
+        if present is None or self._clock.monotonic() - present.read_at > _TICK_S:
             try:
                 self._read_present(now)
             except TryLaterError as error:

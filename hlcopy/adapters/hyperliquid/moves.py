@@ -69,8 +69,8 @@ def _to_or_from_spot(move: ApiMove, _: str) -> float:
 
 
 def _between_accounts(move: ApiMove, account: str) -> float:
-    """The sender pays the fee."""
     arrived = _usdc(move) if _is(move.destination, account) else 0.0
+    # The sender pays the fee.
     return arrived - (_usdc(move) + _fee(move) if _is(move.user, account) else 0.0)
 
 
