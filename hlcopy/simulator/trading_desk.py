@@ -54,7 +54,7 @@ class RefusedError(Exception):
 
 @dataclass(slots=True, kw_only=True)
 class Agent:
-    """A wallet that signs for an account; one that was dropped never comes back."""
+    """A wallet that signs for an account until it is dropped or its time is over."""
 
     account: str
     name: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -128,33 +129,35 @@ class Passage:
     def _liquidate(self, account: TradingAccount, position: Position) -> None:
         """Sell an isolated position on the book, or hand it over where its margin is nearly gone."""
         mark = self._matching.mark(position.coin)
-        used, maintenance = position.margin_used(mark), position.maintenance(mark)
-        if used < _BACKSTOP * maintenance:
-            self._tell(account, [position], "Isolated", used)
+        used, told = position.margin_used(mark), self._row(account, [position])
+        if used < _BACKSTOP * position.maintenance(mark):
+            self._tell(account, told)
             self._hand_over(account, position, used)
-        else:
-            self._tell(account, [position], "Isolated", used)
-            self._sell(account, position, position.bankruptcy)
+        elif self._sell(account, position, position.bankruptcy):
+            self._tell(account, told)
 
     def _liquidate_cross(self, account: TradingAccount) -> None:
-        """Sell the cross positions on the book one after another until the rest is safe, or hand them all over."""
+        """Sell the cross positions on the book, largest first, until the rest is safe, or hand them all over."""
         mark = self._matching.mark
         value, maintenance = account.cross_value(mark), account.cross_maintenance(mark)
         positions = account.cross()
-        self._tell(account, positions, "Cross", value)
+        told = self._row(account, positions)
         if value < _BACKSTOP * maintenance:
-            total = sum(position.notional(mark(position.coin)) for position in positions)
+            self._tell(account, told)
+            total = math.fsum(position.notional(mark(position.coin)) for position in positions)
             shares = [value * position.notional(mark(position.coin)) / total for position in positions]
             for position, share in zip(positions, shares, strict=True):
                 self._hand_over(account, position, share)
             return
+        sold = False
         for position in sorted(positions, key=lambda each: -each.notional(mark(each.coin))):
-            if account.cross_value(mark) >= account.cross_maintenance(mark):
-                return
-            at = mark(position.coin)
-            self._sell(account, position, max(0.0, at - value / position.size))
+            if account.cross_value(mark) < account.cross_maintenance(mark):
+                sold |= self._sell(account, position, max(0.0, mark(position.coin) - value / position.size))
+        if sold:
+            self._tell(account, told)
 
-    def _sell(self, account: TradingAccount, position: Position, limit: float) -> None:
+    def _sell(self, account: TradingAccount, position: Position, limit: float) -> bool:
+        """Close a position at the book's prices down to a limit; return whether anything was closed."""
         matching, coin = self._matching, position.coin
         mark, size = matching.mark(coin), abs(position.size)
         self._clear_orders(account, coin)
@@ -164,6 +167,7 @@ class Passage:
         parts = matching.offers(coin, size, limit, is_buy=position.size < 0)
         if parts:
             matching.impose(account, coin, parts, rate=TAKER_FEE, liquidation=_marked(account, mark, "market"))
+        return bool(parts)
 
     def _hand_over(self, account: TradingAccount, position: Position, worth: float) -> None:
         """Let the backstop have a position and what it is worth: at the price at which nothing is left of that."""
@@ -180,17 +184,23 @@ class Passage:
             if order.is_open:
                 self._matching.cancel(account, order, "liquidatedCanceled")
 
-    def _tell(self, account: TradingAccount, positions: list[Position], kind: str, value: float) -> None:
-        matching = self._matching
-        delta = {
+    def _row(self, account: TradingAccount, positions: list[Position]) -> dict[str, Any]:
+        """Return what the ledger says of a liquidation, as things stand before it."""
+        mark = self._matching.mark
+        isolated = positions[0].isolated
+        value = positions[0].margin_used(mark(positions[0].coin)) if isolated else account.cross_value(mark)
+        return {
             "type": "liquidation",
-            "liquidatedNtlPos": usd(sum(each.notional(matching.mark(each.coin)) for each in positions)),
+            "liquidatedNtlPos": usd(math.fsum(each.notional(mark(each.coin)) for each in positions)),
             "accountValue": usd(value),
-            "leverageType": kind,
+            "leverageType": "Isolated" if isolated else "Cross",
             "liquidatedPositions": [{"coin": each.coin, "szi": wire(each.size, PLACES)} for each in positions],
         }
-        account.liquidations.append((matching.now, delta))
-        matching.journal.note(matching.now, "liquidation", account=account.address, **_untyped(delta))
+
+    def _tell(self, account: TradingAccount, told: dict[str, Any]) -> None:
+        now = self._matching.now
+        account.liquidations.append((now, told))
+        self._matching.journal.note(now, "liquidation", account=account.address, **_untyped(told))
 
 
 def _next_stamp(since: int) -> int:
