@@ -140,6 +140,11 @@ def test_a_config_directory_that_can_t_be_looked_into_holds_no_file(monkeypatch:
         ("HLCOPY_ACCOUNT_ADDRESS", "0x1234"),
         ("HLCOPY_AGENT_KEY", "0x1234"),
         ("NANSEN_API_KEY", "two words"),
+        ("HLCOPY_BREAKERS", "perhaps"),
+        ("HLCOPY_MAX_DAILY_LOSS_PERCENT", "0"),
+        ("HLCOPY_MAX_DRAWDOWN_PERCENT", "101"),
+        ("HLCOPY_MAX_STOPS_IN_6H", "0"),
+        ("HLCOPY_MAX_TRADER_STOPS", "0"),
         ("HLCOPY_DB", "a\0b"),
         ("HLCOPY_DB", "."),
         ("HLCOPY_LOG_FILE", "/"),
@@ -235,7 +240,9 @@ def test_settings_reach_the_policy_in_its_units() -> None:
         ({"HLCOPY_PROFIT_TAKE_TIER_3": "20"}, "must rise"),
         ({"HLCOPY_TRADE_SOURCE": "nansen"}, "HLCOPY_TRADE_SOURCE is nansen, which needs NANSEN_API_KEY"),
         ({"HLCOPY_LEADERBOARD_SOURCE": "nansen"}, "needs NANSEN_API_KEY"),
-        ({"HLCOPY_AGENT_KEY": CANARY, "HLCOPY_AGENT_KEY_FILE": "key"}, "can't both be set"),
+        ({"HLCOPY_AGENT_KEY": CANARY, "HLCOPY_AGENT_KEY_FILE": "key"}, "only one of HLCOPY_AGENT_KEY, "),
+        ({"HLCOPY_AGENT_KEYRING": "1", "HLCOPY_AGENT_KEY_FILE": "key"}, "only one of HLCOPY_AGENT_KEY, "),
+        ({"HLCOPY_AGENT_KEYRING": "1", "HLCOPY_AGENT_KEY": CANARY}, "HLCOPY_AGENT_KEYRING can be set"),
         (
             {"HLCOPY_SOURCE_URL": "https://api.hyperliquid-testnet.xyz/"},
             "HLCOPY_SOURCE_URL must be Hyperliquid's mainnet",
@@ -350,3 +357,23 @@ def test_cadences_and_budgets_reach_where_they_are_used() -> None:
     assert settings.policy().cadence.monitor == timedelta(seconds=10)
     assert settings.nansen_credits_per_day == 0
     assert load_settings({}).nansen_credits_per_day == 450
+
+
+def test_breakers_reach_the_policy_and_can_be_switched_off() -> None:
+    assert load_settings({}).policy().breakers.on
+    policy = load_settings(
+        {
+            "HLCOPY_BREAKERS": "off",
+            "HLCOPY_MAX_DAILY_LOSS_PERCENT": "1.5",
+            "HLCOPY_MAX_DRAWDOWN_PERCENT": "20",
+            "HLCOPY_MAX_ENTRIES_PER_DAY": "0",
+            "HLCOPY_MAX_STOPS_IN_6H": "4",
+            "HLCOPY_MAX_TRADER_STOPS": "5",
+            "HLCOPY_MIN_ACTION_BUDGET": "7",
+        }
+    ).policy()
+    rules = policy.breakers
+    assert not rules.on
+    assert (rules.max_daily_loss_percent, rules.max_drawdown_percent, rules.max_entries_per_day) == (1.5, 20.0, 0)
+    assert (rules.max_stops_in_6h, rules.max_trader_stops) == (4, 5)
+    assert policy.execution.min_action_budget == 7

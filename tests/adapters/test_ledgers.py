@@ -18,13 +18,16 @@ from hypothesis import strategies as st
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
+from hlcopy.domain.breakers import EquitySample
 from hlcopy.domain.models import EXECUTE, Action, OrderType, Run, Side, SkipReason, Trader, Wait, to_ms
 from hlcopy.ports import (
     CandleCoverage,
     Crawl,
     EquityPoint,
+    Fact,
     FillCoverage,
     FundingCoverage,
+    Halt,
     Leader,
     Placing,
     Portfolio,
@@ -343,6 +346,8 @@ def test_a_position_comes_back_as_it_was_put(ledger: Ledger, side: Side) -> None
         realized_pnl_usd=-3.25,
         fees_usd=0.5,
         funding_usd=-0.25,
+        funding_until=at(3),
+        missing_since=at(4),
     )
     assert ledger.book.put_position(full) == full
     assert ledger.book.positions(live_only=False) == [full]
@@ -385,11 +390,29 @@ def test_an_order_comes_back_as_it_was_put(ledger: Ledger) -> None:
         error="late",
         misses=2,
         last_miss_at=at(1),
+        venue_order_id=7,
     )
     ledger.book.put_order(bare)
     ledger.book.put_order(full)
     assert (bare, full) == (ledger.book.order(bare.client_order_id), ledger.book.order("0xfull"))
     assert ledger.book.order("0xnothing") is None
+
+
+def test_an_order_is_found_by_the_number_that_the_venue_gave_it(ledger: Ledger) -> None:
+    for name, number in (("a", 7), ("b", None), ("c", 2**53)):
+        ledger.book.put_order(order(client_order_id=name, venue_order_id=number))
+    found = [ledger.book.order_numbered(number) for number in (7, 2**53, 8)]
+    assert [each and each.client_order_id for each in found] == ["a", "c", None]
+    ledger.book.put_order(order(client_order_id="b", venue_order_id=8))
+    assert ledger.book.order_numbered(8) == order(client_order_id="b", venue_order_id=8)
+
+
+@pytest.mark.parametrize("forced", [None, ExitReason.LIQUIDATED, ExitReason.ADL, ExitReason.SETTLED])
+def test_what_the_venue_took_by_force_is_remembered_with_the_fill(ledger: Ledger, forced: ExitReason | None) -> None:
+    fill = our_fill(forced=forced, venue_order_id=9)
+    ledger.book.add_fills("s1", [fill])
+    ledger.paper.add_fill(fill)
+    assert ledger.book.fills("s1") == ledger.paper.fills(T0) == [fill]
 
 
 def test_orders_are_listed_by_creation_then_client_id(ledger: Ledger) -> None:
@@ -708,7 +731,74 @@ def test_paper_funding_is_summed_after_the_start_and_up_to_the_end(ledger: Ledge
     assert ledger.paper.funding("ETH", T0, at(hours=9)) == 0.0
 
 
+def test_nothing_is_halted_until_somebody_halts(ledger: Ledger) -> None:
+    assert ledger.controls.halt() is None
+    assert ledger.controls.resumed_at() is None
+
+
+def test_the_newest_halt_is_in_force_until_somebody_resumes(ledger: Ledger) -> None:
+    ledger.controls.put_halt(Halt(T0, "first"))
+    ledger.controls.put_halt(Halt(at(1), "second"))
+    assert ledger.controls.halt() == Halt(at(1), "second")
+    ledger.controls.resume(at(2))
+    assert ledger.controls.halt() is None
+    assert ledger.controls.resumed_at() == at(2)
+    ledger.controls.put_halt(Halt(at(3), "third"))
+    assert ledger.controls.halt() == Halt(at(3), "third")
+    assert ledger.controls.resumed_at() == at(2)
+
+
+def test_equity_is_read_oldest_first_from_a_moment_on(ledger: Ledger) -> None:
+    late, early = EquitySample(at(2), 90.0, -5.0), EquitySample(at(1), 100.0)
+    assert ledger.controls.last_equity() is None
+    for each in (late, early):
+        ledger.controls.add_equity(each)
+    assert list(ledger.controls.equity()) == [early, late]
+    assert list(ledger.controls.equity(at(2))) == [late]
+    assert ledger.controls.last_equity() == late
+    ledger.controls.add_equity(EquitySample(at(2), 91.0))
+    assert list(ledger.controls.equity()) == [early, EquitySample(at(2), 91.0)]
+
+
+def test_thinned_equity_keeps_of_each_day_the_highest_and_the_lowest_result(ledger: Ledger) -> None:
+    day = [EquitySample(at(hours=hour), equity) for hour, equity in enumerate((100.0, 104.0, 98.0, 101.0))]
+    moved = EquitySample(at(hours=9), 200.0, 100.0)  # a deposit is no result
+    other = [EquitySample(at(days=1, hours=hour), equity) for hour, equity in ((1, 90.0), (2, 95.0), (3, 93.0))]
+    for each in (*day, moved, *other):
+        ledger.controls.add_equity(each)
+    ledger.controls.thin_equity(at(days=1))
+    assert list(ledger.controls.equity()) == [day[1], day[2], *other]
+    ledger.controls.thin_equity(at(days=1))
+    assert list(ledger.controls.equity()) == [day[1], day[2], *other]
+    ledger.controls.thin_equity(at(days=1, hours=3))
+    assert list(ledger.controls.equity()) == [day[1], day[2], *other]
+
+
+def test_a_nonce_is_the_present_or_one_more_than_the_last_and_each_signer_has_its_own(ledger: Ledger) -> None:
+    given = [ledger.controls.next_nonce(signer, now) for signer, now in (("a", 5), ("a", 5), ("a", 3), ("b", 3))]
+    assert given == [5, 6, 7, 3]
+    assert ledger.controls.next_nonce("a", 100) == 100
+
+
+def test_a_fact_is_remembered_until_it_is_dropped(ledger: Ledger) -> None:
+    assert ledger.controls.fact("mode") is None
+    ledger.controls.put_fact("mode", Fact("disabled", T0))
+    ledger.controls.put_fact("mode", Fact("default", at(1)))
+    assert ledger.controls.fact("mode") == Fact("default", at(1))
+    ledger.controls.drop_fact("mode")
+    ledger.controls.drop_fact("mode")
+    assert ledger.controls.fact("mode") is None
+
+
 def write_everything(ledger: Ledger) -> None:
+    ledger.controls.put_halt(Halt(at(5), "more"))
+    ledger.controls.resume(at(6))
+    ledger.controls.put_halt(Halt(at(7), "again"))
+    ledger.controls.add_equity(EquitySample(at(5), 5.0))
+    ledger.controls.thin_equity(at(days=1))
+    ledger.controls.next_nonce("a", 5)
+    ledger.controls.put_fact("mode", Fact("default", at(5)))
+    ledger.controls.drop_fact("kept")
     ledger.traders.put([trader(score=0.9), trader(address="new")])
     ledger.traders.blacklist(TRADER, at(days=20))
     ledger.traders.put_positions(TRADER, [], at(5))
@@ -725,7 +815,7 @@ def write_everything(ledger: Ledger) -> None:
     ledger.book.put_position(position(id=1, status=PositionStatus.CLOSED))
     ledger.book.put_position(position(coin="ETH"))
     ledger.book.drop_position(1)
-    ledger.book.put_order(order(signal_id="s2", state=IntentState.FILLED))
+    ledger.book.put_order(order(signal_id="s2", state=IntentState.FILLED, venue_order_id=7))
     ledger.book.add_fills("signal-1", [our_fill(time=at(5))])
     ledger.book.put_fills_mark(at(6))
     ledger.book.log_action(action(at=at(5), price=None))
@@ -778,10 +868,18 @@ def read_everything(ledger: Ledger) -> dict[str, object]:
         "paper orders": [ledger.paper.orders(state) for state in IntentState],
         "paper fills": (ledger.paper.fills(T0), ledger.paper.count_fills()),
         "paper funding": ledger.paper.funding("BTC", *funding_span),
+        "numbered": ledger.book.order_numbered(7),
+        "halt": (ledger.controls.halt(), ledger.controls.resumed_at()),
+        "equity": (list(ledger.controls.equity()), ledger.controls.last_equity()),
+        "facts": [ledger.controls.fact(name) for name in ("mode", "kept", "a", "b", "c")],
     }
 
 
 def write_a_beginning(ledger: Ledger) -> None:
+    ledger.controls.put_halt(Halt(T0, "new"))
+    for minutes, equity in ((1, 3.0), (2, 1.0), (3, 2.0)):
+        ledger.controls.add_equity(EquitySample(at(minutes), equity))
+    ledger.controls.put_fact("kept", Fact("so far", T0))
     ledger.traders.put([trader()])
     ledger.scoring.begin(crawl(), [Placing(leader=leader())])
     ledger.scoring.put_portfolio(portfolio())
@@ -908,7 +1006,11 @@ FINALS = st.builds(
 )
 POSITIONS = st.builds(position, id=st.none() | st.integers(1, 3), size=NUMBERS, status=st.sampled_from(PositionStatus))
 ORDERS = st.builds(
-    order, client_order_id=NAMES, signal_id=NAMES, created_at=MOMENTS, state=st.sampled_from(IntentState)
+    order,
+    client_order_id=NAMES,
+    signal_id=NAMES,
+    created_at=MOMENTS,
+    state=st.sampled_from(IntentState),
 )
 OUR_FILLS = st.builds(our_fill, identity=NAMES, time=MOMENTS)
 FILLS = st.builds(fill, trader=WALLETS, coin=COINS, tid=st.integers(1, 5), time=MOMENTS)
@@ -941,6 +1043,13 @@ STEPS = st.one_of(
     step("book", "add_fills", st.none() | NAMES, st.lists(OUR_FILLS, max_size=3)),
     step("book", "put_fills_mark", MOMENTS),
     step("book", "log_action", st.builds(action, position_id=st.integers(1, 3), at=MOMENTS, price=st.none() | NUMBERS)),
+    step("controls", "put_halt", st.builds(Halt, MOMENTS, NAMES)),
+    step("controls", "resume", MOMENTS),
+    step("controls", "add_equity", st.builds(EquitySample, MOMENTS | st.just(at(days=1)), NUMBERS, NUMBERS)),
+    step("controls", "thin_equity", MOMENTS | st.just(at(days=2))),
+    step("controls", "next_nonce", NAMES, st.integers(1, 9)),
+    step("controls", "put_fact", NAMES, st.builds(Fact, NAMES, MOMENTS)),
+    step("controls", "drop_fact", NAMES),
     step("history", "add_fills", st.lists(FILLS, max_size=4)),
     step("history", "add_candles", CANDLES),
     step("history", "add_funding", st.lists(RATES, max_size=3)),
