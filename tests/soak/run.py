@@ -97,11 +97,9 @@ class Soak:
             "HLCOPY_BREAKERS": "off" if self._asked.events else "on",
         }
         os.environ.update(self.environment)
-        code = command_line(["resume", "--yes"])
-        if code:
-            message = f"resume ended with {code}"
-            raise SystemExit(message)
         self.session = Session.begin(None, None, as_json=False, quiet=True)
+        with self.session.store(create=True) as store:
+            store.controls.resume(START)
         self.clock = StageClock(self._clock)
         self._work: dict[str, tuple[Any, Callable[[datetime], Report]]] = {}
         for name in EVERY:
@@ -168,6 +166,8 @@ class Soak:
             "problems": dict(self.problems),
             "requests": self.served.usage.requests.total(),
             "refused": dict(self.served.usage.refused),
+            "weight": dict(self.served.usage.weight.most_common(12)),
+            "peak_weight": self.served.usage.peak_weight(),
             "crashes": [repr(crash) for crash in self.served.crashes],
         }
         (self._asked.out / "summary.json").write_text(json.dumps(summary, indent=1))
