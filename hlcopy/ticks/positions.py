@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hlcopy.domain.book import PositionStatus
 from hlcopy.ports import UNKNOWN
-from hlcopy.ticks import liquidations, monitor, reconcile
+from hlcopy.ticks import breakers, liquidations, monitor, reconcile
 from hlcopy.ticks.report import Problem, Report
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ def run(desk: Desk, now: datetime) -> Report:
         actions=tuple(actions),
         positions=views,
         unreachable=bool(states) and not refreshed,
+        halted=desk.ledger.controls.halt(),
+        breakers=breakers.standing(desk, account, now),
     )
 
 

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain.book import Position, PositionAction
+    from hlcopy.domain.breakers import Breaker
     from hlcopy.domain.models import Signal
+    from hlcopy.ports import Halt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ class PositionView:
 class Report:
     """The outcome of one tick; `unreachable` when it read nothing of what it needed, its source being down for all.
 
-    `notes` are for the user to know, though nothing failed.
+    `notes` are for the user to know, though nothing failed. `halted` and `breakers` say what keeps entries out now.
     """
 
     command: str
@@ -47,6 +49,8 @@ class Report:
     positions: tuple[PositionView, ...] = ()
     unreachable: bool = False
     notes: tuple[str, ...] = ()
+    halted: Halt | None = None
+    breakers: tuple[Breaker, ...] = ()
 
     @property
     def ok(self) -> bool:

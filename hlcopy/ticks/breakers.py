@@ -1,0 +1,82 @@
+"""Sample our equity, and tell which breakers are in force."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.domain import breakers
+from hlcopy.domain.breakers import EquitySample
+from hlcopy.ports import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from hlcopy.domain.breakers import Breaker
+    from hlcopy.domain.policy import BreakerPolicy
+    from hlcopy.ports import Account, Desk, Ledger
+
+SAMPLE_EVERY: Final = timedelta(minutes=5)
+_DAY: Final = timedelta(days=1)
+
+
+def standing(desk: Desk, account: Account, now: datetime) -> tuple[Breaker, ...]:
+    """Return the breakers in force, with the present reading of our account beside the samples."""
+    rules = desk.policy.breakers
+    return _in_force(desk.ledger, rules, _present(desk, account, now), now) if rules.on else ()
+
+
+def remembered(ledger: Ledger, rules: BreakerPolicy, now: datetime, *, resumed: bool = False) -> tuple[Breaker, ...]:
+    """Return the breakers in force by what is stored, for where our account isn't read.
+
+    With `resumed` those that would stay if somebody resumed now.
+    """
+    return _in_force(ledger, rules, (), now, resumed=resumed) if rules.on else ()
+
+
+def sample(desk: Desk, account: Account, now: datetime) -> None:
+    """Remember our equity, at most every five minutes, but at once where it trips a breaker that wasn't in force.
+
+    What was moved in or out since the last sample is read at the venue; while that isn't known nothing is remembered.
+    """
+    controls = desk.ledger.controls
+    last = controls.last_equity()
+    if last is None:
+        if math.isfinite(account.equity):
+            controls.add_equity(EquitySample(now, account.equity))
+        return
+    if now <= last.at or not (now - last.at >= SAMPLE_EVERY or _trips(desk, account, now)):
+        return
+    moved = desk.exchange.transfers(last.at, now)
+    if moved is UNKNOWN or not (math.isfinite(moved) and math.isfinite(account.equity)):
+        return
+    with desk.ledger.transaction():
+        controls.add_equity(EquitySample(now, account.equity, last.transfers_usd + moved))
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        if last.at < today:  # yesterday stays whole: its last sample is what today's loss is measured from
+            controls.thin_equity(today - _DAY)
+
+
+def _trips(desk: Desk, account: Account, now: datetime) -> bool:
+    """Whether the present reading trips a breaker which the samples alone don't: it might have recovered by the next one."""
+    before = {breaker.name for breaker in remembered(desk.ledger, desk.policy.breakers, now)}
+    return any(breaker.name not in before for breaker in standing(desk, account, now))
+
+
+def _present(desk: Desk, account: Account, now: datetime) -> Sequence[EquitySample]:
+    """Return the present reading as a sample; none where it says nothing, or a stored one is newer."""
+    last = desk.ledger.controls.last_equity()
+    if not math.isfinite(account.equity) or (last is not None and last.at >= now):
+        return ()
+    return (EquitySample(now, account.equity, last.transfers_usd if last is not None else 0.0),)
+
+
+def _in_force(
+    ledger: Ledger, rules: BreakerPolicy, present: Sequence[EquitySample], now: datetime, *, resumed: bool = False
+) -> tuple[Breaker, ...]:
+    controls = ledger.controls
+    resumed_at = now if resumed else controls.resumed_at()
+    equity = [*controls.equity(), *present]
+    return breakers.tripped(ledger.book.positions(live_only=False), equity, resumed_at, now, rules)
