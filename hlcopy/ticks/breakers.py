@@ -28,12 +28,9 @@ def standing(desk: Desk, account: Account, now: datetime) -> tuple[Breaker, ...]
     return _in_force(desk.ledger, rules, _present(desk, account, now), now) if rules.on else ()
 
 
-def remembered(ledger: Ledger, rules: BreakerPolicy, now: datetime, *, resumed: bool = False) -> tuple[Breaker, ...]:
-    """Return the breakers in force by what is stored, for where our account isn't read.
-
-    With `resumed` those that would stay if somebody resumed now.
-    """
-    return _in_force(ledger, rules, (), now, resumed=resumed) if rules.on else ()
+def remembered(ledger: Ledger, rules: BreakerPolicy, now: datetime) -> tuple[Breaker, ...]:
+    """Return the breakers in force by what is stored, for where our account isn't read."""
+    return _in_force(ledger, rules, (), now) if rules.on else ()
 
 
 def sample(desk: Desk, account: Account, now: datetime) -> None:
@@ -74,9 +71,8 @@ def _present(desk: Desk, account: Account, now: datetime) -> Sequence[EquitySamp
 
 
 def _in_force(
-    ledger: Ledger, rules: BreakerPolicy, present: Sequence[EquitySample], now: datetime, *, resumed: bool = False
+    ledger: Ledger, rules: BreakerPolicy, present: Sequence[EquitySample], now: datetime
 ) -> tuple[Breaker, ...]:
-    controls = ledger.controls
-    resumed_at = now if resumed else controls.resumed_at()
-    equity = [*controls.equity(), *present]
-    return breakers.tripped(ledger.book.positions(live_only=False), equity, resumed_at, now, rules)
+    equity = [*ledger.controls.equity(), *present]
+    positions = ledger.book.positions(live_only=False)
+    return breakers.tripped(positions, equity, ledger.controls.resumed_at(), now, rules)

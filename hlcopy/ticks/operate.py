@@ -57,7 +57,6 @@ def outlook(desk: Desk, now: datetime) -> Outlook:
     with desk.account_lock():
         account = reconcile.read(desk, now)
     standing = breakers.standing(desk, account, now)
-    stays = breakers.remembered(desk.ledger, desk.policy.breakers, now, resumed=True)
     live = desk.ledger.book.positions()
     ours = {position.coin for position in live}
     return Outlook(
@@ -67,7 +66,7 @@ def outlook(desk: Desk, now: datetime) -> Outlook:
         positions=tuple(monitor.view(position, account) for position in live),
         foreign=tuple(coin for coin in account.positions if coin not in ours),
         ending=tuple(breaker for breaker in standing if breaker.until is None),
-        staying=tuple(breaker for breaker in stays if breaker.until is not None),
+        staying=tuple(breaker for breaker in standing if breaker.until is not None),
     )
 
 

@@ -153,7 +153,7 @@ def test_switched_off_equity_is_sampled_and_nothing_trips(ledger: Ledger, venue:
     assert breakers.remembered(ledger, off.breakers, at(6)) == ()
 
 
-def test_what_would_stay_after_resuming_is_all_but_a_drawdown(desk: Desk, ledger: Ledger) -> None:
+def test_what_is_stored_is_enough_to_tell_of_breakers(desk: Desk, ledger: Ledger) -> None:
     breakers.sample(desk, reading(100.0), T0)
     breakers.sample(desk, reading(85.0), at(5))
     for minutes in (1, 2):
@@ -168,7 +168,8 @@ def test_what_would_stay_after_resuming_is_all_but_a_drawdown(desk: Desk, ledger
     rules = desk.policy.breakers
     standing = [breaker.name for breaker in breakers.remembered(ledger, rules, at(6))]
     assert standing == ["MAX_DAILY_LOSS_PERCENT", "MAX_DRAWDOWN_PERCENT", "MAX_TRADER_STOPS"]
-    staying = [breaker.name for breaker in breakers.remembered(ledger, rules, at(6), resumed=True)]
+    ledger.controls.resume(at(6))
+    staying = [breaker.name for breaker in breakers.remembered(ledger, rules, at(6))]
     assert staying == ["MAX_DAILY_LOSS_PERCENT", "MAX_TRADER_STOPS"]
 
 
