@@ -204,7 +204,9 @@ def _report(
         _still_open(left[each.id], account, (failed or {}).get(each.id)) for each in asked if each.id in left
     )
     ours = {position.coin for position in live}
-    foreign = tuple(f"{coin}: open at the venue, not by us; left alone" for coin in account.positions if coin not in ours)
+    foreign = tuple(
+        f"{coin}: open at the venue, not by us; left alone" for coin in account.positions if coin not in ours
+    )
     actions = tuple(book.actions(skip=before))
     ended = [book.position(each.id) for each in asked if each.id is not None]
     return Report(

@@ -128,7 +128,10 @@ def _unguarded(position: Position, held: VenuePosition, stops: tuple[RestingStop
             code = "STOP_TOO_SMALL" if resting.size < size else "STOP_TOO_LARGE"
             yield code, f"its stop is for {resting.size:g}, the position is {size:g}"
         if not (resting.trigger_price - position.stop_price * (1 - side * _SAME)) * side >= 0:
-            yield "STOP_TOO_FAR", f"its stop is at {resting.trigger_price:g}, beyond the {position.stop_price:g} allowed"
+            yield (
+                "STOP_TOO_FAR",
+                f"its stop is at {resting.trigger_price:g}, beyond the {position.stop_price:g} allowed",
+            )
         liquidation = held.liquidation_price
         if liquidation is not None and not (resting.trigger_price - liquidation) * side > 0:
             yield "STOP_PAST_LIQUIDATION", f"liquidation at {liquidation:g} comes before its stop"
@@ -148,7 +151,9 @@ def _orphans(desk: Desk, account: Account) -> Iterator[Problem]:
             yield Problem(code="ORPHAN_STOP", message="a stop of ours rests without a position", item=resting.coin)
     for resting_order in account.orders:
         if _order_of(desk, resting_order) is not None:
-            yield Problem(code="ORPHAN_ORDER", message="an order of ours rests; none ever should", item=resting_order.coin)
+            yield Problem(
+                code="ORPHAN_ORDER", message="an order of ours rests; none ever should", item=resting_order.coin
+            )
 
 
 def _foreign(desk: Desk, account: Account) -> Iterator[str]:
@@ -157,7 +162,8 @@ def _foreign(desk: Desk, account: Account) -> Iterator[str]:
     for coin, held in account.positions.items():
         if coin not in ours:
             yield f"{coin}: a position of {held.size:+g} that isn't ours is open; left alone"
-    for resting in (*account.stops, *account.orders):
+    everything: tuple[RestingStop | RestingOrder, ...] = (*account.stops, *account.orders)
+    for resting in everything:
         if _order_of(desk, resting) is None:
             yield f"{resting.coin}: an order that isn't ours rests; left alone"
 

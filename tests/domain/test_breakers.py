@@ -67,7 +67,11 @@ def test_nothing_traded_trips_nothing() -> None:
         ("just under the limit", [(at(-5), 100.0), (at(1), 97.01)], False),
         ("exactly the limit", [(at(-5), 100.0), (at(1), 97.0)], True),
         ("a loss that came back still counts today", [(at(-5), 100.0), (at(1), 96.0), (at(2), 101.0)], True),
-        ("from the last sample of yesterday, not from its best", [(at(-50), 110.0), (at(-5), 100.0), (at(1), 98.0)], False),
+        (
+            "from the last sample of yesterday, not from its best",
+            [(at(-50), 110.0), (at(-5), 100.0), (at(1), 98.0)],
+            False,
+        ),
         ("from today's first when yesterday has none", [(at(days=-2), 200.0), (at(1), 100.0), (at(2), 98.0)], False),
         ("from today's first, reached", [(at(1), 100.0), (at(2), 97.0)], True),
         ("a withdrawal is no loss", [(at(-5), 100.0), (at(1), 60.0, -40.0)], False),
@@ -79,7 +83,9 @@ def test_nothing_traded_trips_nothing() -> None:
     ],
 )
 def test_the_daily_loss_is_of_the_equity_at_midnight_transfers_left_out(
-    case: str, equity: list[tuple[datetime, float]], trips: bool  # noqa: FBT001 - a column of the table
+    case: str,
+    equity: list[tuple[datetime, float]],
+    trips: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     rules = replace(RULES, max_drawdown_percent=99.0)
     assert names(found(equity=samples(*equity), rules=rules)) == (["MAX_DAILY_LOSS_PERCENT"] if trips else []), case
@@ -88,9 +94,7 @@ def test_the_daily_loss_is_of_the_equity_at_midnight_transfers_left_out(
 def test_a_daily_loss_says_when_it_was_reached_how_large_and_that_it_ends_at_midnight() -> None:
     equity = samples((at(-5), 100.0), (at(1), 98.0), (at(2), 96.0), (at(3), 95.0))
     assert found(equity=equity) == [
-        Breaker(
-            name="MAX_DAILY_LOSS_PERCENT", since=at(2), until=MIDNIGHT, measured=pytest.approx(4.0), limit=3.0
-        )
+        Breaker(name="MAX_DAILY_LOSS_PERCENT", since=at(2), until=MIDNIGHT, measured=pytest.approx(4.0), limit=3.0)
     ]
     assert found(equity=equity, now=MIDNIGHT) == []
 
@@ -100,15 +104,33 @@ def test_a_daily_loss_says_when_it_was_reached_how_large_and_that_it_ends_at_mid
     [
         ("just under the limit", [(at(days=-9), 100.0), (at(days=-8), 90.01)], False),
         ("exactly the limit", [(at(days=-9), 100.0), (at(days=-8), 90.0)], True),
-        ("slowly over weeks", [(at(days=-9), 100.0), (at(days=-5), 96.0), (at(days=-3), 92.0), (at(days=-2), 89.0)], True),
-        ("it stays when the equity comes back", [(at(days=-9), 100.0), (at(days=-8), 89.0), (at(days=-7), 120.0)], True),
-        ("from the highest, not from the first", [(at(days=-9), 100.0), (at(days=-8), 120.0), (at(days=-7), 108.0)], True),
+        (
+            "slowly over weeks",
+            [(at(days=-9), 100.0), (at(days=-5), 96.0), (at(days=-3), 92.0), (at(days=-2), 89.0)],
+            True,
+        ),
+        (
+            "it stays when the equity comes back",
+            [(at(days=-9), 100.0), (at(days=-8), 89.0), (at(days=-7), 120.0)],
+            True,
+        ),
+        (
+            "from the highest, not from the first",
+            [(at(days=-9), 100.0), (at(days=-8), 120.0), (at(days=-7), 108.0)],
+            True,
+        ),
         ("a withdrawal is no loss", [(at(days=-9), 100.0), (at(days=-8), 50.0, -50.0)], False),
-        ("a deposit is no new high", [(at(days=-9), 100.0), (at(days=-8), 200.0, 100.0), (at(days=-7), 185.0, 100.0)], False),
+        (
+            "a deposit is no new high",
+            [(at(days=-9), 100.0), (at(days=-8), 200.0, 100.0), (at(days=-7), 185.0, 100.0)],
+            False,
+        ),
     ],
 )
 def test_the_drawdown_is_from_the_highest_equity_transfers_left_out(
-    case: str, equity: list[tuple[datetime, float]], trips: bool  # noqa: FBT001 - a column of the table
+    case: str,
+    equity: list[tuple[datetime, float]],
+    trips: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert names(found(equity=samples(*equity))) == (["MAX_DRAWDOWN_PERCENT"] if trips else []), case
 
@@ -133,14 +155,14 @@ def test_a_drawdown_ends_only_when_somebody_resumes_and_is_measured_anew_from_th
     ],
 )
 def test_entries_of_the_utc_day_are_counted(
-    case: str, opened: list[datetime], trips: bool  # noqa: FBT001 - a column of the table
+    case: str,
+    opened: list[datetime],
+    trips: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     rules = replace(RULES, max_entries_per_day=3)
     status = PositionStatus.CLOSED if opened == [T0, T0, T0] else PositionStatus.OPEN
     held = [position(opened_at=moment, status=status) for moment in opened]
-    expected = [
-        Breaker(name="MAX_ENTRIES_PER_DAY", since=opened[-1], until=MIDNIGHT, measured=3, limit=3)
-    ]
+    expected = [Breaker(name="MAX_ENTRIES_PER_DAY", since=opened[-1], until=MIDNIGHT, measured=3, limit=3)]
     assert found(positions=held, rules=rules) == (expected if trips else []), case
     assert found(positions=held, rules=rules, now=MIDNIGHT) == []
 
@@ -157,11 +179,17 @@ def test_no_entries_a_day_means_none() -> None:
         ("three within a little more", [at(hours=1), at(hours=4), at(hours=7, seconds=1)], False),
         ("the last three count", [at(days=-5), at(hours=8), at(hours=9), at(hours=10)], True),
         ("the pause is over after twelve hours", [at(hours=-2), at(hours=-1), T0], False),
-        ("one more, later, doesn't end an older series's pause", [at(hours=1), at(hours=2), at(hours=3), at(hours=11)], True),
+        (
+            "one more, later, doesn't end an older series's pause",
+            [at(hours=1), at(hours=2), at(hours=3), at(hours=11)],
+            True,
+        ),
     ],
 )
 def test_three_losing_stops_within_six_hours_pause_for_twelve(
-    case: str, ends: list[datetime], trips: bool  # noqa: FBT001 - a column of the table
+    case: str,
+    ends: list[datetime],
+    trips: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     held = [stopped(moment, source_trader=str(index)) for index, moment in enumerate(ends)]
     assert names(found(positions=held)) == (["MAX_STOPS_IN_6H"] if trips else []), case
@@ -179,7 +207,11 @@ def test_a_pause_after_stops_runs_from_the_last_of_them() -> None:
     [
         ("one", [stopped(at(1))], False),
         ("two in a row", [stopped(at(1)), stopped(at(2))], True),
-        ("a better one between", [stopped(at(1)), stopped(at(2), close_reason=ExitReason.TIME_STOP), stopped(at(3))], False),
+        (
+            "a better one between",
+            [stopped(at(1)), stopped(at(2), close_reason=ExitReason.TIME_STOP), stopped(at(3))],
+            False,
+        ),
         ("a better one after", [stopped(at(1)), stopped(at(2)), stopped(at(3), realized_pnl_usd=5.0)], False),
         ("of two traders", [stopped(at(1)), stopped(at(2), source_trader=OTHER_TRADER)], False),
         ("told in any order", [stopped(at(3)), stopped(at(1), close_reason=ExitReason.MANUAL), stopped(at(2))], True),
@@ -187,7 +219,9 @@ def test_a_pause_after_stops_runs_from_the_last_of_them() -> None:
     ],
 )
 def test_two_stopped_copies_in_a_row_leave_the_trader_out_for_fourteen_days(
-    case: str, ends: list[Position], trips: bool  # noqa: FBT001 - a column of the table
+    case: str,
+    ends: list[Position],
+    trips: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     breakers = found(positions=ends)
     assert names(breakers) == (["MAX_TRADER_STOPS"] if trips else []), case
@@ -212,7 +246,9 @@ def test_two_stopped_copies_in_a_row_leave_the_trader_out_for_fourteen_days(
     ],
 )
 def test_a_stop_counts_when_it_lost_or_nobody_knows(
-    reason: ExitReason, pnl: float | None, counts: bool  # noqa: FBT001 - a column of the table
+    reason: ExitReason,
+    pnl: float | None,
+    counts: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert was_stopped(stopped(T0, close_reason=reason, realized_pnl_usd=pnl)) is counts
     assert not was_stopped(position(close_reason=reason, realized_pnl_usd=pnl))  # it is open still
