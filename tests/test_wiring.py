@@ -16,8 +16,8 @@ from hlcopy.cli.clock import SystemClock
 from hlcopy.cli.progress import SilentProgress
 from hlcopy.config import load_settings
 from hlcopy.domain.models import HYPERLIQUID, NANSEN
-from hlcopy.errors import ConfigError, SourceDownError
-from hlcopy.wiring import open_store, require_built
+from hlcopy.errors import SourceDownError
+from hlcopy.wiring import open_store
 from hlcopy.wiring.desks import ALLOWANCES, open_desk, open_scoring_desk
 from hlcopy.wiring.http import BoundedHttp, venue_time
 from hlcopy.wiring.together import at_once
@@ -104,11 +104,6 @@ def test_a_venue_s_time_that_can_t_be_read_is_no_time(answer: tuple[int, dict[st
         venue_time(http, server.url, patience=1.0)
 
 
-def test_live_trading_isn_t_built_yet() -> None:
-    with pytest.raises(ConfigError, match="HLCOPY_MODE: live trading isn't built yet"):
-        require_built(load_settings({"HLCOPY_MODE": "live"}))
-
-
 def opened(settings: Settings, command: str) -> tuple[object, ...]:
     """Return what a command works with, and whose fills it reads back."""
     clock = SystemClock()
@@ -116,7 +111,7 @@ def opened(settings: Settings, command: str) -> tuple[object, ...]:
         if command == "score":
             with open_scoring_desk(settings, store, http, clock, tell=print, progress=SilentProgress()) as scoring:
                 return type(scoring.leaderboard), type(scoring.profiles), store.history.source
-        with open_desk(settings, store, http, clock, command=command, tell=print) as desk:
+        with open_desk(settings, store, http, clock, command=command, tell=print, hide=print) as desk:
             return type(desk.source), desk.market is desk.prices, store.history.source
 
 

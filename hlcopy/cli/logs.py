@@ -28,7 +28,13 @@ class Scrubber:
     def hide(self, secrets: Iterable[str]) -> None:
         """Learn secrets, in the form that JSON writes them, too."""
         for secret in secrets:
-            self._secrets += [secret, json.dumps(secret)[1:-1]] if secret else []
+            self.hide_one(secret)
+
+    def hide_one(self, secret: str) -> None:
+        """Learn a secret."""
+        for form in (secret, json.dumps(secret)[1:-1]):
+            if form and form not in self._secrets:
+                self._secrets.append(form)
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""

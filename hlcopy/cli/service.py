@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hlcopy.cli import INTERRUPTED, options, ticking
+from hlcopy.cli import INTERRUPTED, logs, options, ticking
 from hlcopy.cli import clock as clocks
 from hlcopy.cli.cadence import cadences, is_due_again
 from hlcopy.errors import BadInputError
@@ -61,9 +61,7 @@ def run_all(
         raise BadInputError(message)
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     from hlcopy.adapters.locks import command_lock
-    from hlcopy.wiring import require_built
 
-    require_built(session.settings)
     with command_lock(session.settings.database, "run-all") as held:
         if not held:
             _say_busy(session)
@@ -139,6 +137,10 @@ def _serve(session: Session) -> int:
     """Run the workers until a signal comes; return 0 for SIGTERM, 130 for SIGINT."""
     from hlcopy.cli.workers import Service
 
+    if session.settings.mode == "live":
+        from hlcopy.wiring.keys import agent_key
+
+        agent_key(session.settings, logs.scrub.hide_one)
     with session.store(create=True):
         pass  # what is wrong with the database is told now, not by each worker
     endings = {signal.SIGINT, signal.SIGTERM}

@@ -31,12 +31,18 @@ app = typer.Typer(rich_markup_mode=None)
 
 START: Final = datetime(2026, 3, 1, tzinfo=UTC)
 KEY: Final = "local-venue-key"
+ACCOUNT: Final = "0x" + "acc0" * 10
+AGENT_KEY: Final = (
+    "0x" + ("10ca1" * 13)[:64]
+)  # "local", over and over: everybody knows it, so nothing real may ever trust it
 _WIDTH: Final = 79
+_REHEARSAL: Final = "That trades live in an account of this market alone; its key is known to everybody.\n"
 _EXAMPLES: Final = """\
 \b
 Examples:
   hlcopy simulate --port 8777
   hlcopy simulate --speed 60 --seed 8
+  hlcopy simulate --account 1000
 """
 
 
@@ -55,6 +61,10 @@ def simulate(  # noqa: PLR0913 - an option each
     speed: Annotated[float, typer.Option(metavar="X", help="How much faster than real time.")] = 1.0,
     driven: Annotated[bool, typer.Option("--driven", help="Stand still until POST /clock moves it.")] = False,
     nansen_key: Annotated[str, typer.Option(metavar="KEY", help="The key that its Nansen API knows.")] = KEY,
+    account: Annotated[
+        float,
+        typer.Option(min=0, metavar="USD", help="Open an account with this much, to trade live in; 0 opens none."),
+    ] = 0,
     credits_: Annotated[float, typer.Option("--credits", min=0, metavar="N", help="Credits of that key.")] = 10_000,
     env_file: options.EnvFile = None,
     as_json: options.Json = False,
@@ -62,8 +72,8 @@ def simulate(  # noqa: PLR0913 - an option each
 ) -> None:
     """Serve a made-up market on this machine, for rehearsals.
 
-    Speaks Hyperliquid's info API, its public leaderboard and Nansen's API, with their refusals and limits. Serves until it
-    is interrupted or told to end; then it is gone, and nothing was stored.
+    Speaks Hyperliquid's info and exchange APIs, its public leaderboard and Nansen's API, with their refusals and limits.
+    Serves until it is interrupted or told to end; then it is gone, and nothing was stored.
     """
     if not 0 < speed <= 86_400:  # noqa: PLR2004 - a day a second
         message = f"--speed must be above 0 and at most 86400, not {speed:g}"
@@ -89,7 +99,8 @@ def simulate(  # noqa: PLR0913 - an option each
         with _telling_of(port):
             served = stack.enter_context(LocalVenue(venue, clock, port=port, nansen=nansen))
         served.prepare()
-        _tell(session, served, world, seed=seed, speed=None if driven else speed, key=nansen_key)
+        environment = _environment(served, nansen_key) | (_open_account(served, account) if account else {})
+        _tell(session, served.url, environment, world, seed=seed, speed=None if driven else speed)
         end.wait()
 
 
@@ -130,9 +141,19 @@ def _environment(served: LocalVenue, key: str) -> dict[str, str]:
     }
 
 
-def _tell(session: Session, served: LocalVenue, world: World, *, seed: int, speed: float | None, key: str) -> None:
+def _open_account(served: LocalVenue, usd: float) -> dict[str, str]:
+    """Open the account that can be traded in, and return the settings that trade in it."""
+    from hlcopy.simulator.signatures import address_of
+
+    served.floor.open_account(ACCOUNT, usd)
+    served.floor.approve(address_of(AGENT_KEY), ACCOUNT, name="hlcopy")
+    return {"HLCOPY_MODE": "live", "HLCOPY_ACCOUNT_ADDRESS": ACCOUNT, "HLCOPY_AGENT_KEY": AGENT_KEY}
+
+
+def _tell(
+    session: Session, url: str, environment: dict[str, str], world: World, *, seed: int, speed: float | None
+) -> None:
     """Say where the venue is, how to reach it and who lives there; `speed` is None for a driven clock."""
-    environment = _environment(served, key)
     if session.as_json:
         traders = [
             {"address": who.address, "kind": who.kind, "equity_usd": who.equity_usd, "description": who.description}
@@ -141,7 +162,7 @@ def _tell(session: Session, served: LocalVenue, world: World, *, seed: int, spee
         session.show_json(
             {
                 "command": "simulate",
-                "url": served.url,
+                "url": url,
                 "seed": seed,
                 "at": START.isoformat(),
                 "until": (START + timedelta(days=world.days)).isoformat(),
@@ -152,7 +173,7 @@ def _tell(session: Session, served: LocalVenue, world: World, *, seed: int, spee
             }
         )
     elif not session.quiet:
-        session.show(_text(served.url, environment, world, seed, speed))
+        session.show(_text(url, environment, world, seed, speed))
     sys.stdout.flush()
 
 
@@ -168,10 +189,11 @@ def _text(url: str, environment: dict[str, str], world: World, seed: int, speed:
     others = len(world.traders) - len(known)
     crowd = f"  and {others:,} more\n" if others else ""
     until = START + timedelta(days=world.days)
+    rehearsal = _REHEARSAL if "HLCOPY_AGENT_KEY" in environment else ""
     return (
         f"A market of {len(world.candles)} coins and {len(world.traders):,} traders (seed {seed}) answers at {url}\n"
         f"Its time is {START:%Y-%m-%d} to {until:%Y-%m-%d} and {pace}\n\n"
-        f"To use it, in another shell:\n{settings}\nWho trades there:\n{''.join(known)}{crowd}\n"
+        f"To use it, in another shell:\n{settings}{rehearsal}\nWho trades there:\n{''.join(known)}{crowd}\n"
         "Ctrl-C ends it.\n"
     )
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from hlcopy.cli import logs
 from hlcopy.domain.book import ExitReason
 from hlcopy.domain.models import EXECUTE, Side, from_ms, to_ms
 from hlcopy.ports import one_by_one
@@ -122,7 +123,7 @@ def open_stage(
     present = StageClock(clock)
     with (
         Http(present) as http,
-        open_desk(settings, store, http, present, command="positions", tell=tell) as desk,
+        open_desk(settings, store, http, present, command="positions", tell=tell, hide=logs.scrub.hide_one) as desk,
         open_scoring_desk(settings, store, http, present, tell=tell, progress=progress) as scoring,
     ):
         # The venue answers in this process: threads would only get in each other's way.

@@ -121,10 +121,8 @@ def _run(command: str, jitter: float, session: Session, *, if_due: bool = False)
     """Run a tick once, if that is due where it was asked, and end with its exit code."""
     from hlcopy.cli import clock as clocks
     from hlcopy.cli import ticking
-    from hlcopy.wiring import require_built
     from hlcopy.wiring.http import BoundedHttp
 
-    require_built(session.settings)
     stop = threading.Event()
     try:
         real = clocks.SystemClock(stop)

@@ -152,6 +152,11 @@ class Settings(BaseSettings):
         return self.hyperliquid_url or (MAINNET_URL if self.network == "mainnet" else TESTNET_URL)
 
     @property
+    def signs_for(self) -> Literal["mainnet", "testnet"]:
+        """The network that orders are signed for: a venue on this machine is a testnet."""
+        return "testnet" if t.is_loopback(self.venue_url) else self.network
+
+    @property
     def binding_account(self) -> str | None:
         """The account that a database file is bound to, beside mode and network.
 

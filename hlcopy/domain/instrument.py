@@ -13,6 +13,25 @@ MIN_NOTIONAL_USD: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A coin as the venue lists it, delisted ones in their places: an order names it by its place.
+
+    `margin_mode` is None where the venue names none.
+    """
+
+    name: str
+    size_decimals: int
+    max_leverage: int
+    is_delisted: bool = False
+    margin_mode: str | None = None
+
+    @property
+    def instrument(self) -> Instrument:
+        """Its trading rules."""
+        return Instrument(coin=self.name, size_decimals=self.size_decimals, max_leverage=self.max_leverage)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instrument:
     """A perp: sizes have at most `size_decimals` decimals; leverage is a whole number up to `max_leverage`."""
 
@@ -39,6 +58,14 @@ class Instrument:
         exact = Decimal(str(price))  # not repr: a NumPy float's names its type
         return float(exact.quantize(Decimal(1).scaleb(-self._places(exact)), rounding))
 
+    def is_legal_price(self, price: float) -> bool:
+        """Whether the venue takes a price as it is."""
+        return math.isfinite(price) and price > 0 and self.price_down(price) == price
+
+    def is_legal_size(self, size: float) -> bool:
+        """Whether the venue takes a size as it is."""
+        return math.isfinite(size) and size > 0 and _decimals(size) <= self.size_decimals
+
     def limit_price(self, bound: float, *, is_buy: bool) -> float:
         """Return the legal price inside a bound: a buy never pays more, a sale never takes less."""
         return self.price_down(bound) if is_buy else self.price_up(bound)
@@ -59,6 +86,11 @@ class Instrument:
     def size_of(self, notional_usd: float, price: float) -> float:
         """Return the largest legal size worth at most a notional at a price."""
         return self.size(notional_usd / price)
+
+
+def _decimals(number: float) -> int:
+    exponent = Decimal(str(number)).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
 
 
 # What the venue's meta said in November 2026 of the coins traded most; a replay has no meta of its own.

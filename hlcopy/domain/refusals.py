@@ -61,7 +61,30 @@ _BY_BEGINNING: Final = (
 )
 
 
+_BY_STATUS: Final = {
+    "tickRejected": Refusal.TICK,
+    "minTradeNtlRejected": Refusal.MIN_NOTIONAL,
+    "perpMarginRejected": Refusal.MARGIN,
+    "insufficientSpotBalanceRejected": Refusal.MARGIN,
+    "reduceOnlyRejected": Refusal.ALREADY_FLAT,
+    "iocCancelRejected": Refusal.NO_MATCH,
+    "marketOrderNoLiquidityRejected": Refusal.NO_MATCH,
+    "badTriggerPxRejected": Refusal.BAD_TRIGGER,
+    "oracleRejected": Refusal.TOO_FAR,
+    "positionIncreaseAtOpenInterestCapRejected": Refusal.CAPPED,
+    "positionFlipAtOpenInterestCapRejected": Refusal.CAPPED,
+    "tooAggressiveAtOpenInterestCapRejected": Refusal.CAPPED,
+    "openInterestIncreaseRejected": Refusal.CAPPED,
+    "perpMaxPositionRejected": Refusal.CAPPED,
+}
+
+
 def refusal_of(text: str) -> Refusal:
     """Return the class of a venue's refusal by its beginning, `OTHER` for words that aren't known."""
     plain = text.strip().lower().removeprefix("l1 error:").strip()
     return next((kind for beginning, kind in _BY_BEGINNING if plain.startswith(beginning)), Refusal.OTHER)
+
+
+def refusal_of_status(status: str) -> Refusal:
+    """Return the class of the status with which a refused order stands in the venue's records."""
+    return _BY_STATUS.get(status, Refusal.OTHER)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hlcopy.simulator.hyperliquid_market import MarketAnswers
+    from hlcopy.simulator.trading import TradingFloor
     from hlcopy.simulator.venue import Holding, Venue
     from hlcopy.simulator.wallet import FillRow
 
@@ -36,9 +37,9 @@ class AccountAnswers:
     An unknown account has empty answers, never an error.
     """
 
-    def __init__(self, venue: Venue, market: MarketAnswers) -> None:
+    def __init__(self, venue: Venue, market: MarketAnswers, floor: TradingFloor | None = None) -> None:
         self._market = market
-        self.fills = FillAnswers(venue)
+        self.fills = FillAnswers(venue, floor)
         self._venue = venue
         self._leverage = {instrument.coin: instrument.max_leverage for instrument in venue.coins}
 

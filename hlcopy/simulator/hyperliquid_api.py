@@ -21,12 +21,14 @@ from hlcopy.simulator.hyperliquid_market import (
     price,
     usd,
 )
+from hlcopy.simulator.trading_info import TradingAnswers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from hlcopy.simulator.clock import VenueClock
     from hlcopy.simulator.hyperliquid_rules import Request
+    from hlcopy.simulator.trading import TradingFloor
     from hlcopy.simulator.venue import Profile, Venue
 
     Answer = tuple[int, dict[str, str], bytes]
@@ -35,28 +37,42 @@ _JSON: Final = {"Content-Type": "application/json"}
 
 
 class HyperliquidApi:
-    """Answers requests at the present of a clock; several threads may ask."""
+    """Answers requests at the present of a clock; several threads may ask. Those who trade on the floor come first."""
 
-    def __init__(self, venue: Venue, clock: VenueClock) -> None:
+    def __init__(self, venue: Venue, clock: VenueClock, floor: TradingFloor) -> None:
         self._venue = venue
         self._clock = clock
+        self._floor = floor
+        self._trading = TradingAnswers(floor).answers
         self._board: tuple[int, bytes] | None = None
         self._board_lock = threading.Lock()
         market = MarketAnswers(venue)
-        self._accounts = AccountAnswers(venue, market)
-        self._answers = _answers(market, self._accounts)
+        self._accounts = AccountAnswers(venue, market, floor)
+        self._answers = _answers(market, self._accounts, floor)
 
     read = staticmethod(rules.read)
 
     def answer(self, request: Request, now_ms: int) -> tuple[Answer, int]:
         """Return the answer to a request without a problem, and what that weighs beyond the request."""
         try:
-            found = self._answers[request.kind](now_ms, request.values)
+            found = self._found(request, now_ms)
         except BadArgumentError:
             return (500, _JSON, b"null"), 0
         rows = found.rows if isinstance(found, Written) else found
         more = request.more_weight(len(rows)) if isinstance(rows, list) else 0
         return (200, _JSON, _encoded(found)), more
+
+    def _found(self, request: Request, now_ms: int) -> object:
+        user = request.values.get("user")
+        if not isinstance(user, str):
+            return self._answers[request.kind](now_ms, request.values)
+        with self._floor.lock:
+            account, agent = self._floor.find(user), self._floor.agent_of(user)
+            if account is None and agent is not None and request.kind == "userRole":
+                return {"role": "agent", "data": {"user": agent.account}}
+            if account is None or request.kind not in self._trading:
+                return self._answers[request.kind](now_ms, request.values)
+            return self._trading[request.kind](now_ms, account, dict(request.values))
 
     def leaderboard(self) -> bytes:
         """Return the body of the public leaderboard, made anew every minute."""
@@ -87,7 +103,9 @@ class HyperliquidApi:
         }
 
 
-def _answers(market: MarketAnswers, account: AccountAnswers) -> dict[str, Callable[[int, Any], object]]:
+def _answers(
+    market: MarketAnswers, account: AccountAnswers, floor: TradingFloor
+) -> dict[str, Callable[[int, Any], object]]:
     """Return what answers each type of request, given the present and the request's values."""
     return {
         "meta": lambda now, v: market.meta(now, v.get("dex")),
@@ -96,7 +114,7 @@ def _answers(market: MarketAnswers, account: AccountAnswers) -> dict[str, Callab
         "perpDexs": lambda _now, _v: PERP_DEXS,
         "spotMeta": lambda _now, _v: SPOT_META,
         "predictedFundings": lambda now, _v: market.predicted_fundings(now),
-        "perpsAtOpenInterestCap": lambda _now, _v: [],
+        "perpsAtOpenInterestCap": lambda _now, _v: floor.capped_coins,
         "exchangeStatus": lambda now, _v: {"specialStatuses": None, "time": now},
         "l2Book": lambda now, v: market.book(now, v["coin"], v.get("nSigFigs"), v.get("mantissa")),
         "recentTrades": lambda now, v: market.recent_trades(now, v["coin"]),

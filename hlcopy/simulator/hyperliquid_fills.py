@@ -14,6 +14,7 @@ from hlcopy.simulator.wallet import wire
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hlcopy.simulator.trading import TradingFloor
     from hlcopy.simulator.venue import Venue
     from hlcopy.simulator.wallet import FillRow
 
@@ -37,12 +38,16 @@ class Written(NamedTuple):
 class FillAnswers:
     """The fills of accounts; every method takes the present in ms and the account's address first."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, floor: TradingFloor | None = None) -> None:
         self._venue = venue
+        self._floor = floor
         self._written: dict[tuple[str, str, int, str], str] = {}
 
     def rows(self, user: str, since: int, until: int) -> list[FillRow]:
         """Return all fills of a period in their order, TWAP slices among them; none of an unknown account."""
+        trading = self._floor.find(user) if self._floor else None
+        if trading is not None:
+            return trading.fills[_span(trading.fills, since, until)]
         profile = self._venue.profile(user)
         return [] if profile is None else list(self._venue.fills(profile.address, since, until))
 
@@ -91,6 +96,12 @@ class FillAnswers:
                 self._written.clear()
             text = self._written[key] = _json(_fill(row))
         return text
+
+
+def _span(rows: list[FillRow], since: int, until: int) -> slice:
+    """Return where the fills of a period lie among those in order of time."""
+    begin = bisect_left(rows, since, key=lambda row: row["time"])
+    return slice(begin, bisect_left(rows, until + 1, lo=begin, key=lambda row: row["time"]))
 
 
 def _until(rows: list[FillRow], end: int | None) -> list[FillRow]:

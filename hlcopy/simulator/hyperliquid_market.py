@@ -78,7 +78,7 @@ class MarketAnswers:
         """Return a dex's coins, whose places are their numbers, and its margin tables."""
         if not _is_main(dex):
             return _meta([dict(row) for row in _HIP3_UNIVERSE])
-        universe = [_listed(instrument) for instrument in self._venue.coins]
+        universe = [_listed(each) | self._venue.listing.get(each.coin, {}) for each in self._venue.coins]
         universe.insert(min(_DELISTED_AT, len(universe)), dict(_DELISTED))
         return _meta(universe)
 
@@ -156,7 +156,7 @@ class MarketAnswers:
     def rates(self, coin: str, start: int, until: int) -> list[tuple[int, float, float]]:
         """Return time, rate and premium of the hours of a period; funding comes some ms after its hour."""
         hours = self._venue.funding(coin, start - _LATE_MS, until)
-        stamped = [(at + at // HOUR_MS * 7 % _LATE_MS, rate, premium) for at, rate, premium in hours]
+        stamped = [(funding_stamp(at), rate, premium) for at, rate, premium in hours]
         return [row for row in stamped if start <= row[0] <= until]
 
     def predicted_fundings(self, now: int) -> list[object]:
@@ -231,6 +231,11 @@ class MarketAnswers:
             notional = math.fsum(hour.v * (hour.o + hour.c) / 2 for hour in hours)
             known = self._day_volumes[coin, minute] = math.fsum(hour.v for hour in hours), notional
         return known
+
+
+def funding_stamp(hour: int) -> int:
+    """Return when the funding of a full hour comes, both in ms."""
+    return hour + hour // HOUR_MS * 7 % _LATE_MS
 
 
 def _is_main(dex: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -12,6 +12,8 @@ from hlcopy.domain.instrument import PERP_DECIMALS, SIGNIFICANT_FIGURES
 from hlcopy.simulator.market import MINUTE_MS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from hlcopy.domain.instrument import Instrument
     from hlcopy.simulator.market import Funding, Series
 
@@ -25,6 +27,7 @@ _TRADE_USD: Final = 4_000.0  # the average trade, for the count of a candle's tr
 _BASE_PREMIUM: Final = 0.0001
 _PREMIUM_CLAMP: Final = 0.0005
 _HOURS_OF_A_RATE: Final = 8
+_FEW_MINUTES: Final = 3  # which are sooner walked than filtered
 
 Level = tuple[float, float]
 
@@ -51,6 +54,11 @@ def places(instrument: Instrument, price: float) -> int:
 def nearest(instrument: Instrument, price: float) -> float:
     """Return the nearest legal price."""
     return round(float(price), places(instrument, price))
+
+
+def first_moment(begin: int, end: int, holds: Callable[[int], bool]) -> int:
+    """Return the first moment at which something holds that, once it does, holds on to the end."""
+    return begin + bisect_left(range(begin, end), 1, key=lambda ms: int(holds(ms)))
 
 
 class Prices:
@@ -114,6 +122,53 @@ class Prices:
         o, c = float(series.o[minute]), float(series.c[minute])
         low, high = float(series.l[minute]), float(series.h[minute])
         return (o, low, high, c) if c >= o else (o, high, low, c)
+
+    def crossing(self, level: float, since_ms: int, until_ms: int, *, falling: bool) -> int | None:
+        """Return the first moment, both ends inclusive, at which the mark is at or below a level, or above when rising."""
+        for begin, end in self.stretches(since_ms, until_ms, level=level, falling=falling):
+            if self._is_beyond(level, begin, falling=falling):
+                return begin
+            if self._is_beyond(level, end, falling=falling):
+                return first_moment(begin, end, lambda ms: self._is_beyond(level, ms, falling=falling))
+        return None
+
+    def _is_beyond(self, level: float, ms: int, *, falling: bool) -> bool:
+        return self.at(ms) <= level if falling else self.at(ms) >= level
+
+    def stretches(
+        self, since_ms: int, until_ms: int, *, level: float | None = None, falling: bool = True
+    ) -> Iterator[tuple[int, int]]:
+        """Yield the first and the last moment of each stretch in which the mark moves one way or not at all.
+
+        With a level, minutes that don't reach it may be left out.
+        """
+        scripted = self._steps[0][0] if self._steps else until_ms + 1
+        last = min(until_ms, scripted - 1)
+        end_ms = self._begin + self._length * MINUTE_MS
+        if since_ms <= min(last, self._begin - 1):
+            yield since_ms, min(last, self._begin - 1)
+        since, until = max(since_ms, self._begin), min(last, end_ms - 1)
+        if since <= until:
+            for minute in self._minutes(since, until, level, falling=falling):
+                opened = self._begin + minute * MINUTE_MS
+                for start in range(opened, opened + MINUTE_MS, _LEG_MS):
+                    if since < start + _LEG_MS and start <= until:
+                        yield max(since, start), min(until, start + _LEG_MS - 1)
+        if max(since_ms, end_ms) <= last:
+            yield max(since_ms, end_ms), last
+        for index, (start, _) in enumerate(self._steps):
+            following = self._steps[index + 1][0] - 1 if index + 1 < len(self._steps) else until_ms
+            if max(since_ms, start) <= min(until_ms, following):
+                yield max(since_ms, start), min(until_ms, following)
+
+    def _minutes(self, since_ms: int, until_ms: int, level: float | None, *, falling: bool) -> list[int]:
+        """Return the numbers of the minutes of a period within the candles, those that reach a level if there are many."""
+        first, last = (since_ms - self._begin) // MINUTE_MS, (until_ms - self._begin) // MINUTE_MS
+        if level is None or last - first < _FEW_MINUTES:
+            return list(range(first, last + 1))
+        part = slice(first, last + 1)
+        reached = self._series.l[part] <= level if falling else self._series.h[part] >= level
+        return [first + int(minute) for minute in np.flatnonzero(reached)]
 
     def candles(self, interval_ms: int, since_ms: int, until_ms: int, now_ms: int) -> list[Candle]:
         """Return the candles that open from `since_ms` to `until_ms`, the last one as far as it is known at `now_ms`.

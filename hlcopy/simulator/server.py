@@ -1,4 +1,4 @@
-"""The local venue over HTTP on loopback: Hyperliquid's info API, the public leaderboard, Nansen's API, and its clock."""
+"""The local venue over HTTP on loopback: Hyperliquid's info and exchange APIs, its leaderboard, Nansen's API, its clock."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import threading
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeGuard
+from urllib.parse import parse_qs
 
 from hlcopy.simulator.clock import DrivenClock
 from hlcopy.simulator.hyperliquid_api import HyperliquidApi
+from hlcopy.simulator.trading import TradingFloor
 from hlcopy.simulator.usage import Served, Usage, WeightLimit
 
 if TYPE_CHECKING:
@@ -22,11 +24,19 @@ if TYPE_CHECKING:
     from hlcopy.simulator.venue import Venue
 
     Answer = tuple[int, dict[str, str], bytes]
-    Faults = Callable[[str], Answer | Literal["drop"] | None]
+    Sent = Answer | Literal["drop"]
+    Rewrite = Callable[[Answer], Sent]
+    Faults = Callable[[str], Sent | Literal["apply then drop"] | Rewrite | None]
 
 HOST: Final = "127.0.0.1"
 DROP: Final = "drop"
 """What a fault returns to close the connection without an answer."""
+
+APPLY_THEN_DROP: Final = "apply then drop"
+"""What a fault returns to do what was asked and then close the connection without an answer."""
+
+EXCHANGE: Final = "exchange:"
+"""What the kind of an action begins with, followed by its type."""
 
 CLOCK: Final = "clock"
 """The kind of a request that asks for the venue's time: the state of the zero address."""
@@ -38,6 +48,7 @@ _MAX_BODY: Final = 1 << 20
 _LOOK_SECONDS: Final = 0.02  # between two looks at whether to end
 _END_SECONDS: Final = 0.5  # that a thread is waited for when the server closes
 _JSON: Final = {"Content-Type": "application/json"}
+_LINES: Final = {"Content-Type": "application/jsonl"}
 _TEXT: Final = {"Content-Type": "text/plain; charset=utf-8"}
 _TOO_MANY: Final = 429
 
@@ -53,7 +64,8 @@ class LocalVenue:
     """A venue that answers while its block runs, on a free port of 127.0.0.1 unless one is named.
 
     `faults` is asked about every request, by its kind (see `Usage`), before it is weighed: it returns None for an
-    honest answer, an answer to be sent instead, whose `Content-Length` may promise more than there is, or `DROP`.
+    honest answer, an answer to be sent instead, whose `Content-Length` may promise more than there is, or `DROP`. Only
+    `APPLY_THEN_DROP`, and a function that is given the honest answer and returns what is sent, let the venue do its work.
     An error of the venue itself is answered with 500 and kept in `crashes`.
     Raises `OSError` on entry when the port is taken.
     """
@@ -73,7 +85,8 @@ class LocalVenue:
         self.usage = Usage()
         self.faults: Faults | None = None
         self.crashes: list[Exception] = []
-        self._api = HyperliquidApi(venue, clock)
+        self.floor = TradingFloor(venue, clock)
+        self._api = HyperliquidApi(venue, clock, self.floor)
         self._limit = WeightLimit(weight_per_minute)
         self._port = port
         self._server: _Server | None = None
@@ -110,7 +123,7 @@ class LocalVenue:
         """The base of Nansen's API."""
         return self.url
 
-    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Literal["drop"]:
+    def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Sent:
         """Return what is sent to a request, or `DROP`."""
         try:
             return self._answer(method, path, headers, body)
@@ -118,46 +131,81 @@ class LocalVenue:
             self.crashes.append(error)
             return 500, _JSON, b"null"
 
-    def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Answer | Literal["drop"]:
+    def _answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Sent:
         path = path.partition("?")[0] if path.startswith(_LEADERBOARD) else path
         if path == "/clock":
             return self._at_the_clock(method, body)
         if (method, path) == ("POST", "/info"):
             return self._info(body)
+        if (method, path) == ("POST", "/exchange"):
+            return self._exchange(body)
         if (method, path) == ("GET", _LEADERBOARD):
             return self._counted("leaderboard", lambda: (200, _JSON, self._api.leaderboard()))
         nansen = self.nansen
         if nansen is not None and path.startswith(_NANSEN):
             kind = path.removeprefix(_NANSEN).partition("?")[0]
             return self._counted(kind, lambda: nansen.handle(method, path, headers, body))
-        return 404, _TEXT, b"Not Found"
+        return self._own(method, path)
 
-    def _counted(self, kind: str, honest: Callable[[], Answer]) -> Answer | Literal["drop"]:
+    def _own(self, method: str, path: str) -> Answer:
+        path, _, query = path.partition("?")
+        return self._journal(query) if (method, path) == ("GET", "/log") else (404, _TEXT, b"Not Found")
+
+    def _counted(self, kind: str, honest: Callable[[], Answer]) -> Sent:
         fault = self.faults(kind) if self.faults else None
         at_ms = self.clock.now_ms()
-        answer = fault or honest()
-        self.usage.note(Served(at_ms, kind, 0 if answer == DROP else int(answer[0]), 0, _credits(answer)))
+        answer = fault if _is_instead(fault) else _after(fault, honest())
+        self.usage.note(Served(at_ms, kind, _status(answer), 0, _credits(answer)))
         return answer
 
-    def _info(self, body: bytes) -> Answer | Literal["drop"]:
+    def _info(self, body: bytes) -> Sent:
         request = self._api.read(body)
         # A rehearsal takes all its time from here, which no real program does: that must not use up its weight.
         kind, weight = (CLOCK, 0) if request.asks_the_time else (request.kind, request.weight)
         fault = self.faults(kind) if self.faults else None
-        at_ms = self.clock.now_ms()
-        answer: Answer | Literal["drop"]
-        if fault is not None:
+        at_ms = self.floor.advance()
+        answer: Sent
+        if _is_instead(fault):
             answer, weight = fault, 0
         elif request.problem:
             answer, weight = (422, _TEXT, request.problem.encode()), 0
         elif not self._limit.admit(at_ms, weight):
             answer, weight = (_TOO_MANY, _JSON, b"null"), 0
         else:
-            answer, more = self._api.answer(request, at_ms)
+            honest, more = self._api.answer(request, at_ms)
             self._limit.add(at_ms, more)
             weight += more
-        self.usage.note(Served(at_ms, kind, 0 if answer == DROP else int(answer[0]), weight, 0.0))
+            answer = _after(fault, honest)
+        self.usage.note(Served(at_ms, kind, _status(answer), weight, 0.0))
         return answer
+
+    def _exchange(self, body: bytes) -> Sent:
+        envelope = self.floor.read(body)
+        kind, weight = EXCHANGE + envelope.kind, envelope.weight
+        fault = self.faults(kind) if self.faults else None
+        at_ms = self.clock.now_ms()
+        answer: Sent
+        if _is_instead(fault):
+            answer, weight = fault, 0
+        elif envelope.problem:
+            self.floor.note_refused(envelope, envelope.problem)
+            answer, weight = (422, _TEXT, envelope.problem.encode()), 0
+        elif not self._limit.admit(at_ms, weight):
+            self.floor.note_refused(envelope, None)
+            answer, weight = (_TOO_MANY, _JSON, b"null"), 0
+        else:
+            found = json.dumps(self.floor.exchange(envelope), separators=(",", ":"), allow_nan=False)
+            answer = _after(fault, (200, _JSON, found.encode()))
+        self.usage.note(Served(at_ms, kind, _status(answer), weight, 0.0))
+        return answer
+
+    def _journal(self, query: str) -> Answer:
+        after = parse_qs(query).get("after", ["0"])[-1]
+        if not after.isdecimal():
+            return 422, _TEXT, b"/log?after=N wants the number of an entry"
+        with self.floor.lock:
+            self.floor.advance()
+            return 200, _LINES, self.floor.journal.lines(int(after))
 
     def _at_the_clock(self, method: str, body: bytes) -> Answer:
         """Tell the time; a driven clock can be moved by `{"advance_ms": n}` or `{"now_ms": n}`."""
@@ -184,7 +232,23 @@ def _drive(clock: DrivenClock, wanted: object) -> None:
             raise ValueError(message)
 
 
-def _credits(answer: Answer | Literal["drop"]) -> float:
+def _is_instead(fault: Sent | Literal["apply then drop"] | Rewrite | None) -> TypeGuard[Sent]:
+    """Return whether a fault is sent in place of an answer."""
+    return fault is not None and fault != APPLY_THEN_DROP and not callable(fault)
+
+
+def _after(fault: Sent | Literal["apply then drop"] | Rewrite | None, honest: Answer) -> Sent:
+    """Return what a fault makes of an honest answer."""
+    if fault == APPLY_THEN_DROP:
+        return DROP
+    return fault(honest) if callable(fault) else honest
+
+
+def _status(answer: Sent) -> int:
+    return 0 if answer == DROP else int(answer[0])
+
+
+def _credits(answer: Sent) -> float:
     if answer == DROP:
         return 0.0
     told = {name.lower(): value for name, value in answer[1].items()}

@@ -26,7 +26,7 @@ class Usage:
 
     `requests` counts every request, `refused` those answered with 429; `weight` and `credits` add up by kind,
     `weight_by_minute`, `weight_by_day` and `credits_by_day` by the number of the minute or day since 1970.
-    A kind is an info type, `leaderboard`, `clock`, or what follows `/api/v1/` in the path of a Nansen request.
+    A kind is an info type, `exchange:` and an action's type, `leaderboard`, `clock`, or what follows `/api/v1/` in the path of a Nansen request.
     """
 
     def __init__(self) -> None:

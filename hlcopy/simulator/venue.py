@@ -37,6 +37,7 @@ class Venue:
         self._scripted: dict[str, list[FillRow]] = {}
         self._accounts: dict[str, Account] = {}
         self._count = _FIRST_SCRIPTED
+        self.listing: dict[str, dict[str, object]] = {}
 
     @property
     def traders(self) -> tuple[Profile, ...]:
@@ -130,6 +131,14 @@ class Venue:
         """Return bids and asks as (price, size), best first, up to 20 a side."""
         return self._prices[coin].book(at_ms)
 
+    def crossing(self, coin: str, level: float, since_ms: int, until_ms: int, *, falling: bool) -> int | None:
+        """Return the first moment, both ends inclusive, at which a mark is at or below a level, or above when rising."""
+        return self._prices[coin].crossing(level, since_ms, until_ms, falling=falling)
+
+    def turns(self, coin: str, since_ms: int, until_ms: int) -> list[int]:
+        """Return the moments of a period between which a mark moves one way, both ends among them."""
+        return [moment for stretch in self._prices[coin].stretches(since_ms, until_ms) for moment in stretch]
+
     def candles(self, coin: str, interval_ms: int, since_ms: int, until_ms: int, now_ms: int) -> list[Candle]:
         """Return the candles that open from `since_ms` to `until_ms`, the last one as far as it is known at `now_ms`."""
         return self._prices[coin].candles(interval_ms, since_ms, until_ms, now_ms)
@@ -147,6 +156,13 @@ class Venue:
     def set_depth(self, coin: str, usd: float) -> None:
         """Let every level of a coin's book hold an amount; with 0 the book is empty."""
         self._prices[coin].set_depth(usd)
+
+    def set_listing(self, coin: str, **flags: object) -> None:
+        """Let the venue's meta say more of a coin: `isDelisted`, `onlyIsolated`, `marginMode`; None takes it back."""
+        if coin not in self._prices:
+            raise KeyError(coin)
+        merged = {**self.listing.get(coin, {}), **flags}
+        self.listing[coin] = {name: flag for name, flag in merged.items() if flag is not None}
 
     def add_trader(self, profile: Profile, rows: Sequence[FillRow] = ()) -> None:
         """Let one more trader in, or another in its place."""

@@ -68,6 +68,7 @@ class FillRow(TypedDict):
     tid: int
     feeToken: str
     twapId: int | None
+    cloid: NotRequired[str]
     liquidation: NotRequired[Liquidation]
 
 

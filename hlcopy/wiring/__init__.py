@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hlcopy.errors import ConfigError
-
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -23,10 +21,3 @@ def open_store(settings: Settings, *, create: bool, path: Path | None = None) ->
 
     binding = Binding(mode=settings.mode, network=settings.network, account=settings.binding_account)
     return Store.open(path or settings.database, binding, create=create)
-
-
-def require_built(settings: Settings) -> None:
-    """Raise `ConfigError` for what the settings ask for and isn't built yet."""
-    if settings.mode == "live":
-        message = "HLCOPY_MODE: live trading isn't built yet; set it to paper"
-        raise ConfigError(message)

@@ -1,4 +1,4 @@
-"""What the ticks work with, put together from the settings: sources, prices, the paper venue, rations, locks."""
+"""What the ticks work with, put together from the settings: sources, prices, the venue, rations, locks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hlcopy.adapters.store.usage import StoredRation
 from hlcopy.domain.models import HYPERLIQUID
 from hlcopy.domain.rations import MONITOR, POLL, SCORE
 from hlcopy.ports import Desk, ScoringDesk
-from hlcopy.wiring import require_built
+from hlcopy.wiring.http import BoundedHttp
 from hlcopy.wiring.together import at_once
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hlcopy.adapters.nansen.client import NansenClient
     from hlcopy.adapters.store import Store
     from hlcopy.config import Settings
-    from hlcopy.ports import Clock, Leaderboard, Profiles, Progress, TraderSource
+    from hlcopy.ports import Clock, Exchange, Leaderboard, Profiles, Progress, TraderSource
 
     Tell = Callable[[str], None]
 
@@ -47,19 +47,22 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
 }
 
 
+_ENTERING: Final = frozenset({"poll"})
+"""The ticks that open positions; the others keep, close and report them."""
+
+
 @contextmanager
 def open_desk(
-    settings: Settings, store: Store, http: Http, clock: Clock, *, command: str, tell: Tell
+    settings: Settings, store: Store, http: Http, clock: Clock, *, command: str, tell: Tell, hide: Tell
 ) -> Iterator[Desk]:
-    """Open what a tick that watches or trades works with; `tell` hears of trouble with sources.
+    """Open what a tick that watches or trades works with; `tell` hears of trouble with sources, `hide` of secrets.
 
-    Raises `ConfigError` for live mode, which isn't built yet.
+    In live mode raises `ConfigError` where key, agent or account aren't in order, `TryLaterError` where the venue can't
+    be asked.
     """
     from hlcopy.adapters.hyperliquid.market import HyperliquidMarket
     from hlcopy.adapters.locks import account_lock
-    from hlcopy.adapters.paper import PaperExchange
 
-    require_built(settings)
     policy = settings.policy()
     store.history.source = settings.trade_source  # whose fills are read back: two sources' are never added up
     with ExitStack() as opened:
@@ -68,16 +71,37 @@ def open_desk(
         market = reference
         if settings.venue_url != settings.source_url:
             market = HyperliquidMarket(clients.info(settings.venue_url, MONITOR), clock, tell, at_once)
+        exchange: Exchange
+        if settings.mode == "live":
+            from hlcopy.wiring.live import open_exchange
+
+            exchange = open_exchange(
+                settings,
+                store,
+                clients.info(settings.venue_url, MONITOR),
+                market,
+                clock,
+                opened,
+                time_left=http.left if isinstance(http, BoundedHttp) else lambda: math.inf,
+                entering=command in _ENTERING,
+                hide=hide,
+                tell=tell,
+            )
+        else:
+            from hlcopy.adapters.paper import PaperExchange
+
+            exchange = PaperExchange(store, market, policy.costs, settings.paper_equity_usd)
         yield Desk(
             policy=policy,
             ledger=store,
             source=_source(settings, clients, clock, opened, tell),
             market=market,
-            exchange=PaperExchange(store, market, policy.costs, settings.paper_equity_usd),
+            exchange=exchange,
             account_lock=partial(account_lock, settings.database),
             pause=clock.sleep,
             together=at_once,
             reference=reference,
+            clock=clock,
         )
 
 
@@ -86,7 +110,6 @@ def open_scoring_desk(
     settings: Settings, store: Store, http: Http, clock: Clock, *, tell: Tell, progress: Progress
 ) -> Iterator[ScoringDesk]:
     """Open what the daily selection works with; it reads fills from Hyperliquid, whoever tells of trades."""
-    require_built(settings)
     store.history.source = HYPERLIQUID
     with ExitStack() as opened:
         clients = _Clients(settings, http, clock, ALLOWANCES["score"], opened)

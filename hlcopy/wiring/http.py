@@ -32,6 +32,10 @@ class BoundedHttp(Http):
         """Let all requests from now on take so long together."""
         self._ends_at = self._stopwatch.monotonic() + seconds
 
+    def left(self) -> float:
+        """Return how many seconds are left of the time."""
+        return self._ends_at - self._stopwatch.monotonic()
+
     def send(
         self,
         method: str,
@@ -48,7 +52,7 @@ class BoundedHttp(Http):
 
         Without any left nothing is begun, nor waited for: a tick that is over may hold the account's lock.
         """
-        left = self._ends_at - self._stopwatch.monotonic()
+        left = self.left()
         if left <= 0:
             message = f"{host_of(url)} wasn't asked: the time that a tick may take is used up"
             raise SourceDownError(message)

@@ -267,20 +267,30 @@ def test_a_tick_that_another_process_is_running_is_left_to_it(run: Run, home: Pa
     [
         ("HLCOPY_NANSEN_CREDITS_PER_DAY", "many", "HLCOPY_NANSEN_CREDITS_PER_DAY: "),
         ("HLCOPY_SOURCE_URL", "ftp://x", "HLCOPY_SOURCE_URL: must be a URL"),
-        ("HLCOPY_MODE", "live", "HLCOPY_"),
+        ("HLCOPY_MODE", "live", "HLCOPY_ACCOUNT_ADDRESS: live mode needs the address"),
     ],
 )
 def test_a_wrong_setting_ends_with_78_and_is_named(
     run: Run, monkeypatch: pytest.MonkeyPatch, home: Path, command: str, name: str, value: str, said: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    if value == "live":
-        monkeypatch.setenv("HLCOPY_ACCOUNT_ADDRESS", TRADER)
-        said = "HLCOPY_MODE: live trading isn't built yet; set it to paper"
     failed = run(command)
     assert (failed.code, failed.out) == (78, "")
     assert failed.err.startswith(f"error: {said}")
     assert not (home / "paper.db").exists()
+
+
+@pytest.mark.usefixtures("venue")
+@pytest.mark.parametrize("command", ["poll", "monitor", "positions", "run-all", "run-all --once"])
+def test_live_mode_without_a_key_ends_with_78_and_says_where_to_get_one(
+    run: Run, monkeypatch: pytest.MonkeyPatch, home: Path, command: str
+) -> None:
+    monkeypatch.setenv("HLCOPY_MODE", "live")
+    monkeypatch.setenv("HLCOPY_ACCOUNT_ADDRESS", TRADER)
+    monkeypatch.setenv("HLCOPY_DB", str(home / "live.db"))
+    failed = run(command)
+    assert failed.code == 78
+    assert "live mode needs the key of an agent (API wallet); make one at app.hyperliquid.xyz/API" in failed.err
 
 
 def test_a_wrong_key_ends_score_with_78_and_is_named(

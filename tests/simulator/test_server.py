@@ -80,7 +80,8 @@ def test_it_ends_although_a_client_keeps_its_connection(venue: LocalVenue) -> No
         ("GET", "/", 404),
         ("GET", "/info", 404),
         ("POST", "/leaderboard", 404),
-        ("POST", "/exchange", 404),
+        ("GET", "/exchange", 404),
+        ("POST", "/log", 404),
         ("PUT", "/clock", 405),
     ],
 )

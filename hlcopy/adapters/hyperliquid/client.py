@@ -5,25 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from hlcopy.adapters.http import RetryError, host_of
-from hlcopy.adapters.hyperliquid.models import (
-    WINDOWS,
-    ApiBook,
-    ApiContext,
-    ApiFill,
-    ApiHistory,
-    ApiMeta,
-    ApiSlice,
-    ApiState,
-    ApiStatus,
-    ApiUpdate,
-)
-from hlcopy.adapters.wire import INTERVALS, IntervalName, Text, WireCandle, WireFunding
+from hlcopy.adapters.hyperliquid.kinds import KINDS, OWN_FILLS, OWN_STATE, OWN_UPDATES, Kind
+from hlcopy.adapters.hyperliquid.models import WINDOWS, ApiContext, ApiHistory
+from hlcopy.adapters.wire import INTERVALS
 from hlcopy.errors import BadAnswerError, RationedError, SourceDownError
 
 if TYPE_CHECKING:
@@ -31,6 +20,20 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.adapters.http import Answer, Http
+    from hlcopy.adapters.hyperliquid.models import ApiBook, ApiFill, ApiMeta, ApiSlice, ApiState, ApiStatus, ApiUpdate
+    from hlcopy.adapters.hyperliquid.own_models import (
+        ApiActiveAsset,
+        ApiAgent,
+        ApiFundingPayment,
+        ApiOrder,
+        ApiOrderStatus,
+        ApiOwnFill,
+        ApiOwnState,
+        ApiOwnUpdate,
+        ApiRateLimit,
+        ApiRole,
+    )
+    from hlcopy.adapters.wire import IntervalName, WireCandle, WireFunding
     from hlcopy.ports import Clock, WeightRation
 
 Model = TypeVar("Model")
@@ -40,42 +43,12 @@ FULL_UPDATES: Final = 500
 MOST_CANDLES: Final = 5_000
 _PATIENCE_S: Final = 20.0
 _AFTER_429_S: Final = 10.0
-_WEIGHT: Final = 20
-_WEIGHTS: Final[Mapping[str, int]] = dict.fromkeys(("l2Book", "allMids", "clearinghouseState", "exchangeStatus"), 2)
 _OK: Final = 200
 _FORBIDDEN: Final = 403
 _UNPROCESSABLE: Final = 422
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _MISSING: Final = "missing"
-
-
-@dataclass(frozen=True, slots=True)
-class _Kind:
-    """How the answer to a request type looks; `per_weight` rows of it cost one more, 0 for none."""
-
-    shape: Any
-    per_weight: int = 0
-    may_be_null: bool = False
-
-
-_KINDS: Final[Mapping[str, _Kind]] = {
-    "meta": _Kind(ApiMeta),
-    # Contexts are checked coin by coin when they are asked for: one broken coin must not hide the others.
-    "metaAndAssetCtxs": _Kind(tuple[ApiMeta, list[dict[str, Any]]]),
-    "allMids": _Kind(dict[str, Any]),
-    "l2Book": _Kind(ApiBook, may_be_null=True),
-    "clearinghouseState": _Kind(ApiState),
-    "userFillsByTime": _Kind(list[ApiFill], 20),
-    "userTwapSliceFillsByTime": _Kind(list[ApiSlice], 20),
-    "userTwapSliceFills": _Kind(list[ApiSlice], 20),
-    "candleSnapshot": _Kind(list[WireCandle], 60),
-    "fundingHistory": _Kind(list[WireFunding], 20),
-    "portfolio": _Kind(list[tuple[Text, Any]]),  # a window that we don't know may look like anything
-    "userNonFundingLedgerUpdates": _Kind(list[ApiUpdate], 20),
-    "userAbstraction": _Kind(Text),
-    "exchangeStatus": _Kind(ApiStatus),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +190,62 @@ class InfoClient:
         status: ApiStatus = self._ask({"type": "exchangeStatus"})
         return status.time
 
-    def _ask(self, request: dict[str, Any], expect: int = 0) -> Any:  # noqa: ANN401 - each type has its own shape
+    def own_state(self, user: str) -> ApiOwnState:
+        """Return our account on the main dex."""
+        state: ApiOwnState = self._ask({"type": "clearinghouseState", "user": user}, kind=OWN_STATE)
+        return state
+
+    def open_orders(self, user: str) -> list[ApiOrder]:
+        """Return what rests at the venue for an account, trigger orders with their triggers."""
+        orders: list[ApiOrder] = self._ask({"type": "frontendOpenOrders", "user": user})
+        return orders
+
+    def order_status(self, user: str, client_order_id: str) -> ApiOrderStatus:
+        """Return what the venue knows of an order of an account."""
+        status: ApiOrderStatus = self._ask({"type": "orderStatus", "user": user, "oid": client_order_id})
+        return status
+
+    def own_fills(self, user: str, start: int, *, expect: int = 0) -> list[ApiOwnFill]:
+        """Return one page of our fills, at most 2,000, oldest first."""
+        request = _between({"type": "userFillsByTime", "user": user}, start, None)
+        fills: list[ApiOwnFill] = self._ask(request, expect, kind=OWN_FILLS)
+        return self._sound("userFillsByTime", fills)
+
+    def user_funding(self, user: str, start: int, end: int) -> list[ApiFundingPayment]:
+        """Return one page of an account's payments of funding, at most 500, oldest first, both ends included."""
+        payments: list[ApiFundingPayment] = self._ask(_between({"type": "userFunding", "user": user}, start, end))
+        return sorted(payments, key=lambda payment: payment.time)
+
+    def own_updates(self, user: str, start: int, end: int) -> list[ApiOwnUpdate]:
+        """Return one page of our deposits, withdrawals and transfers, at most 500, both ends included."""
+        request = _between({"type": "userNonFundingLedgerUpdates", "user": user}, start, end)
+        updates: list[ApiOwnUpdate] = self._ask(request, kind=OWN_UPDATES)
+        return sorted(updates, key=lambda update: update.time)
+
+    def rate_limit(self, user: str) -> ApiRateLimit:
+        """Return how many actions an address may send."""
+        limit: ApiRateLimit = self._ask({"type": "userRateLimit", "user": user})
+        return limit
+
+    def role(self, address: str) -> ApiRole:
+        """Return what an address is: `user`, `agent`, `subAccount`, `vault`, `missing` or something yet unknown."""
+        role: ApiRole = self._ask({"type": "userRole", "user": address})
+        return role
+
+    def extra_agents(self, user: str) -> list[ApiAgent]:
+        """Return the agents with a name that a master has approved."""
+        agents: list[ApiAgent] = self._ask({"type": "extraAgents", "user": user})
+        return agents
+
+    def active_asset(self, user: str, coin: str) -> ApiActiveAsset:
+        """Return the margin mode and leverage that an account has chosen for a coin."""
+        chosen: ApiActiveAsset = self._ask({"type": "activeAssetData", "user": user, "coin": coin})
+        return chosen
+
+    def _ask(self, request: dict[str, Any], expect: int = 0, kind: Kind | None = None) -> Any:  # noqa: ANN401 - each type has its own shape
         name = request["type"]
-        kind = _KINDS[name]
-        reserved = _rows_weight(kind, expect)
+        kind = kind or KINDS[name]
+        reserved = kind.rows_weight(expect)
         deadline = self._clock.monotonic() + self._queue_s
         taken_at: datetime | None = None
         found: Any = None
@@ -231,7 +256,7 @@ class InfoClient:
             if not answered:
                 return  # nothing came back: what was taken for that attempt still stands
             answered = False
-            taken_at = self._take(_WEIGHTS.get(name, _WEIGHT) + reserved, deadline)
+            taken_at = self._take(kind.weight + reserved, deadline)
 
         def judge(answer: Answer) -> None:
             nonlocal found, answered
@@ -239,7 +264,7 @@ class InfoClient:
             found = self._read(name, kind, answer)
 
         self._http.send("POST", self._url, json=request, judge=judge, patience=self._patience, before=take)
-        if taken_at is not None and kind.per_weight and (rest := _rows_weight(kind, len(found)) - reserved):
+        if taken_at is not None and kind.per_weight and (rest := kind.rows_weight(len(found)) - reserved):
             self.ration.add(rest, taken_at)
         return found
 
@@ -265,7 +290,7 @@ class InfoClient:
         if whole / 2 < missing <= whole:  # more than the whole is a clock that was set back
             self._stood_still += missing
 
-    def _read(self, name: str, kind: _Kind, answer: Answer) -> Any:  # noqa: ANN401 - each type has its own shape
+    def _read(self, name: str, kind: Kind, answer: Answer) -> Any:  # noqa: ANN401 - each type has its own shape
         """Return a checked answer; raises `RetryError` where another attempt may help."""
         self._refuse_status(name, answer)
         body = answer.body.strip()
@@ -274,7 +299,7 @@ class InfoClient:
                 return None
             raise RetryError(_NULL, outcome=BadAnswerError(f"{self.host}: {name}: {_NULL}"))
         try:
-            return _adapter(name).validate_json(body)
+            return kind.adapter.validate_json(body)
         except ValidationError as error:
             if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] == "json_invalid":
                 raise RetryError(_NO_JSON) from error
@@ -309,16 +334,6 @@ class InfoClient:
 _NULL: Final = "null in place of an answer"
 _NO_JSON: Final = "its answer is no JSON, or only a part of it"
 _BUSY: Final = "too many requests from this address (429)"
-
-
-@cache
-def _adapter(name: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_KINDS[name].shape)
-
-
-def _rows_weight(kind: _Kind, rows: int) -> int:
-    """Return the weight that rows add, rounded up."""
-    return -(-rows // kind.per_weight) if kind.per_weight else 0
 
 
 def _between(request: dict[str, Any], start: int, end: int | None) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hlcopy.adapters.hyperliquid.client import FULL_UPDATES
 from hlcopy.adapters.wire import INTERVALS
 from hlcopy.domain import stops
 from hlcopy.domain.episodes import Market, market_of
-from hlcopy.domain.instrument import Instrument
+from hlcopy.domain.instrument import Instrument, Listing
 from hlcopy.domain.models import from_ms, to_ms
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN, Level, Marks, Quote, one_by_one
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from hlcopy.ports import Clock, Together, UnknownType
 
 _FRESH_S: Final = 5.0
+_TICK_S: Final = 60.0
+_LISTED_S: Final = 4 * 3_600.0
 # After a long absence five positions with that many candles and their funding still fit into a minute's ration of 400.
 # With more than fits no look would ever succeed again, since each begins anew.
 _MOST_ROWS: Final = 1_000
@@ -92,6 +94,28 @@ class HyperliquidMarket:
             if asset.name == coin and not asset.isDelisted:
                 return Instrument(coin=coin, size_decimals=asset.szDecimals, max_leverage=asset.maxLeverage)
         return None
+
+    def listings(self, now: datetime) -> Sequence[Listing] | UnknownType:
+        """Return the coins in the venue's order as read within the last minute; if need be an older reading of four hours."""
+        present = self._present
+        if present is None or self._clock.monotonic() - present.read_at > _TICK_S:
+            try:
+                self._read_present(now)
+            except TryLaterError as error:
+                self._tell(f"the list of coins: {error}")
+            present = self._present
+        if present is None or self._clock.monotonic() - present.read_at > _LISTED_S:
+            return UNKNOWN
+        return [
+            Listing(
+                name=asset.name,
+                size_decimals=asset.szDecimals,
+                max_leverage=asset.maxLeverage,
+                is_delisted=asset.isDelisted,
+                margin_mode=asset.marginMode,
+            )
+            for asset in present.contexts.meta.universe
+        ]
 
     def look(self, since: Mapping[str, datetime], now: datetime) -> None:
         """Read the contexts, and the candles and funding rates of coins from each one's moment on."""

@@ -80,6 +80,7 @@ class ApiAsset(Wire):
     szDecimals: Annotated[int, Field(ge=0, le=8)]  # noqa: N815 - the venue's name
     maxLeverage: Leverage  # noqa: N815 - the venue's name
     isDelisted: bool = False  # noqa: N815 - the venue's name
+    marginMode: Text | None = None  # noqa: N815 - the venue's name
 
 
 class ApiMeta(Wire):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.errors import ConfigError
 
@@ -25,14 +25,20 @@ class Binding:
         )
 
 
+_NEW: Final = "new live file"
+
+
 def bind(db: Connection, wanted: Binding) -> None:
-    """Bind the file at its first use; refuse one that is bound to anything else."""
+    """Bind the file at its first use, one for live trading halted; refuse one that is bound to anything else."""
     wanted = Binding(wanted.mode, wanted.network, wanted.account.lower() if wanted.account else None)
     bound = _stored(db)
     if bound is None:
         with db.transaction():
             bound = _stored(db) or wanted
             rows = [("mode", bound.mode), ("network", bound.network), ("account", bound.account or "")]
+            if _stored(db) is None and bound.mode == "live":
+                # Decision 31. By this machine's clock, whichever one the ticks go by: it only tells when.
+                db.run("INSERT INTO halts (at, reason) VALUES (strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now'), ?)", (_NEW,))
             db.run_many("INSERT OR IGNORE INTO meta (key, value) VALUES (?, ?)", rows)
     if bound != wanted:
         message = (

@@ -1,0 +1,121 @@
+"""The agent's private key: from the environment, a file that nobody else can read, or the system's keyring."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from hlcopy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from hlcopy.config import Settings
+
+_SERVICE: Final = "hlcopy"
+_KEY: Final = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
+_OTHERS: Final = 0o077
+_LONGEST: Final = 1_024
+
+
+class AgentKey:
+    """A private key that shows itself only when asked by name."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the key."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "AgentKey(…)"
+
+
+def agent_key(settings: Settings, hide: Callable[[str], None]) -> AgentKey:
+    """Return the key that the settings name; `hide` is told of it before anything else is done with it.
+
+    Raises `ConfigError` where there is none or it lies where others can read it; the message never holds it.
+    """
+    if settings.agent_key is not None:
+        text, source = settings.agent_key.get_secret_value(), "HLCOPY_AGENT_KEY"
+    elif settings.agent_key_file is not None:
+        text, source = _from_file(settings.agent_key_file), f"HLCOPY_AGENT_KEY_FILE: {settings.agent_key_file}"
+    elif settings.agent_keyring:
+        text, source = _from_keyring(settings.binding_account or ""), "HLCOPY_AGENT_KEYRING"
+    else:
+        _refuse(
+            "live mode needs the key of an agent (API wallet)",
+            "make one at app.hyperliquid.xyz/API and set HLCOPY_AGENT_KEY_FILE to a file of mode 0600 that holds it",
+        )
+    text = text.strip()
+    if text:
+        hide(text)
+        hide(text.lower().removeprefix("0x"))
+    if not _KEY.fullmatch(text):
+        _refuse(f"{source} doesn't hold a private key", "it must be 64 hexadecimal digits and nothing else")
+    return AgentKey("0x" + text[-64:].lower())
+
+
+def refuse_own_key(signer: str, *owners: str) -> None:
+    """Raise `ConfigError` when the key is that of the account itself or of its master: such a key can withdraw."""
+    if signer in owners:
+        _refuse(
+            f"the key belongs to {signer} itself, which can withdraw everything",
+            "make an agent (API wallet) at app.hyperliquid.xyz/API, use its key, and keep this one off this machine",
+        )
+
+
+def _from_file(path: Path) -> str:
+    named = f"HLCOPY_AGENT_KEY_FILE: {path}"
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if path.is_symlink():
+            _refuse(f"{named} is a symbolic link", "name the file itself")
+        _refuse(f"{named} can't be read ({error.strerror})", "name a file of mode 0600 that holds the key")
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            _refuse(f"{named} is no file", "name a file of mode 0600 that holds the key")
+        if found.st_uid != os.geteuid():
+            _refuse(f"{named} belongs to another user", "let it belong to the user that hlcopy runs as: chown")
+        if found.st_mode & _OTHERS:
+            _refuse(
+                f"{named} can be read by others", f"run chmod 600 {path}, and replace the key if others may have it"
+            )
+        if (tree := _git_tree(path)) is not None:
+            _refuse(f"{named} lies in the git work tree {tree}", "move it elsewhere, lest it be committed")
+        return file.read(_LONGEST).decode("utf-8", "replace")
+
+
+def _git_tree(path: Path) -> Path | None:
+    """Return the work tree that a file lies in, by its name or by where that leads."""
+    folders = (*path.absolute().parents, *path.resolve().parents)
+    return next((folder for folder in folders if (folder / ".git").exists()), None)
+
+
+def _from_keyring(account: str) -> str:
+    import keyring
+    from keyring.errors import KeyringError
+
+    remedy = f"store the key with: keyring set {_SERVICE} {account}"
+    try:
+        text = keyring.get_password(_SERVICE, account)
+    except KeyringError:
+        _refuse(
+            "HLCOPY_AGENT_KEYRING: the keyring can't be opened", f"unlock it, or use HLCOPY_AGENT_KEY_FILE; {remedy}"
+        )
+    if text is None:
+        _refuse(f"HLCOPY_AGENT_KEYRING: the keyring has no key for {account}", remedy)
+    return text
+
+
+def _refuse(problem: str, remedy: str) -> NoReturn:
+    message = f"{problem}; {remedy}"
+    raise ConfigError(message) from None
