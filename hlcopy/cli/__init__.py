@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "close": ("hlcopy.cli.operate", "Close one position of ours at once."),
     "flatten": ("hlcopy.cli.operate", "Halt, and close every position of ours at once."),
     "verify": ("hlcopy.cli.operate", "Prove that every position is guarded and that books agree."),
+    "doctor": ("hlcopy.cli.doctor", "Look at all that hlcopy needs, and say how to mend it."),
     "demo": ("hlcopy.cli.practice", "Watch made-up traders being ranked, judged and copied."),
     "simulate": ("hlcopy.cli.simulate", "Serve a made-up market on this machine, for rehearsals."),
     "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the ticks that trade."),

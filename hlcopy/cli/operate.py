@@ -217,8 +217,12 @@ def _where(session: Session) -> list[tuple[str, str]]:
 
     settings = session.settings
     rows = [("mode", settings.mode), ("network", settings.network), ("venue", urlsplit(settings.venue_url).netloc)]
-    rows.append(("account", settings.account_address or "the paper account"))
-    return rows
+    if settings.mode == "paper":
+        return [*rows, ("account", "the paper account")]
+    from hlcopy.wiring.identity import identity
+
+    who = identity(settings, logs.scrub.hide_one)
+    return [*rows, ("account", who.account), ("agent", who.agent)]
 
 
 @app.command("close", epilog=_CLOSE_EXAMPLES)
@@ -259,10 +263,11 @@ def flatten(
 
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     _require_answer(session, yes=yes)
-    if not yes:
-        with session.store() as store:
-            count = len(store.book.positions())
-        typer.confirm(f"Halt, and close all {count} open positions at the market?", abort=True, err=True)
+    with session.store() as store:
+        count = len(store.book.positions())
+        if not yes:
+            typer.confirm(f"Halt, and close all {count} open positions at the market?", abort=True, err=True)
+        operate.halt(store.controls, operate.FLATTEN, _present(session))  # before anything that could fail
     _operate(session, "flatten", operate.flatten)
 
 
@@ -347,7 +352,8 @@ def _opened(session: Session, *, create: bool = False) -> Iterator[_Work]:
         tell = ticking.Teller(session.warn)
         with session.store(create=create) as store, BoundedHttp(real) as http:
             clock = clocks.clock_of(session.settings, real, http)
-            with desks.open_desk(session.settings, store, http, clock, command=_OPERATE, tell=tell) as desk:
+            hide = logs.scrub.hide_one
+            with desks.open_desk(session.settings, store, http, clock, command=_OPERATE, tell=tell, hide=hide) as desk:
                 yield _Work(
                     store=store,
                     desk=desk,
