@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 PATIENCE_S: Final = 5.0
 _ACCOUNT_S: Final = 20.0  # for all questions about agent and account together, each of which has PATIENCE_S
-_OK: Final = frozenset({200, 206, 405})
+_OK: Final = frozenset({200, 206})
+_LATER: Final = frozenset({408, 429})
+_BEGINNING: Final = {"range": "bytes=0-255", "accept-encoding": "identity"}
 _SERVER_ERROR: Final = 500
 _UNAUTHENTICATED: Final = frozenset({401, 403})
 _FEW_CREDITS: Final = 5
@@ -62,19 +64,19 @@ def _venue_check(settings: Settings, http: BoundedHttp, clock: Clock, url: str) 
 
 
 def leaderboard_check(settings: Settings, http: BoundedHttp) -> Check:
-    """Say whether the public leaderboard is there, without reading its many megabytes."""
+    """Say whether the public leaderboard is there, reading only the beginning of its many megabytes."""
     statuses: list[int] = []
     host = host_of(settings.leaderboard_url)
 
     def judge(answer: Answer) -> None:
-        if answer.status >= _SERVER_ERROR:
+        if answer.status in _LATER or answer.status >= _SERVER_ERROR:
             reason = f"it answers {answer.status}"
             raise RetryError(reason, after=answer.retry_after())
         statuses.append(answer.status)
 
     http.allow(PATIENCE_S)
     try:
-        http.send("HEAD", settings.leaderboard_url, judge=judge, patience=PATIENCE_S)
+        http.send("GET", settings.leaderboard_url, headers=_BEGINNING, judge=judge, patience=PATIENCE_S)
     except TryLaterError as error:
         return Check(name="leaderboard", ok=False, said=str(error), remedy="check the network, proxy and firewall")
     if statuses[-1] not in _OK:
