@@ -68,6 +68,10 @@ class PaperExchange:
                 read_at=now,
             )
 
+    def can_open(self, now: datetime) -> bool:  # noqa: ARG002 - the port's signature
+        """Return True: the paper account is asked nothing over the wire."""
+        return True
+
     def set_leverage(self, coin: str, leverage: int, now: datetime) -> Outcome:
         """Set isolated leverage; refused for an unknown coin, beyond its maximum, or with a position open."""
         looked = self._look(now, coin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.cli import logs
 from hlcopy.errors import HlcopyError, TryLaterError
-from hlcopy.render.ticks import Ticked, error_lines, news_lines, positions_table, summary_text, tick_document
+from hlcopy.render.pauses import pauses_text
+from hlcopy.render.ticks import HOLDS, Ticked, error_lines, news_lines, positions_table, summary_text, tick_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -101,11 +102,19 @@ def opened_work(
 
 
 def tick(
-    session: Session, command: str, store: Store, clock: Clock, tell: Teller, work: Callable[[datetime], Report]
+    session: Session,
+    command: str,
+    store: Store,
+    clock: Clock,
+    tell: Teller,
+    work: Callable[[datetime], Report],
+    *,
+    alone: bool = True,
 ) -> Ticked:
     """Run a tick unless another process is running the same, and return what became of it.
 
-    It is recorded in the ledger of runs, where `ok` means that it was done, if not for every item.
+    It is recorded in the ledger of runs, where `ok` means that it was done, if not for every item. Without `alone` it is
+    run all the same: what a person asks for isn't left to another process.
     """
     from hlcopy.adapters.locks import command_lock
 
@@ -114,7 +123,7 @@ def tick(
     report: Report | None = None
     failure: HlcopyError | None = None
     notes: tuple[str, ...] = ()
-    with command_lock(session.settings.database, command) as held:
+    with command_lock(session.settings.database, command) if alone else nullcontext(enter_result=True) as held:
         if held:
             try:
                 report = _recorded(store, command, at, clock, work)
@@ -186,9 +195,11 @@ def show(session: Session, ticked: Ticked) -> None:
     session.show("".join(f"{line}\n" for line in news))
     report = ticked.report
     if not session.quiet:
-        wanted = ticked.command == "positions" or news or session.width is not None
-        if report is not None and ticked.command in {"monitor", "positions"} and wanted:
+        wanted = ticked.command != "monitor" or news or session.width is not None
+        if report is not None and ticked.command in HOLDS and wanted:
             session.show(positions_table(report.positions, session.width))
+        if report is not None:
+            session.show(pauses_text(report.halted, report.breakers))
         session.show(summary_text(ticked))
     for line in error_lines(ticked):
         session.complain(line)

@@ -151,10 +151,18 @@ def _is_due(session: Session, command: str, store: Store, clock: Clock) -> bool:
 
 
 def _print_stored(session: Session, *, everything: bool) -> None:
+    from hlcopy.ticks import breakers
+
     began, at = time.perf_counter(), options.now()
+    settings = session.settings
     with session.store() as store:
         found = store.book.positions(live_only=not everything)
+        halted = store.controls.halt()
+        last = store.controls.last_equity()
+        moment = last.at if last is not None and settings.clock == "venue" else at  # nothing is asked here
+        standing = breakers.remembered(store, settings.policy().breakers, moment)
     if session.as_json:
+        from hlcopy.render.pauses import breaker_documents, halt_document
         from hlcopy.render.rows import position_row
 
         session.show_json(
@@ -167,9 +175,13 @@ def _print_stored(session: Session, *, everything: bool) -> None:
                 "counts": {"positions": len(found)},
                 "errors": [],
                 "positions": [position_row(position) for position in found],
+                "halted": halt_document(halted),
+                "breakers": breaker_documents(standing),
             }
         )
     else:
+        from hlcopy.render.pauses import pauses_text
         from hlcopy.render.reports import positions_tables
 
         session.show(positions_tables(found, session.width, with_closed=everything))
+        session.show(pauses_text(halted, standing))

@@ -133,6 +133,9 @@ class VenueAccount(Protocol):
 class Exchange(VenueAccount, Protocol):
     """The venue we trade at. Every order carries its derived client id; sending the same id twice is the same order."""
 
+    def can_open(self, now: datetime) -> bool:
+        """Whether what it takes to open a position and to protect it could be asked now, without waiting."""
+
     def set_leverage(self, coin: str, leverage: int, now: datetime) -> Outcome:
         """Set isolated margin and the leverage of a coin, and read them back."""
 

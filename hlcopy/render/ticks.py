@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.domain.models import EXECUTE
 from hlcopy.errors import HlcopyError, TryLaterError
 from hlcopy.render import text
+from hlcopy.render.pauses import breaker_documents, halt_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     Document = dict[str, object]
 
 _WIDTH: Final = 79
-_HOLDS: Final = ("positions", "monitor")
+HOLDS: Final = ("positions", "monitor", "close", "flatten")
+"""The commands that show our positions."""
+
 _TOLD_PROBLEMS: Final = 5
 
 
@@ -72,7 +75,9 @@ def tick_document(ticked: Ticked) -> Document:
         document["decisions"] = [_decision(signal) for signal in (report.decisions if report is not None else ())]
     if ticked.command != "score":
         document["actions"] = [_action(ticked, done) for done in (report.actions if report is not None else ())]
-    if ticked.command in _HOLDS:
+        document["halted"] = halt_document(report.halted if report is not None else None)
+        document["breakers"] = breaker_documents(report.breakers if report is not None else ())
+    if ticked.command in HOLDS:
         document["positions"] = [_held(view) for view in (report.positions if report is not None else ())]
     return document
 

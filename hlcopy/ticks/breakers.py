@@ -1,40 +1,81 @@
-"""Our equity through time, and which breakers that and our positions have tripped."""
+"""Sample our equity, and tell which breakers are in force."""
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain import breakers as rules
+from hlcopy.domain import breakers
+from hlcopy.domain.breakers import EquitySample
 from hlcopy.ports import UNKNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from hlcopy.ports import Account, Desk
+    from hlcopy.domain.breakers import Breaker
+    from hlcopy.domain.policy import BreakerPolicy
+    from hlcopy.ports import Account, Desk, Ledger
 
-SAMPLED_EVERY: Final = timedelta(minutes=5)
+SAMPLE_EVERY: Final = timedelta(minutes=5)
+_DAY: Final = timedelta(days=1)
+_REMEMBERED: Final = timedelta(
+    days=90
+)  # of how positions ended: two stopped copies of a trader further apart don't count
+
+
+def standing(desk: Desk, account: Account, now: datetime) -> tuple[Breaker, ...]:
+    """Return the breakers in force, with the present reading of our account beside the samples."""
+    rules = desk.policy.breakers
+    return _in_force(desk.ledger, rules, _present(desk, account, now), now) if rules.on else ()
+
+
+def remembered(ledger: Ledger, rules: BreakerPolicy, now: datetime) -> tuple[Breaker, ...]:
+    """Return the breakers in force by what is stored, for where our account isn't read."""
+    return _in_force(ledger, rules, (), now) if rules.on else ()
 
 
 def sample(desk: Desk, account: Account, now: datetime) -> None:
-    """Add our equity to what is known of it, at most every five minutes; without knowing of transfers there is no sample."""
+    """Remember our equity, at most every five minutes, but at once where it trips a breaker that wasn't in force.
+
+    What was moved in or out since the last sample is read at the venue; while that isn't known nothing is remembered.
+    """
     controls = desk.ledger.controls
     last = controls.last_equity()
-    if last is not None and now - last.at < SAMPLED_EVERY:
+    if last is None:
+        if math.isfinite(account.equity):
+            controls.add_equity(EquitySample(now, account.equity))
         return
-    moved = 0.0 if last is None else desk.exchange.transfers(last.at, now)
-    if moved is not UNKNOWN:
-        before = 0.0 if last is None else last.transfers_usd
-        controls.add_equity(rules.EquitySample(now, account.equity, before + moved))
+    if now <= last.at or not (now - last.at >= SAMPLE_EVERY or _trips(desk, account, now)):
+        return
+    moved = desk.exchange.transfers(last.at, now)
+    if moved is UNKNOWN or not (math.isfinite(moved) and math.isfinite(account.equity)):
+        return
+    with desk.ledger.transaction():
+        controls.add_equity(EquitySample(now, account.equity, last.transfers_usd + moved))
+        today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        if last.at < today:  # yesterday stays whole: its last sample is what today's loss is measured from
+            controls.thin_equity(today - _DAY)
 
 
-def standing(desk: Desk, account: Account, now: datetime) -> tuple[rules.Breaker, ...]:
-    """Return the breakers in force."""
-    if not desk.policy.breakers.on:
+def _trips(desk: Desk, account: Account, now: datetime) -> bool:
+    """Whether the present reading trips a breaker which the samples alone don't: it might have recovered by the next one."""
+    before = {breaker.name for breaker in remembered(desk.ledger, desk.policy.breakers, now)}
+    return any(breaker.name not in before for breaker in standing(desk, account, now))
+
+
+def _present(desk: Desk, account: Account, now: datetime) -> Sequence[EquitySample]:
+    """Return the present reading as a sample; none where it says nothing, or a stored one is newer."""
+    last = desk.ledger.controls.last_equity()
+    if not math.isfinite(account.equity) or (last is not None and last.at >= now):
         return ()
-    controls = desk.ledger.controls
-    equity = list(controls.equity())
-    if equity:
-        equity.append(rules.EquitySample(now, account.equity, equity[-1].transfers_usd))
-    positions = desk.ledger.book.positions(live_only=False)
-    return rules.tripped(positions, equity, controls.resumed_at(), now, desk.policy.breakers)
+    return (EquitySample(now, account.equity, last.transfers_usd if last is not None else 0.0),)
+
+
+def _in_force(
+    ledger: Ledger, rules: BreakerPolicy, present: Sequence[EquitySample], now: datetime
+) -> tuple[Breaker, ...]:
+    equity = [*ledger.controls.equity(), *present]
+    positions = [*ledger.book.positions(), *ledger.book.closed_since(now - _REMEMBERED)]
+    return breakers.tripped(positions, equity, ledger.controls.resumed_at(), now, rules)

@@ -112,8 +112,7 @@ def protect(desk: Desk, position: Position, now: datetime) -> None:
 
     Nothing is read before the stop is sent: what the venue answered to the entry says how much there is to protect.
     """
-    guarded = stop.hold(desk, position, UNKNOWN, now)
-    account = desk.exchange.account(now)
+    guarded, account = stop.guard(desk, position, now)
     if guarded is not None:
         guarded = _as_made(desk, guarded, now)
         if account is not UNKNOWN:

@@ -11,7 +11,7 @@ from hlcopy.domain import gates
 from hlcopy.domain.book import IntentState, PositionStatus
 from hlcopy.domain.episodes import Since, chained, since_trade
 from hlcopy.domain.liquidation import is_liquidation
-from hlcopy.domain.models import EPOCH, Wait
+from hlcopy.domain.models import EPOCH, EXECUTE, Wait
 from hlcopy.ports import UNKNOWN, PollMark
 from hlcopy.ticks import brakes, entry, judge, liquidations, reconcile
 from hlcopy.ticks.portfolio import portfolio
@@ -224,7 +224,7 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
         before = desk.ledger.book.count_actions()
         began, now = now, desk.present(now)  # the lock may have been waited for
         account = reconcile.run(desk, now)
-        while waiting and desk.present(now) - began < desk.policy.execution.new_risk_for:
+        while waiting and _may_go_on(desk, began, now):
             judged = waiting.popleft()
             current = desk.ledger.signals.get(judged.signal.id)
             if current is not None and current.is_final:
@@ -232,15 +232,22 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
             # Asked again under the lock, which may have been waited for: a reading of a few seconds ago costs nothing.
             address = judged.trader.address
             state = desk.source.state(address, now) if address in known else UNKNOWN
-            signals, account = _confirm(desk, judged, state, account, now)
+            signals = _confirm(desk, judged, state, account, now)
             outcome.decided += signals
             if desk.ledger.book.orders(state=IntentState.PENDING):
                 break  # an answer is out: no more risk in this tick; the rest stays due, the next one reconciles first
+            if waiting and any(signal.decision == EXECUTE for signal in signals):
+                account = reconcile.run(desk, now)
         outcome.actions += desk.ledger.book.actions(skip=before)
     left = {judged.trader.address for judged in waiting}
     for address, mark in outcome.marks.items():
         if address not in left:
             desk.ledger.traders.put_mark(address, mark)
+
+
+def _may_go_on(desk: Desk, began: datetime, now: datetime) -> bool:
+    """Whether another entry may be begun in a tick; what may not stays due."""
+    return desk.present(now) - began < desk.policy.execution.new_risk_for and desk.exchange.can_open(now)
 
 
 def _look_ahead(desk: Desk, candidates: Iterable[Judged], now: datetime) -> set[str]:
@@ -259,19 +266,19 @@ def _precedence(judged: Judged) -> tuple[float, datetime, str]:
 
 def _confirm(
     desk: Desk, judged: Judged, state: TraderState | UnknownType, account: Account, now: datetime
-) -> tuple[list[Signal], Account]:
+) -> list[Signal]:
     signal = judged.signal
     theirs, ours = _marks(desk, signal.coin, now)
     since = _since(desk, judged, now)
     if state is UNKNOWN or _is_stale(desk, state, now):
-        return _put_off(desk, judged, Wait.UNKNOWN_TRADER_STATE, now), account
+        return _put_off(desk, judged, Wait.UNKNOWN_TRADER_STATE, now)
     if theirs is UNKNOWN or ours is UNKNOWN:
-        return _put_off(desk, judged, Wait.UNKNOWN_PRICE, now), account
+        return _put_off(desk, judged, Wait.UNKNOWN_PRICE, now)
     if not since.unbroken:
-        return _put_off(desk, judged, Wait.UNKNOWN_HISTORY, now), account
+        return _put_off(desk, judged, Wait.UNKNOWN_HISTORY, now)
     held_back = brakes.held_back(desk, account, signal.trader, now)
     if held_back is UNKNOWN:
-        return _put_off(desk, judged, Wait.UNKNOWN_BUDGET, now), account
+        return _put_off(desk, judged, Wait.UNKNOWN_BUDGET, now)
     mark = theirs.last if theirs is not None and ours is not None and _is_price(ours.last) else None
     facts = gates.Facts(
         now=now,
@@ -289,9 +296,8 @@ def _confirm(
     confirmed = gates.confirm(facts, desk.policy)
     measured = judge.measured(signal, confirmed, state, mark, now)
     if isinstance(confirmed, gates.Skip) or ours is None:
-        return _record(desk, replace(judged, signal=measured)), account
-    entered = entry.enter(desk, measured, confirmed, ours.last, judged.identities, now)
-    return [entered], reconcile.run(desk, now)
+        return _record(desk, replace(judged, signal=measured))
+    return [entry.enter(desk, measured, confirmed, ours.last, judged.identities, now)]
 
 
 def _marks(desk: Desk, coin: str, now: datetime) -> tuple[Marks | UnknownType | None, Marks | UnknownType | None]:

@@ -37,7 +37,7 @@ class PositionView:
 class Report:
     """The outcome of one tick; `unreachable` when it read nothing of what it needed, its source being down for all.
 
-    `notes` are for the user to know, though nothing failed. `halted` and `breakers` say why nothing new is opened.
+    `notes` are for the user to know, though nothing failed. `halted` and `breakers` say what keeps entries out now.
     """
 
     command: str
@@ -48,9 +48,9 @@ class Report:
     actions: tuple[PositionAction, ...] = ()
     positions: tuple[PositionView, ...] = ()
     unreachable: bool = False
+    notes: tuple[str, ...] = ()
     halted: Halt | None = None
     breakers: tuple[Breaker, ...] = ()
-    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:

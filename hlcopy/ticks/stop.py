@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import orders, stops
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain.book import ExitReason, Order
+    from hlcopy.domain.instrument import Instrument
     from hlcopy.ports import Account, Desk, RestingStop, UnknownType
 
 
@@ -25,6 +26,26 @@ def current_trigger(desk: Desk, position: Position) -> stops.Trigger:
     return stops.trigger(position.entry_price, position.best_price, position.side, desk.policy.exit)
 
 
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A stop as the venue answered it, and the reading of our account by which it was looked for."""
+
+    order: Order
+    account: Account | UnknownType
+
+
+def guard(desk: Desk, position: Position, now: datetime) -> tuple[Position | None, Account | UnknownType]:
+    """Make a first stop rest for a position, before anything is read; return them with the reading that was made after it."""
+    instrument = desk.market.instrument(position.coin)
+    if instrument is None:
+        return position, desk.exchange.account(now)
+    wanted = _wanted(desk, position, instrument, now)
+    placed = _place(desk, position, wanted, now)
+    if placed is None:
+        return None, desk.exchange.account(now)
+    return _as_placed(desk, position, placed.order, now), placed.account
+
+
 def hold(desk: Desk, position: Position, account: Account | UnknownType, now: datetime) -> Position | None:
     """Make one stop rest at the position's trigger for its whole size; None when nothing covers it and nothing can.
 
@@ -34,10 +55,7 @@ def hold(desk: Desk, position: Position, account: Account | UnknownType, now: da
     instrument = desk.market.instrument(position.coin)
     if instrument is None:
         return position
-    trigger = current_trigger(desk, position)
-    wanted = orders.stop_order(
-        position, trigger, 0, instrument=instrument, now=desk.present(now), policy=desk.policy.execution
-    )
+    wanted = _wanted(desk, position, instrument, now)
     if account is not UNKNOWN and _is_past_liquidation(position, wanted, account):
         return None
     resting = [] if account is UNKNOWN else ours(desk, position, account)
@@ -48,12 +66,26 @@ def hold(desk: Desk, position: Position, account: Account | UnknownType, now: da
         placed = _place(desk, position, wanted, now)
         if placed is None:
             return position if _covers(resting, position) else None
-        if placed.state is not IntentState.RESTING:
-            return _record(desk, replace(position, stop_confirmed=False))
-        _cancel(desk, resting, now)
-        return _confirmed(desk, position, placed.client_order_id, placed.trigger_price, now)
+        if placed.order.state is IntentState.RESTING:
+            _cancel(desk, resting, now)
+        return _as_placed(desk, position, placed.order, now)
     _cancel(desk, [stop for stop in resting if stop is not kept], now)
     return _confirmed(desk, position, kept.client_order_id, kept.trigger_price, now)
+
+
+def _wanted(desk: Desk, position: Position, instrument: Instrument, now: datetime) -> Order:
+    """Return the stop that belongs to a position, not yet an attempt of its own."""
+    trigger = current_trigger(desk, position)
+    return orders.stop_order(
+        position, trigger, 0, instrument=instrument, now=desk.present(now), policy=desk.policy.execution
+    )
+
+
+def _as_placed(desk: Desk, position: Position, stop: Order, now: datetime) -> Position:
+    """Return a position with the stop that was sent: confirmed if it is seen resting."""
+    if stop.state is not IntentState.RESTING:
+        return _record(desk, replace(position, stop_confirmed=False))
+    return _confirmed(desk, position, stop.client_order_id, stop.trigger_price, now)
 
 
 def _is_past_liquidation(position: Position, wanted: Order, account: Account) -> bool:
@@ -121,7 +153,7 @@ def _next_attempt(desk: Desk, position: Position) -> int:
     return 1 + len(desk.ledger.book.orders(position.signal_id, purpose=Purpose.STOP))
 
 
-def _place(desk: Desk, position: Position, wanted: Order, now: datetime) -> Order | None:
+def _place(desk: Desk, position: Position, wanted: Order, now: datetime) -> Placed | None:
     """Send a stop, once more when it is refused; None when it was refused each time."""
     first = _next_attempt(desk, position)
     for attempt in range(first, first + desk.policy.execution.stop_attempts):
@@ -132,17 +164,17 @@ def _place(desk: Desk, position: Position, wanted: Order, now: datetime) -> Orde
         if isinstance(outcome, Refused):
             desk.ledger.book.put_order(replace(order, state=IntentState.REFUSED, error=outcome.reason))
             continue
+        account: Account | UnknownType = UNKNOWN
         if isinstance(outcome, Accepted):
-            order = replace(order, venue_order_id=outcome.venue_order_id)
-            if _rests(desk, order, now):
-                order = replace(order, state=IntentState.RESTING)
+            account = desk.exchange.account(now)
+            state = IntentState.RESTING if _rests(order, account) else order.state
+            order = replace(order, venue_order_id=outcome.venue_order_id, state=state)
             desk.ledger.book.put_order(order)
-        return order
+        return Placed(order, account)
     return None
 
 
-def _rests(desk: Desk, order: Order, now: datetime) -> bool:
-    account = desk.exchange.account(now)
+def _rests(order: Order, account: Account | UnknownType) -> bool:
     return account is not UNKNOWN and any(stop.client_order_id == order.client_order_id for stop in account.stops)
 
 

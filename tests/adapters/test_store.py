@@ -20,7 +20,7 @@ import pytest
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.adapters.store.connection import in_our_words
 from hlcopy.adapters.store.migrations import MIGRATIONS
-from hlcopy.domain.book import PositionStatus
+from hlcopy.domain.book import ExitReason, IntentState, PositionStatus
 from hlcopy.domain.models import EXECUTE, Side, from_ms
 from hlcopy.errors import BadInputError, ConfigError, HlcopyError, TryLaterError
 from tests.builders import T0, TRADER, at, candles, fill, position, signal, trader, trader_position
@@ -149,6 +149,38 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(path: Path, monkeypatc
         Store.open(path, PAPER)
     assert query(path, "SELECT name FROM sqlite_master") == []
     assert query(path, "PRAGMA user_version") == [(0,)]
+
+
+def test_a_file_of_the_second_schema_keeps_all_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("hlcopy.adapters.store.migrations.MIGRATIONS", MIGRATIONS[:2])
+        Store.open(path, PAPER).close()
+    old = "identity, token_symbol, is_buy, price, size, fee, time, client_order_id, liquidation"
+    moment = "2026-03-01T00:00:00.000+00:00"
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone() == (2,)
+        for table in ("our_fills", "paper_fills"):
+            rows = [(name, "BTC", 1, 100.0, 2.0, 0.09, moment, "0x1", taken) for name, taken in (("a", 1), ("b", 0))]
+            raw.executemany(f"INSERT INTO {table} ({old}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)  # noqa: S608
+        raw.execute("UPDATE our_fills SET signal_id = 's1'")
+        raw.execute(
+            "INSERT INTO orders (client_order_id, purpose, signal_id, leg, attempt, token_symbol, is_buy, size, "
+            "reduce_only, created_at, state, filled_size, misses) "
+            "VALUES ('0x1', 'entry', 's1', 'entry', 1, 'BTC', 1, 2.0, 0, ?, 'filled', 2.0, 0)",
+            (moment,),
+        )
+        raw.commit()
+    for _ in range(2):  # the second opening finds nothing to do
+        with Store.open(path, PAPER) as store:
+            fills = store.book.fills("s1")
+            assert [(fill.identity, fill.forced) for fill in fills] == [("a", ExitReason.LIQUIDATED), ("b", None)]
+            assert fills == list(store.paper.fills(T0))
+            found = store.book.order("0x1")
+            assert found is not None
+            assert (found.state, found.venue_order_id) == (IntentState.FILLED, None)
+            assert store.controls.halt() is None
+            assert store.controls.last_equity() is None
+    assert query(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
 
 
 @pytest.mark.parametrize(

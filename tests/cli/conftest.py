@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hlcopy.cli import logs, main
+from hlcopy.wiring import desks
+from tests.venue import environment, local_venue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from hlcopy.simulator.server import LocalVenue
 
 
 @dataclass(frozen=True)
@@ -56,3 +60,22 @@ def database(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = home / "paper.db"
     monkeypatch.setenv("HLCOPY_DB", str(path))
     return path
+
+
+@pytest.fixture
+def venue(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalVenue]:
+    """A local venue that the process's settings name, with its own clock."""
+    with local_venue() as served:
+        for name, value in environment(served, home / "paper.db").items():
+            monkeypatch.setenv(name, value)
+        yield served
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ticks that give up after a moment: an outage needn't be waited out."""
+    brief = {
+        name: desks.Allowance(share=allowance.share, patience_s=0.2, queue_s=0.0, tick_s=2.0)
+        for name, allowance in desks.ALLOWANCES.items()
+    }
+    monkeypatch.setattr(desks, "ALLOWANCES", brief)

@@ -146,6 +146,8 @@ def test_positions_print_what_is_stored(run: Run) -> None:
         "counts": {"positions": 1},
         "errors": [],
         "positions": [],
+        "halted": None,
+        "breakers": [],
     }
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00", document["at"])
     assert document["duration_ms"] >= 0

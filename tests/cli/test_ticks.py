@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.adapters.locks import command_lock
-from hlcopy.adapters.store import Binding, Store
 from hlcopy.simulator.server import DROP
-from hlcopy.simulator.venue import Profile
 from hlcopy.wiring import desks
-from tests.builders import OTHER_TRADER, TRADER, paper_position, trader
-from tests.venue import MINUTE_MS, START, START_MS, clock_of, environment, local_venue
+from tests.builders import OTHER_TRADER, TRADER, paper_position
+from tests.cli.trading import enter, follow, open_store, wait
+from tests.venue import MINUTE_MS, START, START_MS, clock_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from hlcopy.simulator.server import LocalVenue
@@ -26,52 +25,6 @@ if TYPE_CHECKING:
 
 REFUSED = (500, {"content-type": "application/json"}, b"null")
 TICKS = ("monitor", "poll", "positions", "score")
-
-
-@pytest.fixture
-def venue(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalVenue]:
-    """A local venue that the process's settings name, with its own clock."""
-    with local_venue() as served:
-        for name, value in environment(served, home / "paper.db").items():
-            monkeypatch.setenv(name, value)
-        yield served
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ticks that give up after a moment: an outage needn't be waited out."""
-    brief = {
-        name: desks.Allowance(share=allowance.share, patience_s=0.2, queue_s=0.0, tick_s=2.0)
-        for name, allowance in desks.ALLOWANCES.items()
-    }
-    monkeypatch.setattr(desks, "ALLOWANCES", brief)
-
-
-def open_store(home: Path) -> Store:
-    return Store.open(home / "paper.db", Binding("paper", "mainnet"))
-
-
-def follow(home: Path, venue: LocalVenue, *addresses: str, equity: float = 400_000.0) -> None:
-    """Let traders be primaries, scored just now."""
-    with open_store(home) as store:
-        for address in addresses:
-            venue.venue.add_trader(Profile(address=address, equity_usd=equity, description="a trader of this test"))
-            scored = trader(address=address, tier="primary", score=0.7, account_value=equity, last_scored_at=START)
-            store.traders.put([scored])
-
-
-def wait(venue: LocalVenue, minutes: float) -> None:
-    clock_of(venue).advance(round(minutes * MINUTE_MS))
-
-
-def enter(run: Run, home: Path, venue: LocalVenue) -> None:
-    """Have a trader's order for $60,000 of BTC copied."""
-    follow(home, venue, TRADER)
-    venue.venue.trade(TRADER, "BTC", 1.0, START_MS)
-    wait(venue, 6)
-    assert [each["decision"] for each in run("poll --json").document["decisions"]] == ["DEFERRED"]
-    wait(venue, 10)
-    assert [each["decision"] for each in run("poll --json").document["decisions"]] == ["EXECUTE"]
 
 
 def test_a_trader_s_order_becomes_a_position_of_ours_whose_stop_follows_the_price(
@@ -145,11 +98,24 @@ def test_a_tick_s_document_has_what_every_tick_s_has_and_its_own_lists(run: Run,
     shown = run(f"{command} --json")
     document = shown.document
     assert (shown.code, shown.err) == (0, "")
-    assert set(document) == {"command", "ok", "at", "mode", "duration_ms", "counts", "errors", "notes", *lists}
+    assert set(document) == {
+        "command",
+        "ok",
+        "at",
+        "mode",
+        "duration_ms",
+        "counts",
+        "errors",
+        "notes",
+        "halted",
+        "breakers",
+        *lists,
+    }
     assert (document["command"], document["ok"], document["mode"]) == (command, True, "paper")
     assert document["at"] == "2026-03-01T00:00:00.000+00:00"
     assert document["duration_ms"] >= 0
     assert document["errors"] == []
+    assert (document["halted"], document["breakers"]) == (None, [])
     assert all(isinstance(count, int) for count in document["counts"].values())
 
 

@@ -1,6 +1,6 @@
 """Compare the local venue's own log with our database, sharing no code with the program; exit 1 on any difference.
 
-    python -m tests.soak.compare DIR        (with DIR/venue.jsonl and DIR/hlcopy.db)
+python -m tests.soak.compare DIR        (with DIR/venue.jsonl and DIR/hlcopy.db)
 """
 
 from __future__ import annotations
@@ -156,7 +156,9 @@ class Comparison:
             for column, value in expected.items():
                 mine = row[column]
                 if (mine is None) is not (value is None) or (
-                    mine is not None and value is not None and abs(mine - value) > max(CENT_OF_A_CENT, 1e-12 * abs(value))
+                    mine is not None
+                    and value is not None
+                    and abs(mine - value) > max(CENT_OF_A_CENT, 1e-12 * abs(value))
                 ):
                     self._differs(f"#{row['id']} {row['token_symbol']} {column}: {value} at the venue, {mine} here")
             reason = self._reason(leaving[-1]) if leaving else None
@@ -259,7 +261,9 @@ class Comparison:
                     moves += 1
                     size = abs(held.get(order["coin"], 0.0))
                     if size > LOT and max(resting[order["coin"]].values(), default=0.0) < size - LOT:
-                        self._differs(f"a stop of {order['coin']} was cancelled before another rested ({entry['at_ms']})")
+                        self._differs(
+                            f"a stop of {order['coin']} was cancelled before another rested ({entry['at_ms']})"
+                        )
         self.told.append(f"stops cancelled by us, each after another rested or nothing was left: {moves}")
 
     def _naked_time(self) -> None:
@@ -294,7 +298,9 @@ class Comparison:
         p99 = lengths[min(len(lengths) - 1, int(0.99 * len(lengths)))] if lengths else 0.0
         most = max(lengths, default=0.0)
         self.told.append(f"naked: {len(lengths)} spans, {total:.1f} s in all, p99 {p99:.1f} s, longest {most:.1f} s")
-        self.told += [f"  naked {s:.1f} s: {coin} from {at}" for s, coin, at in sorted(spans, reverse=True)[:5] if s > 0]
+        self.told += [
+            f"  naked {s:.1f} s: {coin} from {at}" for s, coin, at in sorted(spans, reverse=True)[:5] if s > 0
+        ]
 
     def _foreign_coins(self) -> set[str]:
         return set()

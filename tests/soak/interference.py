@@ -81,9 +81,11 @@ class Interference:
     def happens_hand_reduce(self, _now: int) -> bool:
         """Somebody takes a part of a position."""
         for coin, size in self._held()[-1:]:
-            part = self._soak.served.venue_instrument(coin).size(abs(size) * 0.4) if hasattr(
-                self._soak.served, "venue_instrument"
-            ) else round(abs(size) * 0.4, 1 if abs(size) > 10 else 3)  # noqa: PLR2004 - a legal size of every coin
+            part = (
+                self._soak.served.venue_instrument(coin).size(abs(size) * 0.4)
+                if hasattr(self._soak.served, "venue_instrument")
+                else round(abs(size) * 0.4, 1 if abs(size) > 10 else 3)
+            )
             if part:
                 self._floor.trade_by_hand(self._account, coin, -part if size > 0 else part, reduce_only=True)
             return bool(part)
@@ -99,7 +101,7 @@ class Interference:
     def happens_deleveraging(self, _now: int) -> bool:
         """The venue takes a position, or the half of it."""
         for coin, size in self._held()[:1]:
-            part = abs(size) if self._random.random() < 0.5 else round(abs(size) / 2, 1 if abs(size) > 10 else 3)  # noqa: PLR2004
+            part = abs(size) if self._random.random() < 0.5 else round(abs(size) / 2, 1 if abs(size) > 10 else 3)
             if part:
                 self._floor.deleverage(self._account, coin, part)
             return bool(part)
@@ -130,7 +132,7 @@ class Interference:
 
     def happens_outage_of_ours(self, now: int) -> bool:
         """The machine is down for an hour or three."""
-        if self._random.random() < 0.2:  # noqa: PLR2004 - now and then
+        if self._random.random() < 0.2:
             self._asleep_until = now + self._random.randint(1, 3) * HOUR_MS
             return True
         return False
@@ -138,5 +140,5 @@ class Interference:
     def happens_transfer(self, _now: int) -> bool:
         """Money comes in or goes out."""
         usd = float(self._random.randint(1, 5) * 1_000)
-        (self._floor.deposit if self._random.random() < 0.5 else self._floor.withdraw)(self._account, usd)  # noqa: PLR2004
+        (self._floor.deposit if self._random.random() < 0.5 else self._floor.withdraw)(self._account, usd)
         return True

@@ -19,7 +19,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from hlcopy.cli import main as command_line
 from hlcopy.cli import ticking
 from hlcopy.cli.options import Session
 from hlcopy.cli.stage import StageClock

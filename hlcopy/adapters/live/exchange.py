@@ -40,6 +40,7 @@ _LEVERAGE_EXPIRES: Final = timedelta(seconds=15)
 _CANCEL_EXPIRES: Final = timedelta(seconds=30)
 _ASK_AGAIN_S: Final = 300.0
 _WEIGHT: Final = 1
+_ENTRY_WEIGHT: Final = 120  # what an entry asks until its stop is seen, and a reconciliation after it
 
 
 class Reader(VenueAccount, Protocol):
@@ -123,8 +124,12 @@ class LiveExchange:
         """Return how many actions our address may still send."""
         return self._reader.budget(now)
 
+    def can_open(self, now: datetime) -> bool:
+        """Whether time and request weight are left to open a position and see its stop rest without waiting."""
+        return self._time_left() > 0 and self._ration.left(now) >= _ENTRY_WEIGHT
+
     def set_leverage(self, coin: str, leverage: int, now: datetime) -> Outcome:
-        """Set isolated margin and the leverage of a coin, and read them back; nothing is sent where they stand already.
+        """Set isolated margin and the leverage of a coin, and read them back.
 
         Raises `ConfigError` when the venue doesn't know the agent.
         """
@@ -135,9 +140,6 @@ class LiveExchange:
         refused = self._too_late() or _refused(objection) or self._not_ready()
         if refused is not None:
             return refused
-        is_flat = self._account is not None and coin not in self._account.positions
-        if is_flat and self._reader.chosen_leverage(coin) == (True, leverage):
-            return Accepted(IntentState.FILLED)
         expires = to_ms(self._clock.now() + _LEVERAGE_EXPIRES)
         outcome = self._sent(
             lambda: self._signer.leverage(coin, leverage, listings, self._nonce, expires),

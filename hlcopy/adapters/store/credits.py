@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store.shared import SharedConnection
-from hlcopy.domain.models import to_ms
+from hlcopy.domain.models import from_ms, to_ms
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -23,10 +24,23 @@ _SETTLE: Final = (
     "UPDATE nansen_calls SET status = :status, credits = :credits, remaining = :remaining "
     "WHERE id = (SELECT id FROM nansen_calls WHERE endpoint = :endpoint AND status IS NULL ORDER BY id DESC LIMIT 1)"
 )
+_LAST: Final = (
+    "SELECT status, at, (SELECT remaining FROM nansen_calls WHERE remaining IS NOT NULL ORDER BY id DESC LIMIT 1) "
+    "FROM nansen_calls WHERE status IS NOT NULL ORDER BY id DESC LIMIT 1"
+)
 _RECORD: Final = (
     "INSERT INTO nansen_calls (at, endpoint, status, credits, remaining) "
     "VALUES (:at, :endpoint, :status, :credits, :remaining)"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class LastAnswer:
+    """Nansen's latest recorded answer: its HTTP status, when the call was made, and the credits left if it said so."""
+
+    status: int
+    at: datetime
+    remaining: float | None
 
 
 class StoredMeter(SharedConnection):
@@ -50,6 +64,12 @@ class StoredMeter(SharedConnection):
         with self.using() as db:
             row = db.row(_SPENT, (midnight, midnight + _DAY_MS))
         return float(row[0]) if row is not None else 0.0
+
+    def last_answer(self) -> LastAnswer | None:
+        """Return the latest recorded answer, with the credits left as they were last told; None before the first."""
+        with self.using() as db:
+            row = db.row(_LAST)
+        return LastAnswer(row[0], from_ms(row[1]), row[2]) if row is not None else None
 
     def reserve(self, endpoint: str, limit: int, every: timedelta, now: datetime) -> float:
         """Take a place among the `limit` calls to an endpoint that a period allows: 0.0, else the seconds until one is free."""
