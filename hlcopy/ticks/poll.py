@@ -234,15 +234,22 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
             state = desk.source.state(address, now) if address in known else UNKNOWN
             signals = _confirm(desk, judged, state, account, now)
             outcome.decided += signals
+            entered = any(signal.decision == EXECUTE for signal in signals)
+            if entered and (waiting or _is_unsettled(desk)):
+                account = reconcile.run(desk, now)
             if desk.ledger.book.orders(state=IntentState.PENDING):
                 break  # an answer is out: no more risk in this tick; the rest stays due, the next one reconciles first
-            if waiting and any(signal.decision == EXECUTE for signal in signals):
-                account = reconcile.run(desk, now)
         outcome.actions += desk.ledger.book.actions(skip=before)
     left = {judged.trader.address for judged in waiting}
     for address, mark in outcome.marks.items():
         if address not in left:
             desk.ledger.traders.put_mark(address, mark)
+
+
+def _is_unsettled(desk: Desk) -> bool:
+    """Whether an answer is out, or a position that couldn't be protected is being left."""
+    closing = any(position.status is PositionStatus.CLOSING for position in desk.ledger.book.positions())
+    return closing or bool(desk.ledger.book.orders(state=IntentState.PENDING))
 
 
 def _may_go_on(desk: Desk, began: datetime, now: datetime) -> bool:

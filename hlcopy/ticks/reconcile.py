@@ -246,7 +246,7 @@ def _never_landed(desk: Desk, order: Order, account: Account, now: datetime) -> 
 
 
 def _compare(desk: Desk, position: Position, account: Account, now: datetime, *, fills_known: bool) -> bool:
-    """Make one position equal what the venue holds, and its stop with it; return whether anything was different."""
+    """Make one position equal what the venue holds, and its stop with it; return whether anything was sent for that."""
     held = account.positions.get(position.coin)
     fills = desk.ledger.book.fills(position.signal_id)
     if held is None or held.size * position.side.sign <= 0:
@@ -276,7 +276,7 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
     protected = stop.hold(desk, current, account, now)
     if protected is None:
         exits.close(desk, current, ExitReason.STOP_REJECTED, held.mark, now)
-    return protected != position
+    return protected != current
 
 
 def _stays_away(desk: Desk, position: Position, now: datetime) -> bool:

@@ -247,7 +247,7 @@ def test_the_stop_after_a_fill_waits_for_no_account_reading(scene: Scene) -> Non
             return UNKNOWN if held.positions else held
 
     blind = replace(desk, exchange=Blind(venue.venue))  # type: ignore[arg-type]
-    with pytest.raises(Exception, match="can't be read"):
+    with pytest.raises(TryLaterError, match="can't be read"):
         poll.run(blind, at(15))
 
     assert len(read(desk, 15).stops) == 1
