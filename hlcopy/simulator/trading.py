@@ -185,9 +185,9 @@ class TradingFloor:
             self.advance()
             mark = self._matching.mark(coin)
             limit = self._legal(coin, mark * BY_HAND[size > 0])
-            return self.order_by_hand(address, coin, size, limit, tif="FrontendMarket", reduce_only=reduce_only)
+            return self.place_order_by_hand(address, coin, size, limit, tif="FrontendMarket", reduce_only=reduce_only)
 
-    def order_by_hand(
+    def place_order_by_hand(
         self,
         address: str,
         coin: str,
@@ -210,7 +210,7 @@ class TradingFloor:
         )
         return self._by_hand(address, wish)
 
-    def stop_by_hand(
+    def place_stop_by_hand(
         self,
         address: str,
         coin: str,

@@ -358,6 +358,36 @@ def test_cross_positions_are_liquidated_together_when_the_account_is_spent(trade
     assert (row["leverageType"], len(row["liquidatedPositions"])) == ("Cross", 2)
 
 
+def test_cross_positions_are_sold_largest_first_until_the_rest_is_safe() -> None:
+    trader = Trader(6_000.0)
+    trader.buy(BTC, 0.5, 60_100.0)
+    trader.buy(ETH, 40.0, 2_100.0)
+    trader.mark(1_904.0)  # 76,160 of 25x and 30,000 of 40x need 1,898; 2,105 are left
+    assert trader.position("BTC") is not None
+    trader.mark(1_893.0)
+    held = {row["position"]["coin"] for row in state(trader)["assetPositions"]}
+    assert held == {"BTC"}
+    fill = trader.info("userFills")[0]
+    assert (fill["coin"], fill["liquidation"]["method"]) == ("ETH", "market")
+    row = trader.info("userNonFundingLedgerUpdates", startTime=0)[-1]["delta"]
+    assert (row["leverageType"], len(row["liquidatedPositions"])) == ("Cross", 2)
+    assert float(state(trader)["marginSummary"]["accountValue"]) > 0
+
+
+def test_a_cross_liquidation_has_the_moment_at_which_it_was_due(trader: Trader) -> None:
+    trader.buy(ETH, 9.0, 2_100.0)
+    trader.venue.set_mark("ETH", 1_700.0, START_MS + 90_000)
+    trader.later(HOUR_MS // 2)
+    assert trader.info("userFills")[0]["time"] == START_MS + 90_000
+
+
+def test_the_fees_are_told_with_the_volumes_of_a_fortnight(trader: Trader) -> None:
+    trader.enter(0.05)
+    told = trader.info("userFees")
+    assert (told["userCrossRate"], told["userAddRate"]) == ("0.00045", "0.00015")
+    assert (len(told["dailyUserVlm"]), told["dailyUserVlm"][-1]["userCross"]) == (14, "100.005")
+
+
 def test_an_isolated_liquidation_leaves_the_rest_alone(trader: Trader) -> None:
     trader.buy(BTC, 0.001, 60_100.0)
     trader.enter(0.5, leverage=10)
@@ -372,7 +402,7 @@ def test_an_isolated_liquidation_leaves_the_rest_alone(trader: Trader) -> None:
 def test_somebody_trades_by_hand(trader: Trader) -> None:
     trader.floor.set_leverage_by_hand(MASTER, "ETH", 3)
     trader.floor.trade_by_hand(MASTER, "ETH", 0.05)
-    trader.floor.stop_by_hand(MASTER, "ETH", -0.05, 1_900.0)
+    trader.floor.place_stop_by_hand(MASTER, "ETH", -0.05, 1_900.0)
     oid = trader.info("openOrders")[0]["oid"]
     fill = trader.info("userFills")[0]
     assert "cloid" not in fill

@@ -167,6 +167,16 @@ def test_two_stops_are_harmless(trader: Trader) -> None:
     assert len(trader.info("userFills")) == 2
 
 
+def test_a_stop_that_was_left_behind_is_refused_when_it_fires_with_nothing_to_close(trader: Trader) -> None:
+    trader.floor.keep_triggers()
+    trader.enter(0.05)
+    trader.place(trigger(ETH, -0.05, 1_900, cloid=1))
+    trader.buy(ETH, -0.05, 1_900.0)
+    trader.mark(1_890.0)
+    assert trader.status_of(1) == "reduceOnlyRejected"
+    assert trader.position() is None
+
+
 def test_a_trigger_that_opens_needs_margin_only_when_it_fires(trader: Trader) -> None:
     trader.leverage(ETH, 3)
     trader.place(
