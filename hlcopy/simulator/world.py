@@ -79,14 +79,21 @@ def start_ms(start: datetime) -> int:
     return offset // timedelta(milliseconds=1)
 
 
-def quiet_world(start: datetime, prices: Mapping[str, float], *, days: int = 14, history_days: int = 2) -> World:
+def quiet_world(
+    start: datetime,
+    prices: Mapping[str, float],
+    *,
+    days: int = 14,
+    history_days: int = 2,
+    instruments: Mapping[str, Instrument] = MappingProxyType({}),
+) -> World:
     """Return a world with constant prices and nobody in it, to be scripted through its venue.
 
-    Coins that the simulator doesn't know get one size decimal and a leverage of up to 10.
+    Coins that neither the simulator nor `instruments` know get one size decimal and a leverage of up to 10.
     """
     minutes = (history_days + days) * DAY
     t = start_ms(start) + MINUTE_MS * np.arange(-history_days * DAY, days * DAY, dtype=np.int64)
-    known = {coin.instrument.coin: coin.instrument for coin in COINS}
+    known = {coin.instrument.coin: coin.instrument for coin in COINS} | dict(instruments)
     candles, funding = {}, {}
     for coin, price in prices.items():
         instrument = known.get(coin) or Instrument(coin=coin, size_decimals=1, max_leverage=10)

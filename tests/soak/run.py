@@ -146,6 +146,10 @@ class Soak:
         if ticked.failure is not None:
             self.problems[f"{name}: {type(ticked.failure).__name__}"] += 1
             self.problems[f"  {str(ticked.failure)[:90]}"] += 1
+            if os.environ.get("DUMP"):
+                now = self._clock.now_ms()
+                rows = [row for row in self.served.usage.log if row.at_ms > now - 61_000]
+                print(name, now, [(row.at_ms - now, row.kind, row.weight) for row in rows], file=sys.stderr)
         for problem in ticked.report.problems if ticked.report is not None else ():
             self.problems[f"{name}: {problem.code}"] += 1
         for done in ticked.report.actions if ticked.report is not None else ():
