@@ -42,12 +42,13 @@ def agent_key(settings: Settings, hide: Callable[[str], None]) -> AgentKey:
 
     Raises `ConfigError` where there is none or it lies where others can read it; the message never holds it.
     """
+    account = settings.binding_account or ""  # what is missing first is said first
     if settings.agent_key is not None:
         text, source = settings.agent_key.get_secret_value(), "HLCOPY_AGENT_KEY"
     elif settings.agent_key_file is not None:
         text, source = _from_file(settings.agent_key_file), f"HLCOPY_AGENT_KEY_FILE: {settings.agent_key_file}"
     elif settings.agent_keyring:
-        text, source = _from_keyring(settings.binding_account or ""), "HLCOPY_AGENT_KEYRING"
+        text, source = _from_keyring(account), "HLCOPY_AGENT_KEYRING"
     else:
         _refuse(
             "live mode needs the key of an agent (API wallet)",

@@ -438,7 +438,10 @@ def test_an_order_put_again_for_another_signal_moves_there(ledger: Ledger) -> No
 
 
 def test_our_fills_are_booked_once(ledger: Ledger) -> None:
-    late, early = our_fill(time=at(1)), our_fill(time=T0, client_order_id=None, forced=ExitReason.LIQUIDATED, slippage_usd=0.5)
+    late, early = (
+        our_fill(time=at(1)),
+        our_fill(time=T0, client_order_id=None, forced=ExitReason.LIQUIDATED, slippage_usd=0.5),
+    )
     same_time = our_fill(time=at(1))
     assert ledger.book.add_fills("s1", [late, early, late]) == 2
     assert ledger.book.add_fills("s1", [late, same_time]) == 1
