@@ -80,19 +80,23 @@ def _from_file(path: Path) -> str:
         if path.is_symlink():
             _refuse(f"{named} is a symbolic link", "name the file itself")
         _refuse(f"{named} can't be read ({error.strerror})", "name a file of mode 0600 that holds the key")
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            _refuse(f"{named} is no file", "name a file of mode 0600 that holds the key")
-        if found.st_uid != os.geteuid():
-            _refuse(f"{named} belongs to another user", "let it belong to the user that hlcopy runs as: chown")
-        if found.st_mode & _OTHERS:
-            _refuse(
-                f"{named} can be read by others", f"run chmod 600 {path}, and replace the key if others may have it"
-            )
-        if (tree := _git_tree(path)) is not None:
-            _refuse(f"{named} lies in the git work tree {tree}", "move it elsewhere, lest it be committed")
-        return file.read(_LONGEST).decode("utf-8", "replace")
+    try:
+        _refuse_unsafe(path, os.fstat(handle))
+        return os.read(handle, _LONGEST).decode("utf-8", "replace")
+    finally:
+        os.close(handle)
+
+
+def _refuse_unsafe(path: Path, found: os.stat_result) -> None:
+    named = f"HLCOPY_AGENT_KEY_FILE: {path}"
+    if not stat.S_ISREG(found.st_mode):
+        _refuse(f"{named} is no file", "name a file of mode 0600 that holds the key")
+    if found.st_uid != os.geteuid():
+        _refuse(f"{named} belongs to another user", "let it belong to the user that hlcopy runs as: chown")
+    if found.st_mode & _OTHERS:
+        _refuse(f"{named} can be read by others", f"run chmod 600 {path}, and replace the key if others may have it")
+    if (tree := _git_tree(path)) is not None:
+        _refuse(f"{named} lies in the git work tree {tree}", "move it elsewhere, lest it be committed")
 
 
 def _git_tree(path: Path) -> Path | None:
