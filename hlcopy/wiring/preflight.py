@@ -76,7 +76,8 @@ def require_ready(
     if known is not None and usable and now - known.at < _LASTS:
         return known.ready
     is_subaccount, may_enter = False, True
-    for check, shows_subaccount in _checks(client, who, clock, ask_time=ask_time):
+    plain = known is not None and not known.ready.is_subaccount
+    for check, shows_subaccount in _checks(client, who, clock, ask_time=ask_time, plain=plain):
         is_subaccount |= shows_subaccount
         may_enter &= check.ok is True
         if check.ok is not True and (entering or check.name in standing.MUST_HOLD):
@@ -120,8 +121,13 @@ class VenueStanding:
         self._controls.drop_fact(FACT)
 
 
-def _checks(client: InfoClient, who: Identity, clock: Clock, *, ask_time: bool) -> Iterator[tuple[Check, bool]]:
-    """Yield the checks, that which costs least of what users change first, each with whether it shows the account to be a subaccount."""
+def _checks(
+    client: InfoClient, who: Identity, clock: Clock, *, ask_time: bool, plain: bool = False
+) -> Iterator[tuple[Check, bool]]:
+    """Yield the checks, that which costs least of what users change first, each with whether it shows the account to be a subaccount.
+
+    An account that is known to be a `plain` one isn't asked about again: it stays so, and the question weighs 60.
+    """
     yield _asked(standing.MODE, lambda: standing.of_mode(client.user_abstraction(who.account))), False
     role = Role("")
 
@@ -130,7 +136,8 @@ def _checks(client: InfoClient, who: Identity, clock: Clock, *, ask_time: bool) 
         role = _role(client.role(who.account))
         return standing.of_account(who.account, role)
 
-    yield _asked(standing.ACCOUNT, account), role.name == "subAccount"
+    if not plain:
+        yield _asked(standing.ACCOUNT, account), role.name == "subAccount"
     master = role.owner if role.name == "subAccount" and role.owner else who.account
     owner = Role("")
 

@@ -17,7 +17,7 @@ from collections import Counter
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from hlcopy.cli import ticking
 from hlcopy.cli.options import Session
@@ -74,7 +74,7 @@ class Soak:
         self.counts: Counter[str] = Counter()
         self.problems: Counter[str] = Counter()
 
-    def __enter__(self) -> Soak:
+    def __enter__(self) -> Self:
         """Open the venue, an account with an agent, and resume trading."""
         self._opened.enter_context(self.served)
         self.served.floor.open_account(ACCOUNT, self._asked.equity)
@@ -146,10 +146,6 @@ class Soak:
         if ticked.failure is not None:
             self.problems[f"{name}: {type(ticked.failure).__name__}"] += 1
             self.problems[f"  {str(ticked.failure)[:90]}"] += 1
-            if os.environ.get("DUMP"):
-                now = self._clock.now_ms()
-                rows = [row for row in self.served.usage.log if row.at_ms > now - 61_000]
-                print(name, now, [(row.at_ms - now, row.kind, row.weight) for row in rows], file=sys.stderr)
         for problem in ticked.report.problems if ticked.report is not None else ():
             self.problems[f"{name}: {problem.code}"] += 1
         for done in ticked.report.actions if ticked.report is not None else ():

@@ -128,7 +128,7 @@ class Live:
     def stops(self) -> list[tuple[float, float]]:
         """Return trigger and size of our stops at the venue."""
         orders = self.venue.floor.accounts[ACCOUNT].on(self.coin)
-        return [(order.wish.trigger.price, order.left) for order in orders if order.is_open and order.wish.trigger]
+        return [(order.trigger.price, order.left) for order in orders if order.is_open and order.trigger]
 
     def position(self) -> dict[str, Any]:
         """Return the one row of our book."""
