@@ -42,12 +42,13 @@ def agent_key(settings: Settings, hide: Callable[[str], None]) -> AgentKey:
 
     Raises `ConfigError` where there is none or it lies where others can read it; the message never holds it.
     """
+    account = settings.binding_account or ""  # what is missing first is said first
     if settings.agent_key is not None:
         text, source = settings.agent_key.get_secret_value(), "HLCOPY_AGENT_KEY"
     elif settings.agent_key_file is not None:
         text, source = _from_file(settings.agent_key_file), f"HLCOPY_AGENT_KEY_FILE: {settings.agent_key_file}"
     elif settings.agent_keyring:
-        text, source = _from_keyring(settings.binding_account or ""), "HLCOPY_AGENT_KEYRING"
+        text, source = _from_keyring(account), "HLCOPY_AGENT_KEYRING"
     else:
         _refuse(
             "live mode needs the key of an agent (API wallet)",
@@ -79,19 +80,23 @@ def _from_file(path: Path) -> str:
         if path.is_symlink():
             _refuse(f"{named} is a symbolic link", "name the file itself")
         _refuse(f"{named} can't be read ({error.strerror})", "name a file of mode 0600 that holds the key")
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            _refuse(f"{named} is no file", "name a file of mode 0600 that holds the key")
-        if found.st_uid != os.geteuid():
-            _refuse(f"{named} belongs to another user", "let it belong to the user that hlcopy runs as: chown")
-        if found.st_mode & _OTHERS:
-            _refuse(
-                f"{named} can be read by others", f"run chmod 600 {path}, and replace the key if others may have it"
-            )
-        if (tree := _git_tree(path)) is not None:
-            _refuse(f"{named} lies in the git work tree {tree}", "move it elsewhere, lest it be committed")
-        return file.read(_LONGEST).decode("utf-8", "replace")
+    try:
+        _refuse_unsafe(path, os.fstat(handle))
+        return os.read(handle, _LONGEST).decode("utf-8", "replace")
+    finally:
+        os.close(handle)
+
+
+def _refuse_unsafe(path: Path, found: os.stat_result) -> None:
+    named = f"HLCOPY_AGENT_KEY_FILE: {path}"
+    if not stat.S_ISREG(found.st_mode):
+        _refuse(f"{named} is no file", "name a file of mode 0600 that holds the key")
+    if found.st_uid != os.geteuid():
+        _refuse(f"{named} belongs to another user", "let it belong to the user that hlcopy runs as: chown")
+    if found.st_mode & _OTHERS:
+        _refuse(f"{named} can be read by others", f"run chmod 600 {path}, and replace the key if others may have it")
+    if (tree := _git_tree(path)) is not None:
+        _refuse(f"{named} lies in the git work tree {tree}", "move it elsewhere, lest it be committed")
 
 
 def _git_tree(path: Path) -> Path | None:

@@ -121,16 +121,7 @@ class VenueStanding:
 
 
 def _checks(client: InfoClient, who: Identity, clock: Clock, *, ask_time: bool) -> Iterator[tuple[Check, bool]]:
-    """Yield the checks, the cheap ones first, each with whether it shows the account to be a subaccount."""
-    yield (
-        _asked(
-            standing.EQUITY,
-            lambda: standing.of_equity(client.own_state(who.account).marginSummary.accountValue),
-        ),
-        False,
-    )
-    if ask_time:
-        yield _asked(standing.CLOCK, lambda: standing.of_clock(_ahead_s(client, who, clock))), False
+    """Yield the checks, that which costs least of what users change first, each with whether it shows the account to be a subaccount."""
     yield _asked(standing.MODE, lambda: standing.of_mode(client.user_abstraction(who.account))), False
     role = Role("")
 
@@ -150,6 +141,13 @@ def _checks(client: InfoClient, who: Identity, clock: Clock, *, ask_time: bool) 
 
     yield _asked(standing.AGENT, agent), False
     yield _asked(standing.EXPIRY, lambda: _expiry(client, who, owner.owner or master, clock)), False
+
+    def equity() -> Check:
+        return standing.of_equity(client.own_state(who.account).marginSummary.accountValue)
+
+    yield _asked(standing.EQUITY, equity), False  # an address that was never used has none either: say that first
+    if ask_time:
+        yield _asked(standing.CLOCK, lambda: standing.of_clock(_ahead_s(client, who, clock))), False
 
 
 def _asked(name: str, ask: Callable[[], Check]) -> Check:
