@@ -146,6 +146,14 @@ def test_a_log_that_can_t_be_written_is_wrong(
     assert "can't be written" in check.said
 
 
+def test_where_settings_come_from_is_told(settings: Settings, tmp_path: Path) -> None:
+    file = _empty(tmp_path)
+    assert files.settings_check(settings, {}).said == "all at their defaults"
+    assert files.settings_check(settings, {"mode": None}).said == "1 set in the environment"
+    both = files.settings_check(settings, {"mode": None, "db": file})
+    assert both.said == f"2 set in the environment and {file}"
+
+
 def test_breakers_that_are_off_are_mentioned(tmp_path: Path) -> None:
     off = load_settings({"HLCOPY_BREAKERS": "off"}, _empty(tmp_path))
     check = files.settings_check(off, {"breakers": None})
