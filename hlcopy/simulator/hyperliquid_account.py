@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import blake2b
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from hlcopy.simulator.hyperliquid_market import DAY_MS, HIP3_DEX, HOUR_MS, MAX_R
 from hlcopy.simulator.wallet import MAKER_FEE, SPOT_COIN, SPOT_FEE, SPOT_TOKEN, TAKER_FEE, ZERO_HASH, wire
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from hlcopy.simulator.hyperliquid_market import MarketAnswers
     from hlcopy.simulator.trading import TradingFloor
@@ -168,40 +169,9 @@ class AccountAnswers:
         return {"cumVlm": f"{volume:.2f}", "nRequestsUsed": 0, "nRequestsCap": cap, "nRequestsSurplus": 0}
 
     def fees(self, now: int, user: str) -> Row:
-        """Return the base tier's rates, which everyone here pays, and the daily volumes of a fortnight."""
+        """Return the rates that an account pays, and its volumes."""
         profile = self._venue.profile(user)
-        today = now // DAY_MS * DAY_MS
-        days = [today - DAY_MS * back for back in range(14)] if profile else []
-        return {
-            "dailyUserVlm": [
-                {
-                    "date": datetime.fromtimestamp(day / 1000, UTC).date().isoformat(),
-                    "userCross": usd(self._venue.volume(user, day - 1, min(day + DAY_MS - 1, now))),
-                    "userAdd": "0.0",
-                    "exchange": "0.0",
-                }
-                for day in reversed(days)
-            ],
-            "feeSchedule": {
-                "cross": price(TAKER_FEE),
-                "add": price(MAKER_FEE),
-                "spotCross": price(SPOT_FEE),
-                "spotAdd": price(SPOT_FEE),
-                "tiers": {"vip": [], "mm": []},
-                "referralDiscount": "0.04",
-                "stakingDiscountTiers": [],
-            },
-            "userCrossRate": price(TAKER_FEE),
-            "userAddRate": price(MAKER_FEE),
-            "userSpotCrossRate": price(SPOT_FEE),
-            "userSpotAddRate": price(SPOT_FEE),
-            "activeReferralDiscount": "0.0",
-            "trial": None,
-            "feeTrialReward": "0.0",
-            "nextTrialAvailableTimestamp": None,
-            "stakingLink": None,
-            "activeStakingDiscount": {"bpsOfMaxSupply": "0.0", "discount": "0.0"},
-        }
+        return fees(now, partial(self._venue.volume, profile.address) if profile else None)
 
     def role(self, _now: int, user: str) -> Row:
         """Return what an address is."""
@@ -285,6 +255,43 @@ def _summary(value: float, positions: Iterable[_Position]) -> Row:
         "totalNtlPos": usd(math.fsum(position.notional for position in held)),
         "totalRawUsd": usd(value - math.fsum(position.signed for position in held)),
         "totalMarginUsed": usd(math.fsum(position.margin_used for position in held)),
+    }
+
+
+def fees(now: int, volume: Callable[[int, int], float] | None) -> Row:
+    """Return the base tier's rates, which everyone here pays, and the daily volumes of a fortnight."""
+    today = now // DAY_MS * DAY_MS
+    days = [today - DAY_MS * back for back in reversed(range(14))]
+    return {
+        "dailyUserVlm": [
+            {
+                "date": datetime.fromtimestamp(day / 1000, UTC).date().isoformat(),
+                "userCross": usd(volume(day - 1, min(day + DAY_MS - 1, now))),
+                "userAdd": "0.0",
+                "exchange": "0.0",
+            }
+            for day in days
+            if volume is not None
+        ],
+        "feeSchedule": {
+            "cross": price(TAKER_FEE),
+            "add": price(MAKER_FEE),
+            "spotCross": price(SPOT_FEE),
+            "spotAdd": price(SPOT_FEE),
+            "tiers": {"vip": [], "mm": []},
+            "referralDiscount": "0.04",
+            "stakingDiscountTiers": [],
+        },
+        "userCrossRate": price(TAKER_FEE),
+        "userAddRate": price(MAKER_FEE),
+        "userSpotCrossRate": price(SPOT_FEE),
+        "userSpotAddRate": price(SPOT_FEE),
+        "activeReferralDiscount": "0.0",
+        "trial": None,
+        "feeTrialReward": "0.0",
+        "nextTrialAvailableTimestamp": None,
+        "stakingLink": None,
+        "activeStakingDiscount": {"bpsOfMaxSupply": "0.0", "discount": "0.0"},
     }
 
 

@@ -8,7 +8,7 @@ import threading
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
 from hlcopy.simulator.clock import DrivenClock
@@ -18,15 +18,15 @@ from hlcopy.simulator.usage import Served, Usage, WeightLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Self
+    from typing import Self, TypeAlias
 
     from hlcopy.simulator.clock import VenueClock
     from hlcopy.simulator.venue import Venue
 
     Answer = tuple[int, dict[str, str], bytes]
     Sent = Answer | Literal["drop"]
-    Rewrite = Callable[[Answer], Sent]
-    Faults = Callable[[str], Sent | Literal["apply then drop"] | Rewrite | None]
+    Fault: TypeAlias = Sent | Literal["apply then drop"] | Callable[[Answer], Sent] | "Late"
+    Faults = Callable[[str], Fault | None]
 
 HOST: Final = "127.0.0.1"
 DROP: Final = "drop"
@@ -34,6 +34,14 @@ DROP: Final = "drop"
 
 APPLY_THEN_DROP: Final = "apply then drop"
 """What a fault returns to do what was asked and then close the connection without an answer."""
+
+
+class Late(NamedTuple):
+    """A fault that lets an action land some ms later, while its sender has another answer already."""
+
+    after_ms: int
+    answer: Sent
+
 
 EXCHANGE: Final = "exchange:"
 """What the kind of an action begins with, followed by its type."""
@@ -65,7 +73,7 @@ class LocalVenue:
 
     `faults` is asked about every request, by its kind (see `Usage`), before it is weighed: it returns None for an
     honest answer, an answer to be sent instead, whose `Content-Length` may promise more than there is, or `DROP`. Only
-    `APPLY_THEN_DROP`, and a function that is given the honest answer and returns what is sent, let the venue do its work.
+    `APPLY_THEN_DROP`, a function that is given the honest answer and returns what is sent, and `Late` let an action happen.
     An error of the venue itself is answered with 500 and kept in `crashes`.
     Raises `OSError` on entry when the port is taken.
     """
@@ -154,7 +162,7 @@ class LocalVenue:
     def _counted(self, kind: str, honest: Callable[[], Answer]) -> Sent:
         fault = self.faults(kind) if self.faults else None
         at_ms = self.clock.now_ms()
-        answer = fault if _is_instead(fault) else _after(fault, honest())
+        answer = _instead(fault) or _after(fault, honest())
         self.usage.note(Served(at_ms, kind, _status(answer), 0, _credits(answer)))
         return answer
 
@@ -165,8 +173,8 @@ class LocalVenue:
         fault = self.faults(kind) if self.faults else None
         at_ms = self.floor.advance()
         answer: Sent
-        if _is_instead(fault):
-            answer, weight = fault, 0
+        if instead := _instead(fault):
+            answer, weight = instead, 0
         elif request.problem:
             answer, weight = (422, _TEXT, request.problem.encode()), 0
         elif not self._limit.admit(at_ms, weight):
@@ -185,8 +193,10 @@ class LocalVenue:
         fault = self.faults(kind) if self.faults else None
         at_ms = self.clock.now_ms()
         answer: Sent
-        if _is_instead(fault):
-            answer, weight = fault, 0
+        if isinstance(fault, Late) and not envelope.problem:
+            self.floor.exchange_late(envelope, fault.after_ms)
+        if instead := _instead(fault):
+            answer, weight = instead, 0
         elif envelope.problem:
             self.floor.note_refused(envelope, envelope.problem)
             answer, weight = (422, _TEXT, envelope.problem.encode()), 0
@@ -232,12 +242,14 @@ def _drive(clock: DrivenClock, wanted: object) -> None:
             raise ValueError(message)
 
 
-def _is_instead(fault: Sent | Literal["apply then drop"] | Rewrite | None) -> TypeGuard[Sent]:
-    """Return whether a fault is sent in place of an answer."""
-    return fault is not None and fault != APPLY_THEN_DROP and not callable(fault)
+def _instead(fault: Fault | None) -> Sent | None:
+    """Return what a fault sends before an honest answer is made, None if it doesn't."""
+    if isinstance(fault, Late):
+        return fault.answer
+    return None if fault == APPLY_THEN_DROP or callable(fault) else fault
 
 
-def _after(fault: Sent | Literal["apply then drop"] | Rewrite | None, honest: Answer) -> Sent:
+def _after(fault: Fault | None, honest: Answer) -> Sent:
     """Return what a fault makes of an honest answer."""
     if fault == APPLY_THEN_DROP:
         return DROP

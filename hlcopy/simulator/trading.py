@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -42,6 +43,8 @@ class TradingFloor:
         self._matching.begin(clock.now_ms())
         self._passage = Passage(self._matching)
         self._desk = Desk(self._matching, self.accounts)
+        self._late: list[tuple[int, int, Envelope]] = []
+        self._sent_late = 0
 
     # For the server
 
@@ -50,17 +53,31 @@ class TradingFloor:
     def advance(self) -> int:
         """Let happen whatever is due by now, and return the present in ms."""
         with self.lock:
-            self._passage.advance(self.accounts.values(), self._clock.now_ms())
+            now = self._clock.now_ms()
+            while self._late and self._late[0][0] <= now:
+                due, _, envelope = heapq.heappop(self._late)
+                self._passage.advance(self.accounts.values(), due)
+                self._exchange(envelope)
+            self._passage.advance(self.accounts.values(), now)
             return self._matching.now
 
     def exchange(self, envelope: Envelope) -> dict[str, Any]:
         """Carry out an action that came over the wire and return the answer."""
         with self.lock:
-            now = self.advance()
-            entry = self._request(now, envelope, None)
-            answer, account, who = self._desk.answer(envelope)
-            entry |= {"account": account, "signer": who, "answer": answer}
-            return answer
+            self.advance()
+            return self._exchange(envelope)
+
+    def exchange_late(self, envelope: Envelope, after_ms: int) -> None:
+        """Carry out an action some ms from now, in the order of their moments; nobody hears the answer."""
+        with self.lock:
+            self._sent_late += 1
+            heapq.heappush(self._late, (self.advance() + after_ms, self._sent_late, envelope))
+
+    def _exchange(self, envelope: Envelope) -> dict[str, Any]:
+        entry = self._request(self._matching.now, envelope, None)
+        answer, account, who = self._desk.answer(envelope)
+        entry |= {"account": account, "signer": who, "answer": answer}
+        return answer
 
     def note_refused(self, envelope: Envelope, answer: str | None) -> None:
         """Write down a request that was refused before it was looked at."""
@@ -168,9 +185,9 @@ class TradingFloor:
             self.advance()
             mark = self._matching.mark(coin)
             limit = self._legal(coin, mark * BY_HAND[size > 0])
-            return self.order_by_hand(address, coin, size, limit, tif="FrontendMarket", reduce_only=reduce_only)
+            return self.place_order_by_hand(address, coin, size, limit, tif="FrontendMarket", reduce_only=reduce_only)
 
-    def order_by_hand(
+    def place_order_by_hand(
         self,
         address: str,
         coin: str,
@@ -193,7 +210,7 @@ class TradingFloor:
         )
         return self._by_hand(address, wish)
 
-    def stop_by_hand(
+    def place_stop_by_hand(
         self,
         address: str,
         coin: str,

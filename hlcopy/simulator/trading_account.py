@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 RECORDS: Final = 2_000
 DEFAULT_LEVERAGE: Final = 20
-UNIFIED: Final = frozenset({"unifiedAccount", "portfolioMargin"})
 _USD_PLACES: Final = 6
 
 

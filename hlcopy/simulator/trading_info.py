@@ -6,8 +6,8 @@ import math
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from hlcopy.simulator.hyperliquid_market import DAY_MS, HIP3_DEX, MAX_ROWS, BadArgumentError, price, usd
-from hlcopy.simulator.trading_account import UNIFIED
+from hlcopy.simulator.hyperliquid_account import UNIFIED, WINDOWS, fees
+from hlcopy.simulator.hyperliquid_market import HIP3_DEX, MAX_ROWS, BadArgumentError, price, usd
 from hlcopy.simulator.trading_desk import FIRST_REQUESTS
 from hlcopy.simulator.trading_orders import PLACES
 from hlcopy.simulator.wallet import wire
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
-WINDOWS: Final = (("day", DAY_MS), ("week", 7 * DAY_MS), ("month", 30 * DAY_MS), ("allTime", None))
 _POINTS: Final = 48
 _BOUND_SHARE: Final = 0.1  # of the notional, which can't be withdrawn
 
@@ -43,6 +42,7 @@ class TradingAnswers:
             "userNonFundingLedgerUpdates": lambda now, account, v: _period(_ledger(account), now, v),
             "portfolio": lambda now, account, _: self._portfolio(now, account),
             "userRateLimit": lambda _now, account, _v: _rate_limit(account),
+            "userFees": lambda now, account, _: fees(now, account.volume),
             "userRole": lambda _now, account, _v: _role(account),
             "userAbstraction": lambda _now, account, _v: account.mode,
             "activeAssetData": lambda now, account, v: self._coin_settings(now, account, v["coin"]),

@@ -63,7 +63,10 @@ class Passage:
         for order in account.orders.values():
             if order.waiting or matching.is_delisted(order.coin):
                 continue
-            at = venue.crossing(order.coin, order.level, since, until, falling=order.falls_to)
+            begin = (
+                since if order.is_armed else max(since, order.status_ms + 1)
+            )  # the market comes to it later, if at once
+            at = venue.crossing(order.coin, order.level, begin, until, falling=order.falls_to)
             if at is not None:
                 act = matching.fire if order.is_armed else matching.fill_resting
                 yield _Event(at, 1 if order.is_armed else 3, order.oid, partial(act, account, order))

@@ -247,9 +247,9 @@ def test_an_order_that_the_venue_doesn_t_know_is_missing(desk: Trading) -> None:
 
 def test_take_profits_and_limits_of_others_are_orders_and_no_stops(desk: Trading) -> None:
     desk.enter()
-    desk.floor.order_by_hand(ACCOUNT, "ETH", 0.01, 1_500.0)
-    desk.floor.stop_by_hand(ACCOUNT, "ETH", -0.05, 2_500.0, is_stop=False)
-    desk.floor.stop_by_hand(ACCOUNT, "ETH", -0.05, 1_800.0)
+    desk.floor.place_order_by_hand(ACCOUNT, "ETH", 0.01, 1_500.0)
+    desk.floor.place_stop_by_hand(ACCOUNT, "ETH", -0.05, 2_500.0, is_stop=False)
+    desk.floor.place_stop_by_hand(ACCOUNT, "ETH", -0.05, 1_800.0)
     account = desk.account()
     assert [(each.trigger_price, each.client_order_id) for each in account.stops] == [(1_800.0, None)]
     assert sorted(each.price for each in account.orders) == [1_500.0, 2_500.0]

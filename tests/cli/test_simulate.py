@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hlcopy.cli.simulate import ACCOUNT, AGENT_KEY
 from hlcopy.config import load_settings
+from hlcopy.simulator.signatures import address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,6 +88,37 @@ def test_it_says_one_document_serves_and_ends_when_told_to() -> None:
         account = f"{environment['HLCOPY_NANSEN_URL']}/api/v1/account"
         assert ask(account, apikey=environment["NANSEN_API_KEY"])
         ends_at_once(process, signal.SIGTERM)
+
+
+def test_it_opens_an_account_to_trade_live_in() -> None:
+    with serving("--json", "--driven", "--account", "2500") as process:
+        document = json.loads(line_of(process))
+        environment = document["environment"]
+        settings = load_settings({**os.environ, **environment}, None)
+        account, key = settings.account_address, settings.agent_key
+        assert (settings.mode, account) == ("live", ACCOUNT)
+        assert key is not None
+        assert key.get_secret_value() == AGENT_KEY
+        url = f"{document['url']}/info"
+        state = ask(url, {"type": "clearinghouseState", "user": account})
+        assert state["marginSummary"]["accountValue"] == "2500.0"
+        (agent,) = ask(url, {"type": "extraAgents", "user": account})
+        assert (agent["name"], agent["address"]) == ("hlcopy", address_of(AGENT_KEY))
+        ends_at_once(process, signal.SIGTERM)
+
+
+def test_without_an_account_nothing_is_said_of_one() -> None:
+    with serving("--json", "--driven") as process:
+        assert not {"HLCOPY_MODE", "HLCOPY_AGENT_KEY"} & json.loads(line_of(process))["environment"].keys()
+
+
+def test_its_text_says_what_the_key_is_worth() -> None:
+    with serving("--account", "1000") as process:
+        text = ""
+        while "Ctrl-C ends it." not in text:
+            text += line_of(process)
+        assert f"  export HLCOPY_AGENT_KEY={AGENT_KEY}\n" in text
+        assert "its key is known to everybody" in text
 
 
 def test_its_text_can_be_pasted_into_a_shell() -> None:
