@@ -206,6 +206,8 @@ class MortalLedger:
         self.paper = ledger.paper
         self.controls = Mortal(ledger.controls, executioner, {"add_equity"}, after=True)
         self.traders = Mortal(ledger.traders, executioner, {"put_mark", "blacklist", "put_positions"}, after=True)
+        governing = {"put_halt", "resume", "add_equity", "thin_equity"}
+        self.controls = Mortal(ledger.controls, executioner, governing, after=True)
         self.signals = Mortal(ledger.signals, executioner, {"defer", "decide", "amend"}, after=True)
         writes = {"put_position", "drop_position", "put_order", "add_fills", "log_action"}
         self.book = Mortal(ledger.book, executioner, writes, after=True)

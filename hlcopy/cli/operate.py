@@ -107,7 +107,7 @@ def halt(
 
     It survives restarts, and holds for every command on this database.
     """
-    from hlcopy.render.pauses import halt_document, halt_line
+    from hlcopy.render.pauses import halt_document, halted_text
     from hlcopy.ticks import operate
 
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
@@ -122,7 +122,7 @@ def halt(
         done = {"halted": halt_document(standing), "changed": before is None}
         session.show_json(_document(session, "halt", at, began, ok=True, more=done))
     elif not quiet:
-        session.show(f"{'' if before is None else 'Already: '}{halt_line(standing)}\n")
+        session.show(halted_text(standing, already=before is not None))
 
 
 def _present(session: Session) -> datetime:

@@ -19,6 +19,7 @@ STOPPED_BY = frozenset(
     {ExitReason.STOP_LOSS, ExitReason.TRAILING_STOP, ExitReason.STOP_REJECTED, ExitReason.LIQUIDATED}
 )
 _DAY = timedelta(days=1)
+_NOISE = 1e-9  # of floats: a loss of exactly the limit has reached it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +81,31 @@ def was_stopped(position: Position) -> bool:
     return position.realized_pnl_usd is None or position.realized_pnl_usd < 0
 
 
-def _loss_percent(base: EquitySample, sample: EquitySample) -> float:
-    """Return what was lost between two samples in percent of the equity that was there, deposits since included."""
-    invested = base.equity_usd + max(0.0, sample.transfers_usd - base.transfers_usd)
-    return (base.result_usd - sample.result_usd) / invested * 100 if invested > 0 else 0.0
+def _growth(equity: Iterable[EquitySample]) -> list[tuple[EquitySample, float]]:
+    """Return each sample with what one dollar of the first has become: transfers neither gain nor lose.
+
+    Between two samples what was moved in counts as there from the beginning, what was moved out as there to the end, so
+    that neither makes a loss look larger than it was.
+    """
+    grown: list[tuple[EquitySample, float]] = []
+    worth = 1.0
+    for sample in equity:
+        if grown:
+            before = grown[-1][0]
+            moved = sample.transfers_usd - before.transfers_usd
+            invested = before.equity_usd + max(0.0, moved)
+            if invested > 0:
+                worth *= max(0.0, sample.equity_usd + max(0.0, -moved)) / invested
+        grown.append((sample, worth))
+    return grown
+
+
+def _loss_percent(base: float, worth: float) -> float:
+    return (base - worth) / base * 100 if base > 0 else 0.0
+
+
+def _is_reached(loss: float, limit: float) -> bool:
+    return loss >= limit - _NOISE
 
 
 def _day_of(moment: datetime) -> datetime:
@@ -92,14 +114,15 @@ def _day_of(moment: datetime) -> datetime:
 
 def _daily_loss(equity: Sequence[EquitySample], now: datetime, policy: BreakerPolicy) -> Breaker | None:
     day = _day_of(now)
-    today = [sample for sample in equity if day <= sample.at <= now]
-    before = [sample for sample in equity if day - _DAY <= sample.at < day]
-    base = before[-1] if before else today[0] if today else None
-    if base is None:
+    grown = _growth(sample for sample in equity if day - _DAY <= sample.at <= now)
+    today = [(sample, worth) for sample, worth in grown if sample.at >= day]
+    if not today:
         return None
-    for sample in today:
-        loss = _loss_percent(base, sample)
-        if loss >= policy.max_daily_loss_percent:
+    before = [worth for sample, worth in grown if sample.at < day]
+    base = before[-1] if before else today[0][1]
+    for sample, worth in today:
+        loss = _loss_percent(base, worth)
+        if _is_reached(loss, policy.max_daily_loss_percent):
             return Breaker(
                 name="MAX_DAILY_LOSS_PERCENT",
                 since=sample.at,
@@ -111,12 +134,11 @@ def _daily_loss(equity: Sequence[EquitySample], now: datetime, policy: BreakerPo
 
 
 def _drawdown(equity: Iterable[EquitySample], policy: BreakerPolicy) -> Breaker | None:
-    peak: EquitySample | None = None
-    for sample in equity:
-        if peak is None or sample.result_usd > peak.result_usd:
-            peak = sample
-        loss = _loss_percent(peak, sample)
-        if loss >= policy.max_drawdown_percent:
+    peak = 0.0
+    for sample, worth in _growth(equity):
+        peak = max(peak, worth)
+        loss = _loss_percent(peak, worth)
+        if _is_reached(loss, policy.max_drawdown_percent):
             return Breaker(
                 name="MAX_DRAWDOWN_PERCENT",
                 since=sample.at,

@@ -72,7 +72,7 @@ def summed_up(found: Iterable[Span]) -> NakedTime:
     seconds = sorted(span.seconds for span in known)
     return NakedTime(
         spans=len(seconds),
-        total_s=sum(seconds),
+        total_s=math.fsum(seconds),
         p99_s=seconds[math.ceil(0.99 * len(seconds)) - 1] if seconds else 0.0,
         longest_s=seconds[-1] if seconds else 0.0,
         lasting=tuple(span for span in known if not span.is_over),

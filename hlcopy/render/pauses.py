@@ -29,7 +29,16 @@ def pauses_text(halted: Halt | None, breakers: Sequence[Breaker]) -> str:
     """Return a line or a few for each thing that keeps entries out; nothing when nothing does."""
     lines = [] if halted is None else [halt_line(halted)]
     lines += [breaker_line(breaker) for breaker in breakers]
-    return "".join(textwrap.fill(line, WIDTH, subsequent_indent="  ") + "\n" for line in lines)
+    return "".join(map(_folded, lines))
+
+
+def halted_text(halted: Halt, *, already: bool) -> str:
+    """Return what `halt` says: since when and why, and whether that was so before."""
+    return _folded(f"{'Already: ' if already else ''}{halt_line(halted)}")
+
+
+def _folded(line: str) -> str:
+    return textwrap.fill(line, WIDTH, subsequent_indent="  ") + "\n"
 
 
 def halt_line(halted: Halt) -> str:

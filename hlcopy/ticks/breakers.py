@@ -27,8 +27,8 @@ _REMEMBERED: Final = timedelta(
 
 def standing(desk: Desk, account: Account, now: datetime) -> tuple[Breaker, ...]:
     """Return the breakers in force, with the present reading of our account beside the samples."""
-    rules = desk.policy.breakers
-    return _in_force(desk.ledger, rules, _present(desk, account, now), now) if rules.on else ()
+    rules, at = desk.policy.breakers, max(now, account.read_at)
+    return _in_force(desk.ledger, rules, _present(desk, account, at), at) if rules.on else ()
 
 
 def remembered(ledger: Ledger, rules: BreakerPolicy, now: datetime) -> tuple[Breaker, ...]:
@@ -39,9 +39,10 @@ def remembered(ledger: Ledger, rules: BreakerPolicy, now: datetime) -> tuple[Bre
 def sample(desk: Desk, account: Account, now: datetime) -> None:
     """Remember our equity, at most every five minutes, but at once where it trips a breaker that wasn't in force.
 
-    What was moved in or out since the last sample is read at the venue; while that isn't known nothing is remembered.
+    What was moved in or out since the last sample is read at the venue, up to when our account was read; while that isn't
+    known nothing is remembered.
     """
-    controls = desk.ledger.controls
+    controls, now = desk.ledger.controls, max(now, account.read_at)
     last = controls.last_equity()
     if last is None:
         if math.isfinite(account.equity):

@@ -42,7 +42,7 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "monitor": Allowance(share=MONITOR, patience_s=10.0, queue_s=10.0, tick_s=25.0),
     "poll": Allowance(share=POLL, patience_s=20.0, queue_s=20.0, tick_s=50.0),
     "positions": Allowance(share=POLL, patience_s=20.0, queue_s=75.0, tick_s=150.0),
-    "operate": Allowance(share=MONITOR, patience_s=10.0, queue_s=10.0, tick_s=60.0),
+    "operate": Allowance(share=MONITOR, patience_s=10.0, queue_s=60.0, tick_s=120.0),
     "score": Allowance(share=SCORE, patience_s=120.0, queue_s=900.0, tick_s=math.inf),
 }
 

@@ -78,6 +78,15 @@ def test_nothing_traded_trips_nothing() -> None:
         ("a loss behind a deposit", [(at(-5), 100.0), (at(1), 194.0, 100.0)], True),
         ("a deposit makes the base larger", [(at(-5), 100.0), (at(1), 195.0, 100.0)], False),
         ("a loss behind a withdrawal", [(at(-5), 100.0), (at(1), 56.0, -40.0)], True),
+        (
+            "what is left after a withdrawal is what can be lost",
+            [(at(-5), 100.0), (at(1), 50.0, -50.0), (at(2), 48.0, -50.0)],
+            True,
+        ),
+        ("a withdrawal makes no earlier loss larger", [(at(-5), 100.0), (at(1), 98.0), (at(2), 3.0, -95.0)], False),
+        ("a withdrawal of a gain", [(at(-5), 100.0), (at(1), 300.0), (at(2), 50.0, -250.0)], False),
+        ("a deposit and a loss of it at once", [(at(-5), 100.0), (at(1), 1070.0, 1000.0)], False),
+        ("all is lost", [(at(-5), 100.0), (at(1), -5.0)], True),
         ("an empty account can't lose", [(at(-5), 0.0), (at(1), 0.0)], False),
         ("yesterday's loss is over", [(at(-90), 100.0), (at(-60), 92.0), (at(1), 92.0)], False),
     ],
@@ -87,7 +96,7 @@ def test_the_daily_loss_is_of_the_equity_at_midnight_transfers_left_out(
     equity: list[tuple[datetime, float]],
     trips: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
-    rules = replace(RULES, max_drawdown_percent=99.0)
+    rules = replace(RULES, max_drawdown_percent=101.0)
     assert names(found(equity=samples(*equity), rules=rules)) == (["MAX_DAILY_LOSS_PERCENT"] if trips else []), case
 
 

@@ -51,8 +51,8 @@ def desk(ledger: Ledger, venue: Transfers) -> Desk:
     return replace(desk_of(ledger, FakeSource(), FakeMarket()), exchange=exchange)
 
 
-def reading(equity: float, now: datetime = T0) -> Account:
-    return Account(equity=equity, positions={}, stops=(), read_at=now)
+def reading(equity: float, read_at: datetime = T0) -> Account:
+    return Account(equity=equity, positions={}, stops=(), read_at=read_at)
 
 
 def test_the_first_reading_is_a_sample_and_asks_for_no_transfers(desk: Desk, venue: Transfers) -> None:
@@ -117,6 +117,16 @@ def test_a_withdrawal_between_two_samples_is_looked_up_before_it_counts_as_a_los
     assert desk.ledger.controls.last_equity() == EquitySample(at(1), 50.0, -50.0)
     assert breakers.standing(desk, reading(50.0), at(1)) == ()
     assert breakers.standing(desk, reading(50.0), at(2)) == ()
+
+
+def test_a_transfer_counts_up_to_when_our_account_was_read(desk: Desk, venue: Transfers) -> None:
+    breakers.sample(desk, reading(100.0), T0)
+    venue.moved = -50.0
+    breakers.sample(desk, reading(50.0, read_at=at(5, seconds=20)), at(5))  # the tick waited for the account
+    assert venue.asked == [(T0, at(5, seconds=20))]
+    assert desk.ledger.controls.last_equity() == EquitySample(at(5, seconds=20), 50.0, -50.0)
+    assert breakers.standing(desk, reading(48.0, read_at=at(5, seconds=20)), at(5)) == ()
+    assert len(breakers.standing(desk, reading(48.0, read_at=at(5, seconds=21)), at(5))) == 1
 
 
 def test_the_present_reading_counts_without_a_sample_of_it(desk: Desk) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus
 from hlcopy.domain.breakers import EquitySample
 from hlcopy.domain.policy import LimitsPolicy, Policy, SizingPolicy
@@ -15,6 +16,8 @@ from hlcopy.errors import BadInputError, TryLaterError
 from hlcopy.ports import UNKNOWN, Halt
 from hlcopy.ticks import monitor, operate, poll
 from tests.builders import OTHER_TRADER, T0, at, fill, paper_position, poll_mark, position, trader
+from tests.fakes import Executioner, Killed
+from tests.ticks.conftest import stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -200,6 +203,22 @@ def test_one_without_trading_rules_stops_no_other(scene: Scene) -> None:
     assert of(scene, "ETH").status is PositionStatus.CLOSED
 
 
+def test_rules_that_can_t_be_read_now_stop_no_other_either(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = entered(scene)
+    honest = operate.exits.close
+
+    def half(desk: Desk, position: Position, *given: Any) -> None:  # noqa: ANN401 - whatever it is called with
+        if position.coin == "BTC":
+            message = "no rules now"
+            raise TryLaterError(message)
+        honest(desk, position, *given)
+
+    monkeypatch.setattr(operate.exits, "close", half)
+    report = operate.flatten(desk, at(16))
+    assert [(problem.item, problem.message) for problem in report.problems] == [("BTC", "no rules now")]
+    assert of(scene, "ETH").status is PositionStatus.CLOSED
+
+
 def test_an_entry_that_isn_t_settled_is_tried_later_and_named_by_flatten(scene: Scene) -> None:
     desk = scene.desk()
     scene.ledger.book.put_position(position(coin="SOL", status=PositionStatus.OPENING))
@@ -325,3 +344,24 @@ def test_no_order_of_a_close_is_left_unresolved(scene: Scene) -> None:
     desk = entered(scene)
     operate.flatten(desk, at(16))
     assert scene.ledger.book.orders(state=IntentState.PENDING) == []
+
+
+def test_a_flatten_killed_at_any_effect_and_run_again_leaves_nothing_open() -> None:
+    def killed_at(effect: int | None) -> list[str]:
+        scene = stage(MemoryLedger())
+        entered(scene)
+        executioner = Executioner(at=effect)
+        with suppress(Killed):
+            operate.flatten(scene.desk(executioner=executioner), at(16))
+        report = operate.flatten(scene.desk(), at(17))
+        assert report.ok, executioner.effects
+        assert venue_coins(scene.desk(), 18) == set(), executioner.effects
+        closed = scene.ledger.book.positions(live_only=False)
+        assert {each.close_reason for each in closed} == {ExitReason.MANUAL}, executioner.effects
+        assert scene.ledger.book.orders(state=IntentState.PENDING) == []
+        return executioner.effects
+
+    effects = killed_at(None)
+    assert "after send" in effects
+    for effect in range(len(effects)):
+        killed_at(effect)

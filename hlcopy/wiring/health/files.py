@@ -26,15 +26,15 @@ def settings_check(settings: Settings, sources: Mapping[str, Path | None]) -> Ch
     """Say where settings come from; a file with a secret in it that others can read is wrong."""
     from hlcopy.config import SECRET_FIELDS
 
-    files = sorted({path for path in sources.values() if path is not None})
+    files = [str(path) for path in sorted({path for path in sources.values() if path is not None})]
+    places = [*(["the environment"] if None in sources.values() else []), *files]
     exposed = {path for field in SECRET_FIELDS if (path := sources.get(field)) is not None and _mode(path) & _OTHERS}
     if exposed:
         path = exposed.pop()
         said = f"{path} holds a secret and can be read by others ({_mode(path):04o})"
         return Check(name="settings", ok=False, said=said, remedy=f"chmod 600 {path}")
-    changed = f"{len(sources)} set" if sources else "all at their defaults"
-    where = f", from {', '.join(map(str, files))}" if files else ""
-    return Check(name="settings", ok=True, said=f"{changed}{where}", remedy=_unused(settings))
+    said = f"{len(sources)} set in {' and '.join(places)}" if places else "all at their defaults"
+    return Check(name="settings", ok=True, said=said, remedy=_unused(settings))
 
 
 def _unused(settings: Settings) -> str:

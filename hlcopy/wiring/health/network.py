@@ -17,11 +17,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.adapters.http import Answer
-    from hlcopy.adapters.hyperliquid.client import InfoClient
     from hlcopy.adapters.store import Store
     from hlcopy.adapters.store.credits import LastAnswer
     from hlcopy.config import Settings
-    from hlcopy.ports import Clock
+    from hlcopy.ports import ActionBudget, Clock, UnknownType
     from hlcopy.wiring.http import BoundedHttp
     from hlcopy.wiring.preflight import Identity
 
@@ -133,17 +132,15 @@ def live_checks(
     client = InfoClient(http, settings.venue_url, ration, clock, PATIENCE_S, PATIENCE_S)
     yield from preflight.live_checks(client, who, clock, ask_time=settings.clock == "system")
     if store is not None:
+        from hlcopy.adapters.hyperliquid.account import HyperliquidAccount
+
         with store as ledger:
-            yield _budget_check(settings, client, ledger, clock, tell)
+            account = HyperliquidAccount(client, who.account, ledger.controls, clock, tell)
+            yield budget_check(settings, account.budget(clock.now()))
 
 
-def _budget_check(
-    settings: Settings, client: InfoClient, ledger: Store, clock: Clock, tell: Callable[[str], None]
-) -> Check:
-    from hlcopy.adapters.hyperliquid.account import HyperliquidAccount
-
-    account = HyperliquidAccount(client, settings.binding_account or "", ledger.controls, clock, tell)
-    left = account.budget(clock.now())
+def budget_check(settings: Settings, left: ActionBudget | UnknownType) -> Check:
+    """Say how many orders, cancels and changes our address may still send."""
     if left is UNKNOWN:
         return Check(name="actions left", ok=None, said="the venue doesn't say", remedy="try again in a moment")
     said = f"{left.left:,} of {left.cap:,} for our address"
