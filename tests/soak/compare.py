@@ -63,13 +63,6 @@ class Comparison:
         self.fills = [entry for entry in venue if entry["kind"] == "fill"]
         self.funding = [entry for entry in venue if entry["kind"] == "funding"]
         self.statuses = [entry for entry in venue if entry["kind"] == "order"]
-        self.hand_made = {
-            str(found)
-            for entry in venue
-            if entry["kind"] == "by hand"
-            for found in [_oid_in(entry.get("answer"))]
-            if found is not None
-        }
         self._fills_agree()
         self._orders_agree()
         self._results_agree()
@@ -94,33 +87,30 @@ class Comparison:
 
     def _orders_agree(self) -> None:
         """Every order that the venue knows by a client id is ours, and ended as we say."""
-        last: dict[str, Row] = {}
-        for entry in self.statuses:
-            cloid = entry["order"].get("cloid")
-            if cloid:
-                last[cloid] = entry
+        last = {entry["order"]["cloid"]: entry for entry in self.statuses if entry["order"].get("cloid")}
         filled: dict[str, float] = defaultdict(float)
         for entry in self.fills:
-            if entry.get("cloid"):
-                filled[entry["cloid"]] += float(entry["sz"])
+            filled[entry.get("cloid") or ""] += float(entry["sz"])
         for cloid, entry in last.items():
-            row = self.orders.get(cloid)
-            if row is None:
-                self._differs(f"an order of ours that the database doesn't know: {cloid}")
-                continue
-            wanted = _SAME_STATE.get(entry["status"], {"refused", "cancelled"})
-            if entry["status"] in {"canceled", "reduceOnlyCanceled"} and filled[cloid]:
-                wanted = wanted | {"filled"}
-            if row["state"] not in wanted:
-                self._differs(f"{row['purpose']} {cloid}: {entry['status']} at the venue, {row['state']} here")
-            if row["purpose"] != "stop" and abs(row["filled_size"] - filled[cloid]) > LOT:
-                self._differs(f"{row['purpose']} {cloid}: {filled[cloid]} filled, {row['filled_size']} here")
+            self._order_agrees(self.orders.get(cloid), cloid, entry["status"], filled[cloid])
         for cloid, row in self.orders.items():
             if cloid not in last and row["state"] in {"filled", "resting"}:
                 self._differs(f"{row['purpose']} {cloid} is {row['state']} here and unknown at the venue")
             if row["state"] == "pending":
                 self._differs(f"{row['purpose']} {cloid} is unresolved")
         self.told.append(f"orders: {len(last)} known at the venue by our ids, {len(self.orders)} intents")
+
+    def _order_agrees(self, row: Row | None, cloid: str, status: str, filled: float) -> None:
+        if row is None:
+            self._differs(f"an order of ours that the database doesn't know: {cloid}")
+            return
+        wanted = _SAME_STATE.get(status, {"refused", "cancelled"})
+        if status in {"canceled", "reduceOnlyCanceled"} and filled:
+            wanted = wanted | {"filled"}
+        if row["state"] not in wanted:
+            self._differs(f"{row['purpose']} {cloid}: {status} at the venue, {row['state']} here")
+        if row["purpose"] != "stop" and abs(row["filled_size"] - filled) > LOT:
+            self._differs(f"{row['purpose']} {cloid}: {filled} filled, {row['filled_size']} here")
 
     def _results_agree(self) -> None:
         """Each closed position's result is what the venue's fills and funding made of it, to a millionth of a dollar."""
@@ -186,7 +176,8 @@ class Comparison:
             if row["status"] in {"open", "closing"}
         }
         open_there = {coin: size for coin, size in held.items() if abs(size) > LOT}
-        for coin in sorted(open_here.keys() | open_there.keys()):
+        foreign = self._foreign_coins()
+        for coin in sorted((open_here.keys() | open_there.keys()) - foreign):
             if abs(open_here.get(coin, 0.0) - open_there.get(coin, 0.0)) > LOT:
                 self._differs(f"{coin} at the end: {open_there.get(coin)} at the venue, {open_here.get(coin)} here")
         resting: dict[int, Row] = {}
@@ -205,37 +196,38 @@ class Comparison:
 
     def _signed_rightly(self) -> None:
         """Leverage before each entry, at most one entry a signal, exits reduce-only, an expiry on everything, nonces rising."""
-        set_for: dict[int, tuple[bool, int]] = {}
+        in_cross: dict[int, bool] = {}
         entered: Counter[str] = Counter()
         nonces: dict[str, int] = {}
         for entry in self.requests:
-            action, answer = entry["action"], entry["answer"]
-            if entry["signer"] and entry["nonce"] <= nonces.get(entry["signer"], 0):
-                self._differs(f"nonce {entry['nonce']} doesn't rise")
             if entry["signer"]:
+                if entry["nonce"] <= nonces.get(entry["signer"], 0):
+                    self._differs(f"nonce {entry['nonce']} doesn't rise")
                 nonces[entry["signer"]] = entry["nonce"]
             if entry["expiresAfter"] is None:
                 self._differs(f"{entry['type']} at {entry['at_ms']} never expires")
-            accepted = isinstance(answer, dict) and answer.get("status") == "ok"
+            accepted = isinstance(entry["answer"], dict) and entry["answer"].get("status") == "ok"
             if entry["type"] == "updateLeverage" and accepted:
-                set_for[action["asset"]] = (action["isCross"], action["leverage"])
-            if entry["type"] != "order":
-                continue
-            for order, status in zip(action["orders"], _statuses(answer), strict=False):
-                row = self.orders.get(order.get("c") or "")
-                if row is None:
-                    self._differs(f"an order without an intent: {order}")
-                elif row["purpose"] == "entry":
-                    if isinstance(status, dict) and ("filled" in status or "resting" in status):
-                        entered[row["signal_id"]] += 1
-                    if set_for.get(order["a"], (True, 0))[0]:
-                        self._differs(f"an entry in cross margin: {order}")
-                elif not order["r"]:
-                    self._differs(f"an exit that isn't reduce-only: {order}")
+                in_cross[entry["action"]["asset"]] = entry["action"]["isCross"]
+            if entry["type"] == "order":
+                for order, status in zip(entry["action"]["orders"], _statuses(entry["answer"]), strict=False):
+                    self._sent_rightly(order, status, entered, in_cross=in_cross.get(order["a"], True))
         for signal, count in entered.items():
             if count > 1:
                 self._differs(f"{count} entries for signal {signal}")
         self.told.append(f"entries accepted: {entered.total()} for {len(entered)} signals")
+
+    def _sent_rightly(self, order: Row, status: object, entered: Counter[str], *, in_cross: bool) -> None:
+        row = self.orders.get(order.get("c") or "")
+        if row is None:
+            self._differs(f"an order without an intent: {order}")
+        elif row["purpose"] == "entry":
+            if isinstance(status, dict) and ("filled" in status or "resting" in status):
+                entered[row["signal_id"]] += 1
+            if in_cross:
+                self._differs(f"an entry in cross margin: {order}")
+        elif not order["r"]:
+            self._differs(f"an exit that isn't reduce-only: {order}")
 
     def _stops_overlap(self) -> None:
         """A stop is cancelled by us only while another covers the position, or when the position is gone."""
@@ -303,7 +295,13 @@ class Comparison:
         ]
 
     def _foreign_coins(self) -> set[str]:
-        return set()
+        """Return the coins in which somebody else opened what is open at the end, or what was open last."""
+        foreign: set[str] = set()
+        for entry in self.fills:
+            if float(entry["startPosition"]) == 0.0:
+                ours = (entry.get("cloid") or "") in self.orders
+                (foreign.discard if ours else foreign.add)(entry["coin"])
+        return foreign
 
     def _actions_used(self) -> None:
         """Orders, cancels and changes that count against the address, by day."""
@@ -326,13 +324,6 @@ def _statuses(answer: object) -> list[Any]:
     if isinstance(answer, dict) and isinstance(answer.get("response"), dict):
         return list(answer["response"].get("data", {}).get("statuses", []))
     return []
-
-
-def _oid_in(answer: object) -> int | None:
-    for kind in ("filled", "resting"):
-        if isinstance(answer, dict) and kind in answer:
-            return int(answer[kind]["oid"])
-    return None
 
 
 def _ms(text: str) -> int:

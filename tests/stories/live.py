@@ -100,9 +100,9 @@ class Live:
         """Return the coin's present mark."""
         return self.venue.venue.mark(self.coin, self.now_ms)
 
-    def move(self, percent: float) -> None:
-        """Let the price go in our favour by so many percent, from now on."""
-        price = self.mark() * (1 + self.sign * percent / 100)
+    def move(self, percent: float, *, base: float | None = None) -> None:
+        """Let the price lie so many percent in our favour of what it is, or of another price, from now on."""
+        price = (base or self.mark()) * (1 + self.sign * percent / 100)
         self.venue.venue.set_mark(self.coin, price, self.now_ms + 1)
         clock_of(self.venue).advance(2)
 
@@ -123,10 +123,12 @@ class Live:
 
     def held(self) -> float:
         """Return the signed size that the venue holds for us."""
+        self.venue.floor.advance()
         return self.venue.floor.accounts[ACCOUNT].held(self.coin)
 
     def stops(self) -> list[tuple[float, float]]:
         """Return trigger and size of our stops at the venue."""
+        self.venue.floor.advance()
         orders = self.venue.floor.accounts[ACCOUNT].on(self.coin)
         return [(order.trigger.price, order.left) for order in orders if order.is_open and order.trigger]
 

@@ -10,7 +10,7 @@ import pytest
 from hlcopy.domain.models import Side
 from hlcopy.simulator.venue import quiet_world
 from tests.stories.live import ACCOUNT, COPY_USD, Live, settings
-from tests.venue import PRICES, START, TRADER, fill_row, local_venue
+from tests.venue import PRICES, START, TRADER, fill_row, local_venue, profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -148,9 +148,9 @@ def test_a_position_is_left_after_seventy_two_hours(live: Live) -> None:
 
 def test_profit_tiers_are_taken_once_each_and_the_stop_follows_the_size(live: Live) -> None:
     live.enter()
-    whole = abs(live.held())
-    for gain, left in ((10.5, 0.75), (9.0, 0.75 * 0.67), (17.0, 0.75 * 0.67 * 0.5)):
-        live.move(gain)
+    whole, entry = abs(live.held()), live.position()["entry_price"]
+    for gain, left in ((10.5, 0.75), (20.5, 0.75 * 0.67), (41.0, 0.75 * 0.67 * 0.5)):
+        live.move(gain, base=entry)
         live.wait(0.5)
         live.do("monitor")
         live.do("monitor")
@@ -212,11 +212,12 @@ def test_a_settled_coin_is_booked_at_the_settlement_price(live: Live) -> None:
 
 def test_a_liquidation_of_ours_is_booked_as_such(live: Live) -> None:
     """Somebody took the stop away and the price ran while no tick did."""
+    live.venue.venue.add_trader(profile(equity_usd=400_000.0, isolated={live.coin: 5}))
     live.enter()
-    leverage = live.venue.floor.accounts[ACCOUNT].positions[live.coin].leverage
+    assert live.position()["leverage"] == 5
     for order in list(live.venue.floor.accounts[ACCOUNT].on(live.coin)):
         live.venue.floor.cancel_by_hand(ACCOUNT, order.oid)
-    live.move(-99.5 / leverage if live.sign > 0 else -101.0 / leverage)
+    live.move(-19.2)
     live.wait(0.5)
     assert live.held() == 0.0
     live.do("monitor")
@@ -249,7 +250,6 @@ def test_what_somebody_else_opens_is_reported_and_left_alone(live: Live) -> None
     told = live.do("monitor", code=1)["errors"]
     assert [(each["code"], each["item"]) for each in told] == [("FOREIGN_POSITION", "ETH"), ("FOREIGN_ORDER", "SOL")]
     assert live.venue.floor.accounts[ACCOUNT].held("ETH") == 0.5
-    live.venue.floor.trade_by_hand(ACCOUNT, "ETH", -0.5, reduce_only=True)
 
 
 def test_closing_everything_halts_first_and_leaves_nothing_of_ours(live: Live) -> None:
