@@ -89,6 +89,8 @@ def revive(desk: Desk, order: Order, made: Accepted, account: Account, now: date
     leverage = held.leverage if held is not None else desk.policy.execution.default_leverage
     with desk.ledger.transaction():
         desk.ledger.signals.amend(replace(signal, decision=EXECUTE))
+        # Pending again: should this tick break off, the next one settles it.
+        desk.ledger.book.put_order(replace(order, state=IntentState.PENDING))
         position = desk.ledger.book.put_position(
             _opening(desk, signal, order, leverage, made.average_price or signal.trade_price, now)
         )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.gates import Approval, Timing
 from hlcopy.domain.models import EXECUTE, OrderType
@@ -17,11 +19,12 @@ from hlcopy.ports import MISSING, UNKNOWN, Accepted, Refused, VenuePosition
 from hlcopy.ticks import entry, monitor, poll, positions
 from hlcopy.ticks.portfolio import portfolio
 from tests.builders import TRADER, at, fill, order, our_fill, paper_order
+from tests.fakes import Executioner, Killed, MortalLedger
+from tests.ticks.conftest import Scene, stage
 
 if TYPE_CHECKING:
     from hlcopy.domain.book import Position
     from hlcopy.ports import Account, Desk
-    from tests.ticks.conftest import Scene
 
 
 @dataclass
@@ -621,3 +624,63 @@ def test_a_candidate_that_couldn_t_be_confirmed_is_found_again_behind_newer_fill
 
     by_order = {signal.order_key: signal.decision for signal in scene.ledger.signals.list()}
     assert by_order["oid:1"] == EXECUTE
+
+
+@dataclass
+class Hidden(Amnesiac):
+    """Shows nothing at all of an entry that filled, until it does."""
+
+    shown: bool = False
+
+    def account(self, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+        account = super().account(now)
+        return account if self.shown or account is UNKNOWN else replace(account, positions={})
+
+    def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+        return self.venue.fills(since, now) if self.shown else []
+
+
+def given_up_and_filled(scene: Scene) -> tuple[Desk, Hidden]:
+    desk, venue = moody(scene, Hidden, unanswered={Purpose.ENTRY})
+    for tick, minutes in ((poll.run, 1), (poll.run, 15), (monitor.run, 16), (monitor.run, 17), (monitor.run, 18)):
+        tick(desk, at(minutes))
+    assert scene.ledger.signals.list()[0].decision == "SKIP_NEVER_LANDED"
+    assert isinstance(venue, Hidden)
+    venue.shown = True
+    return desk, venue
+
+
+def test_an_entry_that_was_given_up_and_filled_after_all_has_a_row_and_a_stop_though_the_tick_that_saw_it_broke_off(
+    scene: Scene,
+) -> None:
+    desk, venue = given_up_and_filled(scene)
+    venue.unreadable_accounts = 1
+    with pytest.raises(TryLaterError, match="can't be read"):
+        monitor.run(desk, at(20.5))
+
+    monitor.run(desk, at(30))  # the machine was down meanwhile
+
+    assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
+    assert [stop.size for stop in read(desk, 30).stops] == [only(scene).size]
+    assert scene.ledger.signals.list()[0].decision == EXECUTE
+
+
+def revived_after(kill_at: int | None) -> tuple[Scene, Desk, list[str]]:
+    scene = stage(MemoryLedger())
+    desk, _ = given_up_and_filled(scene)
+    executioner = Executioner(at=kill_at)
+    mortal = replace(desk, ledger=MortalLedger(scene.ledger, executioner))  # type: ignore[arg-type]
+    with suppress(Killed):
+        monitor.run(mortal, at(20.5))
+    return scene, desk, executioner.effects
+
+
+@pytest.mark.parametrize("kill_at", range(len(revived_after(None)[2])))
+def test_taking_up_an_entry_that_was_given_up_killed_anywhere_ends_in_one_guarded_position(kill_at: int) -> None:
+    scene, desk, _ = revived_after(kill_at)
+
+    monitor.run(desk, at(30))
+    monitor.run(desk, at(30.5))
+
+    assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
+    assert [stop.size for stop in read(desk, 31).stops] == [only(scene).size]
