@@ -77,7 +77,7 @@ def stop_order(
         attempt=attempt,
         coin=position.coin,
         is_buy=is_buy,
-        size=position.size,
+        size=instrument.size(position.size),  # added up from fills it may be a float beside a legal size
         limit_price=instrument.price_up(bound) if is_buy else instrument.price_down(bound),
         trigger_price=trigger_price,
         reduce_only=True,
@@ -114,7 +114,7 @@ def exit_order(
         attempt=attempt,
         coin=position.coin,
         is_buy=is_buy,
-        size=size,
+        size=instrument.size(size),
         limit_price=instrument.limit_price(bound, is_buy=is_buy),
         trigger_price=None,
         reduce_only=True,

@@ -11,8 +11,10 @@ import pytest
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.gates import Approval, Timing
+from hlcopy.domain.instrument import Instrument
 from hlcopy.domain.models import EXECUTE, OrderType
 from hlcopy.domain.policy import LimitsPolicy, Policy
+from hlcopy.domain.refusals import Refusal
 from hlcopy.domain.sizing import CopySize
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import MISSING, UNKNOWN, Accepted, Refused, VenuePosition
@@ -684,3 +686,31 @@ def test_taking_up_an_entry_that_was_given_up_killed_anywhere_ends_in_one_guarde
 
     assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
     assert [stop.size for stop in read(desk, 31).stops] == [only(scene).size]
+
+
+class Strict(Moody):
+    """Takes legal sizes only, and shows what an entry filled in three pieces, whose float sum is none."""
+
+    def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - see above
+        legal = Instrument(coin=sent.coin, size_decimals=4, max_leverage=20).is_legal_size(sent.size)
+        return super().send(sent, now) if legal else Refused(f"{sent.size} is no legal size", Refusal.SIZE)
+
+    def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - see above
+        return [
+            replace(each, identity=f"{each.identity}/{number}", size=size)
+            for each in super().fills(since, now)
+            for number, size in enumerate((0.0221, 0.0889, 0.014))
+        ]
+
+
+def test_an_entry_known_by_its_fills_alone_keeps_its_position_though_their_float_sum_is_no_legal_size(
+    scene: Scene,
+) -> None:
+    desk, venue = moody(scene, Strict, unanswered={Purpose.ENTRY})
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    monitor.run(desk, at(16))
+
+    assert sum(each.size for each in venue.fills(at(0), at(16))) != read(desk, 16).positions["BTC"].size == 0.125
+    assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
+    assert [stop.size for stop in read(desk, 16).stops] == [0.125]
