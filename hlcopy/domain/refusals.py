@@ -8,9 +8,10 @@ from typing import Final
 
 @unique
 class Refusal(StrEnum):
-    """The class of a refusal; `LOCAL` is our own, before anything was sent."""
+    """The class of a refusal; `LOCAL` is our own, before anything was sent, `NOT_SENT` nobody's: nothing could be sent."""
 
     LOCAL = "local"
+    NOT_SENT = "not_sent"
     TICK = "tick"
     SIZE = "size"
     MIN_NOTIONAL = "min_notional"

@@ -247,9 +247,11 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
 
 
 def _is_unsettled(desk: Desk) -> bool:
-    """Whether an answer is out, or a position that couldn't be protected is being left."""
-    closing = any(position.status is PositionStatus.CLOSING for position in desk.ledger.book.positions())
-    return closing or bool(desk.ledger.book.orders(state=IntentState.PENDING))
+    """Whether an answer is out, or a position isn't protected: its stop wasn't sent, or it is being left."""
+    bare = any(
+        not each.stop_confirmed or each.status is PositionStatus.CLOSING for each in desk.ledger.book.positions()
+    )
+    return bare or bool(desk.ledger.book.orders(state=IntentState.PENDING))
 
 
 def _may_go_on(desk: Desk, began: datetime, now: datetime) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import orders, stops
 from hlcopy.domain.book import IntentState, Position, PositionAction, Purpose
+from hlcopy.domain.refusals import Refusal
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 
 if TYPE_CHECKING:
@@ -64,8 +65,10 @@ def hold(desk: Desk, position: Position, account: Account | UnknownType, now: da
         if account is not UNKNOWN:
             position = _note_missing(desk, position, resting, now)
         placed = _place(desk, position, wanted, now)
+        if (placed is None or placed.order.state is IntentState.REFUSED) and _covers(resting, position):
+            return position
         if placed is None:
-            return position if _covers(resting, position) else None
+            return None
         if placed.order.state is IntentState.RESTING:
             _cancel(desk, resting, now)
         return _as_placed(desk, position, placed.order, now)
@@ -154,15 +157,22 @@ def _next_attempt(desk: Desk, position: Position) -> int:
 
 
 def _place(desk: Desk, position: Position, wanted: Order, now: datetime) -> Placed | None:
-    """Send a stop, once more when it is refused; None when it was refused each time."""
+    """Send a stop, once more when it is refused; None when it was refused each time.
+
+    What couldn't leave this machine wasn't refused: the next look sends it again.
+    """
     first = _next_attempt(desk, position)
+    unsent: Placed | None = None
     for attempt in range(first, first + desk.policy.execution.stop_attempts):
         client_order_id = orders.client_order_id(Purpose.STOP, position.signal_id, "stop", attempt)
         order = replace(wanted, attempt=attempt, client_order_id=client_order_id)
         desk.ledger.book.put_order(order)
         outcome = desk.exchange.send(order, now)
         if isinstance(outcome, Refused):
-            desk.ledger.book.put_order(replace(order, state=IntentState.REFUSED, error=outcome.reason))
+            order = replace(order, state=IntentState.REFUSED, error=outcome.reason)
+            desk.ledger.book.put_order(order)
+            if outcome.kind is Refusal.NOT_SENT:
+                unsent = Placed(order, UNKNOWN)
             continue
         account: Account | UnknownType = UNKNOWN
         if isinstance(outcome, Accepted):
@@ -171,7 +181,7 @@ def _place(desk: Desk, position: Position, wanted: Order, now: datetime) -> Plac
             order = replace(order, venue_order_id=outcome.venue_order_id, state=state)
             desk.ledger.book.put_order(order)
         return Placed(order, account)
-    return None
+    return unsent
 
 
 def _rests(order: Order, account: Account | UnknownType) -> bool:

@@ -216,13 +216,13 @@ def test_where_nobody_listens_nothing_was_sent() -> None:
         port = taken.getsockname()[1]
     with rigged(url=f"http://127.0.0.1:{port}") as rig:
         outcome = rig.exchange.send(entry(), NOW)
-        assert outcome == Refused("not sent: the connection failed", Refusal.LOCAL)
+        assert outcome == Refused("not sent: the connection failed", Refusal.NOT_SENT)
         assert rig.sent == []
 
 
 def test_a_name_that_can_t_be_resolved_is_no_send() -> None:
     with rigged(url="https://nowhere.invalid") as rig:
-        assert rig.exchange.send(entry(), NOW) == Refused("not sent: the connection failed", Refusal.LOCAL)
+        assert rig.exchange.send(entry(), NOW) == Refused("not sent: the connection failed", Refusal.NOT_SENT)
 
 
 def test_an_answer_that_takes_too_long_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +285,7 @@ def test_once_a_tick_has_no_time_left_it_enters_nothing_and_protects_still() -> 
 
 def test_without_the_list_of_coins_nothing_is_signed() -> None:
     with rigged(listings=lambda _: UNKNOWN) as rig:  # type: ignore[arg-type, return-value]
-        refused = Refused("the venue's list of coins can't be read", Refusal.LOCAL)
+        refused = Refused("the venue's list of coins can't be read", Refusal.NOT_SENT)
         assert rig.exchange.send(entry(), NOW) == refused
         assert rig.exchange.set_leverage("ETH", 3, NOW) == refused
         assert rig.exchange.cancel(stop(), NOW) == refused

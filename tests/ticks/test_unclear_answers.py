@@ -714,3 +714,50 @@ def test_an_entry_known_by_its_fills_alone_keeps_its_position_though_their_float
     assert sum(each.size for each in venue.fills(at(0), at(16))) != read(desk, 16).positions["BTC"].size == 0.125
     assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
     assert [stop.size for stop in read(desk, 16).stops] == [0.125]
+
+
+@dataclass
+class CutOff(Moody):
+    """Can't be reached with a stop for a while: none leaves this machine."""
+
+    unsent: int = 0
+
+    def send(self, sent: Any, now: Any) -> Any:  # noqa: ANN401 - see above
+        if sent.purpose is Purpose.STOP and self.unsent:
+            self.unsent -= 1
+            return Refused("not sent: the connection failed", Refusal.NOT_SENT)
+        return super().send(sent, now)
+
+
+@pytest.mark.parametrize("unsent", [2, 4])
+def test_a_stop_that_never_left_was_not_refused_and_is_sent_again_until_it_rests(scene: Scene, unsent: int) -> None:
+    desk, _ = moody(scene, CutOff, unsent=unsent)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    assert (only(scene).status, only(scene).stop_confirmed) == (
+        PositionStatus.OPEN,
+        unsent == 2,
+    )  # the same tick tries again
+
+    report = monitor.run(desk, at(15.5))
+
+    assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
+    assert [stop.size for stop in read(desk, 16).stops] == [only(scene).size]
+    assert report.problems == ()
+
+
+def test_an_older_stop_stays_where_its_successor_never_left(scene: Scene) -> None:
+    desk, venue = moody(scene, CutOff)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    before = only(scene).trigger_price
+    scene.market.set("BTC", at(20), 63_000.0)
+    assert isinstance(venue, CutOff)
+    venue.unsent = 2
+    report = monitor.run(desk, at(20))
+    assert (report.problems, only(scene).trigger_price, only(scene).stop_confirmed) == ((), before, True)
+
+    monitor.run(desk, at(20.5))
+    (moved,) = read(desk, 21).stops
+    assert before is not None
+    assert moved.trigger_price == only(scene).trigger_price > before

@@ -69,7 +69,7 @@ def _otherwise(answer: object) -> Outcome:
         case {"status": "err", "response": str(text)}:
             return _refused(text)
         case NotSent(reason):
-            return Refused(reason, Refusal.LOCAL)
+            return Refused(reason, Refusal.NOT_SENT)
         case Unprocessable(reason):
             return Refused(reason)
     return UNKNOWN

@@ -272,4 +272,4 @@ def _of(listings: Listings, coin: str) -> Listing | None:
     return next((listing for listing in listings if listing.name == coin), None)
 
 
-_NO_LISTINGS: Final = Refused("the venue's list of coins can't be read", Refusal.LOCAL)
+_NO_LISTINGS: Final = Refused("the venue's list of coins can't be read", Refusal.NOT_SENT)
