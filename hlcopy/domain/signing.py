@@ -23,6 +23,17 @@ _STRANGE: Final = frozenset(":@/#+")
 _MARGIN_MODES: Final = frozenset({None, "strictIsolated", "noCross"})
 _HEADROOM: Final = 1.02
 """An entry is sized at the mark, and its limit price lies up to half a percent beyond."""
+_NONCES_REACH_MS: Final = 86_400_000
+"""How far ahead of its time the venue takes nonces."""
+
+
+def next_nonce(last: int | None, now_ms: int) -> int:
+    """Return the present in ms, or one more than a signer's last nonce if that is later.
+
+    One from beyond the venue's reach was given by a clock that was wrong and never taken: keeping above it would let the
+    venue refuse everything from then on, exits and stops too.
+    """
+    return now_ms if last is None or last - now_ms > _NONCES_REACH_MS else max(now_ms, last + 1)
 
 
 @dataclass(frozen=True, slots=True)

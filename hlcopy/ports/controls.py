@@ -56,7 +56,7 @@ class Controls(Protocol):
         """Keep of each UTC day before a moment only the samples with its highest and its lowest result."""
 
     def next_nonce(self, signer: str, now_ms: int) -> int:
-        """Return the present in ms, or one more than a signer's last nonce if that is later, and remember it."""
+        """Return the present in ms, or one more than a signer's last nonce where the venue may have taken that; remember it."""
 
     def fact(self, name: str) -> Fact | None:
         """Return what was found out under a name."""

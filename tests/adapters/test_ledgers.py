@@ -780,6 +780,14 @@ def test_a_nonce_is_the_present_or_one_more_than_the_last_and_each_signer_has_it
     assert ledger.controls.next_nonce("a", 100) == 100
 
 
+def test_nonces_come_back_to_the_present_after_a_clock_that_was_days_ahead(ledger: Ledger) -> None:
+    day, wrong = 86_400_000, 30 * 86_400_000
+    assert [ledger.controls.next_nonce("a", wrong), ledger.controls.next_nonce("a", wrong)] == [wrong, wrong + 1]
+    assert ledger.controls.next_nonce("a", 5) == 5  # none from more than a day ahead was ever taken
+    assert ledger.controls.next_nonce("a", day) == day
+    assert ledger.controls.next_nonce("a", 5) == day + 1  # it may have taken this one
+
+
 def test_a_fact_is_remembered_until_it_is_dropped(ledger: Ledger) -> None:
     assert ledger.controls.fact("mode") is None
     ledger.controls.put_fact("mode", Fact("disabled", T0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hlcopy.domain.signing import next_nonce
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
@@ -67,8 +69,8 @@ class MemoryControls:
                     self._journal.drop(self._equity, sample.at)
 
     def next_nonce(self, signer: str, now_ms: int) -> int:
-        """Return the present in ms, or one more than a signer's last nonce if that is later, and remember it."""
-        nonce = max(now_ms, self._nonces.get(signer, 0) + 1)
+        """Return the present in ms, or one more than a signer's last nonce where the venue may have taken that; remember it."""
+        nonce = next_nonce(self._nonces.get(signer), now_ms)
         self._journal.put(self._nonces, signer, nonce)
         return nonce
 

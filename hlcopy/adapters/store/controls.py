@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store.rows import TIME, Column, Table, to_text
 from hlcopy.domain.breakers import EquitySample
+from hlcopy.domain.signing import next_nonce
 from hlcopy.ports import Fact, Halt
 
 if TYPE_CHECKING:
@@ -74,10 +75,10 @@ class StoredControls:
         )
 
     def next_nonce(self, signer: str, now_ms: int) -> int:
-        """Return the present in ms, or one more than a signer's last nonce if that is later, and remember it."""
+        """Return the present in ms, or one more than a signer's last nonce where the venue may have taken that; remember it."""
         with self._db.transaction():
             row = self._db.row("SELECT last FROM nonces WHERE signer = ?", (signer,))
-            nonce = max(now_ms, row[0] + 1) if row else now_ms
+            nonce = next_nonce(row[0] if row else None, now_ms)
             self._db.run("INSERT OR REPLACE INTO nonces (signer, last) VALUES (?, ?)", (signer, nonce))
         return nonce
 
