@@ -760,4 +760,4 @@ def test_an_older_stop_stays_where_its_successor_never_left(scene: Scene) -> Non
     monitor.run(desk, at(20.5))
     (moved,) = read(desk, 21).stops
     assert before is not None
-    assert moved.trigger_price == only(scene).trigger_price > before
+    assert (moved.trigger_price > before, only(scene).trigger_price) == (True, moved.trigger_price)
