@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.breakers import Breaker
     from hlcopy.domain.policy import BreakerPolicy
-    from hlcopy.ports import Account, Desk, Ledger
+    from hlcopy.ports import Account, Controls, Desk, Ledger
 
 SAMPLE_EVERY: Final = timedelta(minutes=5)
+_SET_BACK: Final = timedelta(hours=1)  # a sample further ahead was made by a clock that was wrong: it tells of nothing
 _DAY: Final = timedelta(days=1)
 _REMEMBERED: Final = timedelta(
     days=90
@@ -43,7 +44,7 @@ def sample(desk: Desk, account: Account, now: datetime) -> None:
     known nothing is remembered.
     """
     controls, now = desk.ledger.controls, max(now, account.read_at)
-    last = controls.last_equity()
+    last = _last(controls, now)
     if last is None:
         if math.isfinite(account.equity):
             controls.add_equity(EquitySample(now, account.equity))
@@ -60,6 +61,20 @@ def sample(desk: Desk, account: Account, now: datetime) -> None:
             controls.thin_equity(today - _DAY)
 
 
+def _samples(controls: Controls, now: datetime) -> Sequence[EquitySample]:
+    """Return our equity as sampled, but for what a clock that has been set back since dated far ahead."""
+    return [sample for sample in controls.equity() if sample.at <= now + _SET_BACK]
+
+
+def _last(controls: Controls, now: datetime) -> EquitySample | None:
+    """Return the newest of these samples."""
+    last = controls.last_equity()
+    if last is None or last.at <= now + _SET_BACK:
+        return last
+    known = _samples(controls, now)
+    return known[-1] if known else None
+
+
 def _trips(desk: Desk, account: Account, now: datetime) -> bool:
     """Whether the present reading trips a breaker which the samples alone don't: it might have recovered by the next one."""
     before = {breaker.name for breaker in remembered(desk.ledger, desk.policy.breakers, now)}
@@ -68,7 +83,7 @@ def _trips(desk: Desk, account: Account, now: datetime) -> bool:
 
 def _present(desk: Desk, account: Account, now: datetime) -> Sequence[EquitySample]:
     """Return the present reading as a sample; none where it says nothing, or a stored one is newer."""
-    last = desk.ledger.controls.last_equity()
+    last = _last(desk.ledger.controls, now)
     if not math.isfinite(account.equity) or (last is not None and last.at >= now):
         return ()
     return (EquitySample(now, account.equity, last.transfers_usd if last is not None else 0.0),)
@@ -77,6 +92,6 @@ def _present(desk: Desk, account: Account, now: datetime) -> Sequence[EquitySamp
 def _in_force(
     ledger: Ledger, rules: BreakerPolicy, present: Sequence[EquitySample], now: datetime
 ) -> tuple[Breaker, ...]:
-    equity = [*ledger.controls.equity(), *present]
+    equity = [*_samples(ledger.controls, now), *present]
     positions = [*ledger.book.positions(), *ledger.book.closed_since(now - _REMEMBERED)]
     return breakers.tripped(positions, equity, ledger.controls.resumed_at(), now, rules)

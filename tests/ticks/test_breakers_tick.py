@@ -143,6 +143,18 @@ def test_a_clock_that_was_set_back_samples_nothing_twice(desk: Desk) -> None:
     assert desk.ledger.controls.equity() == [EquitySample(at(10), 100.0)]
 
 
+def test_after_a_clock_that_was_days_ahead_losses_are_measured_on(desk: Desk) -> None:
+    breakers.sample(desk, reading(100.0), T0)
+    breakers.sample(desk, reading(100.0), at(days=30))
+    breakers.sample(desk, reading(99.0), at(10))
+    assert EquitySample(at(10), 99.0) in desk.ledger.controls.equity()
+    tripped = [breaker.name for breaker in breakers.standing(desk, reading(89.0), at(11))]
+    assert tripped == ["MAX_DAILY_LOSS_PERCENT", "MAX_DRAWDOWN_PERCENT"]
+    breakers.sample(desk, reading(89.0), at(11))
+    rules = desk.policy.breakers
+    assert [breaker.name for breaker in breakers.remembered(desk.ledger, rules, at(12))] == tripped
+
+
 def test_old_days_are_thinned_and_yesterday_and_today_are_kept_whole(desk: Desk) -> None:
     for day in range(3):
         for minutes, equity in ((0, 100.0), (5, 101.0), (10, 99.0), (15, 100.5)):
