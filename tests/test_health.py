@@ -22,6 +22,7 @@ from hlcopy.wiring.health import files, guarded, network, running
 from tests.builders import T0, at, trader
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from hlcopy.config import Settings
@@ -70,6 +71,18 @@ def test_a_look_that_fails_is_a_check_of_its_name(error: Exception, said: str, r
 def test_nobody_is_kept_from_interrupting() -> None:
     with pytest.raises(KeyboardInterrupt):
         guarded("thing", raising(KeyboardInterrupt()), print)
+
+
+def test_what_a_look_found_wrong_before_it_failed_is_told() -> None:
+    wrong = Check(name="agent", ok=False, said="revoked")
+
+    def look() -> Iterator[Check]:
+        yield wrong
+        message = "the database is locked"
+        raise SourceDownError(message)
+
+    found, failed = guarded("account", look, print)
+    assert (found, failed.name, failed.ok) == (wrong, "account", None)
 
 
 def test_a_sound_database_is_told_with_its_schema(settings: Settings) -> None:

@@ -17,18 +17,21 @@ _UNEXPECTED: Final = "the traceback is in the log file; please report it"
 
 
 def guarded(name: str, look: Look, crashed: Callable[[BaseException], object]) -> list[Check]:
-    """Return what a look found; where it failed, a check of that name which says why.
+    """Return what a look found; where it failed, also a check of that name which says why.
 
     An error of ours is wrong, or unknown where it may pass; any other is unknown, and `crashed` is told of it.
     """
+    checks: list[Check] = []
     try:
         found = look()
-        return [found] if isinstance(found, Check) else list(found)
+        checks.extend([found] if isinstance(found, Check) else found)
     except TryLaterError as error:
-        return [Check(name=name, ok=None, said=str(error), remedy=_LATER)]
+        checks.append(Check(name=name, ok=None, said=str(error), remedy=_LATER))
     except HlcopyError as error:
         said, _, remedy = str(error).partition("; ")
-        return [Check(name=name, ok=False, said=said, remedy=remedy)]
+        checks.append(Check(name=name, ok=False, said=said, remedy=remedy))
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are still looked at
         crashed(error)
-        return [Check(name=name, ok=None, said=f"couldn't be looked at ({type(error).__name__})", remedy=_UNEXPECTED)]
+        said = f"couldn't be looked at ({type(error).__name__})"
+        checks.append(Check(name=name, ok=None, said=said, remedy=_UNEXPECTED))
+    return checks
