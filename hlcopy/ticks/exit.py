@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +32,10 @@ def close(desk: Desk, position: Position, reason: ExitReason, mark: float, now: 
         order = send(
             desk, closing, leg="exit", size=closing.size, reason=closing.closing_reason or reason, mark=mark, now=now
         )
-        if order is None or order.attempt >= steps or not _fell_short(order):
+        if order is None:
+            desk.ledger.book.put_position(closing)  # the next look that can sends it
+            return
+        if order.attempt >= steps or not _fell_short(order):
             return
         account = desk.exchange.account(now)
         held = None if account is UNKNOWN else account.positions.get(position.coin)
@@ -52,10 +56,10 @@ def send(
 ) -> Order | None:
     """Write down and send a reduce-only order for a leg of a position, under the leg's next attempt.
 
-    Return it as the venue's answer leaves it; None where the coin's rules aren't known.
+    Return it as the venue's answer leaves it; None where the coin's rules aren't known, or the mark is no price.
     """
     instrument = desk.market.instrument(position.coin)
-    if instrument is None:
+    if instrument is None or not (math.isfinite(mark) and mark > 0):
         return None
     book = desk.ledger.book
     attempt = 1 + sum(order.leg == leg for order in book.orders(position.signal_id, purpose=Purpose.EXIT))

@@ -270,7 +270,8 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
                     )
                 )
     trigger = stop.current_trigger(desk, current)
-    if not stop.ours(desk, current, account) and stops.is_crossed(trigger.price, held.mark, current.side):
+    crossed = held.mark > 0 and stops.is_crossed(trigger.price, held.mark, current.side)
+    if crossed and not stop.ours(desk, current, account):
         # Its stop fired and found too little, or never came to rest: no other would be taken on this side of the price.
         exits.close(desk, current, trigger.reason, held.mark, now)
         return True

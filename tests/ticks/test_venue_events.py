@@ -10,7 +10,7 @@ import pytest
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.ports import UNKNOWN, Accepted, RestingOrder, RestingStop
 from hlcopy.ticks import monitor, poll
-from tests.builders import at, our_fill
+from tests.builders import at, fill, our_fill
 
 if TYPE_CHECKING:
     from hlcopy.domain.book import Order, OurFill, Position
@@ -253,3 +253,28 @@ class _Finding(Eventful):
 
     def find(self, client_order_id: str, now: Any) -> Any:  # noqa: ANN401, ARG002 - the port's signature
         return self._found
+
+
+@pytest.mark.parametrize("mark", [0.0, float("nan")])
+@pytest.mark.parametrize("hours", [0, 73])
+def test_a_position_shown_without_a_value_keeps_its_stop_and_leaves_the_others_theirs(
+    scene: Scene, mark: float, hours: float
+) -> None:
+    scene.market.set("ETH", at(-60), 3_000.0)
+    scene.source.add(fill(coin="ETH", price=3_000.0, size=30.0, oid=7, time=at(0.5)))
+    desk, venue = entered(scene)
+    poll.run(desk, at(16))
+    for stop in scene.ledger.book.orders(purpose=Purpose.STOP):
+        desk.exchange.cancel(stop, at(17))
+    venue.positions["BTC"] = {"mark": mark}
+    scene.market.unreadable.add("BTC")
+
+    monitor.run(desk, at(17, hours=hours))
+
+    held = read(desk, 17 + hours * 60)
+    assert {stop.coin for stop in held.stops} == set(held.positions)
+    assert set(held.positions) == ({"BTC"} if hours else {"BTC", "ETH"})  # ETH's time is up as well, and it has a price
+    if hours:
+        venue.positions.clear()
+        monitor.run(desk, at(18, hours=hours))
+        assert {each.close_reason for each in scene.ledger.book.positions(live_only=False)} == {ExitReason.TIME_STOP}
