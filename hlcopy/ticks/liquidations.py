@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.episodes import chained
 from hlcopy.domain.liquidation import Evidence, Fate, fate
+from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN
 from hlcopy.ticks import exit as exits
 from hlcopy.ticks import reconcile
@@ -192,16 +193,22 @@ def _leave(desk: Desk, struck: Sequence[Position], now: datetime) -> tuple[Posit
         now = desk.present(now)
         account = reconcile.run(desk, now)
         ids = {position.id for position in struck}
+        failed: TryLaterError | None = None
         for position in desk.ledger.book.positions():
             if position.id not in ids or position.status is PositionStatus.OPENING:
                 continue
             desk.ledger.traders.blacklist(position.source_trader, until)
             held = account.positions.get(position.coin)
             if held is not None:
-                exits.close(desk, position, ExitReason.TRADER_LIQUIDATED, held.mark, now)
+                try:
+                    exits.close(desk, position, ExitReason.TRADER_LIQUIDATED, held.mark, now)
+                except TryLaterError as error:  # every other one has its turn first
+                    failed = error
             else:  # not seen in this reading: the next tick that sees it closes it
                 reason = position.closing_reason or ExitReason.TRADER_LIQUIDATED
                 closing = replace(position, status=PositionStatus.CLOSING, closing_reason=reason)
                 desk.ledger.book.put_position(closing)
         reconcile.run(desk, now)
+        if failed is not None:
+            raise failed
         return tuple(desk.ledger.book.actions(skip=before))

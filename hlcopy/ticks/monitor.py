@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hlcopy.domain import exits as rules
 from hlcopy.domain.book import ExitReason, Position, PositionStatus
+from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN, Marks
 from hlcopy.ticks import breakers, reconcile, stop, tiers
 from hlcopy.ticks import exit as exits
@@ -27,7 +28,8 @@ def run(desk: Desk, now: datetime) -> Report:
         before = desk.ledger.book.count_actions()  # counted under the lock: what others do isn't ours to tell
         now = desk.present(now)  # the lock may have been waited for
         account = reconcile.run(desk, now)
-        left = [each for each in _watch(desk, account, problems, now) if _act(desk, each, account, problems, now)]
+        watched = _watch(desk, account, problems, now)
+        left = [each for each in watched if _act_alone(desk, each, account, problems, now)]
         if left:
             account = reconcile.run(desk, now)
         actions = tuple(desk.ledger.book.actions(skip=before))
@@ -125,6 +127,15 @@ def _since_entry(position: Position, marks: Marks) -> Marks:
     if marks.at > position.opened_at:
         return marks
     return Marks(position.entry_price, position.entry_price, position.entry_price, position.opened_at)
+
+
+def _act_alone(desk: Desk, watched: _Watched, account: Account, problems: list[Problem], now: datetime) -> bool:
+    """Do what was decided for one position; what can't be done now keeps no other from its turn."""
+    try:
+        return _act(desk, watched, account, problems, now)
+    except TryLaterError as error:
+        problems.append(Problem(code="NOT_MANAGED", message=str(error), item=watched.position.coin))
+        return True
 
 
 def _act(desk: Desk, watched: _Watched, account: Account, problems: list[Problem], now: datetime) -> bool:

@@ -40,10 +40,15 @@ def run(desk: Desk, now: datetime) -> Account:
     if unresolved or late:
         account = read(desk, now)
     _settle_stops(desk, account, now)
-    changed = False
+    changed, failed = False, None
     for position in desk.ledger.book.positions():
         if position.status is not PositionStatus.OPENING:
-            changed |= _compare(desk, position, account, now, fills_known=fills_known)
+            try:
+                changed |= _compare(desk, position, account, now, fills_known=fills_known)
+            except TryLaterError as error:  # every other position has its turn first
+                failed = error
+    if failed is not None:
+        raise failed
     if changed:
         account = read(desk, now)
         _book_closed(desk, account, now)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
+from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN, Accepted, RestingOrder, RestingStop
-from hlcopy.ticks import monitor, poll
-from tests.builders import at, fill, our_fill
+from hlcopy.ticks import monitor, poll, positions
+from tests.builders import TRADER, at, fill, our_fill
 
 if TYPE_CHECKING:
     from hlcopy.domain.book import Order, OurFill, Position
@@ -278,3 +279,77 @@ def test_a_position_shown_without_a_value_keeps_its_stop_and_leaves_the_others_t
         venue.positions.clear()
         monitor.run(desk, at(18, hours=hours))
         assert {each.close_reason for each in scene.ledger.book.positions(live_only=False)} == {ExitReason.TIME_STOP}
+
+
+@dataclass
+class Busy(Eventful):
+    """Can't send anything for one coin: the database is kept busy when it is that one's turn."""
+
+    coin: str = "BTC"
+
+    def send(self, order: Order, now: Any) -> Any:  # noqa: ANN401 - see above
+        if order.coin == self.coin:
+            message = "another hlcopy command kept the database busy"
+            raise TryLaterError(message)
+        return super().send(order, now)
+
+
+def two_entered(scene: Scene) -> Desk:
+    scene.market.set("ETH", at(-60), 3_000.0)
+    scene.source.add(fill(coin="ETH", price=3_000.0, size=30.0, oid=7, time=at(0.5)))
+    desk, _ = entered(scene)
+    poll.run(desk, at(16))
+    return desk
+
+
+def test_a_stop_that_can_t_be_sent_now_keeps_no_other_position_from_its_own(scene: Scene) -> None:
+    desk = two_entered(scene)
+    for stop in scene.ledger.book.orders(purpose=Purpose.STOP):
+        desk.exchange.cancel(stop, at(17))
+    busy = replace(desk, exchange=Busy(desk.exchange))  # type: ignore[arg-type]
+
+    with pytest.raises(TryLaterError, match="busy"):
+        monitor.run(busy, at(17))
+
+    assert [stop.coin for stop in read(desk, 17).stops] == ["ETH"]
+    monitor.run(desk, at(18))
+    assert {stop.coin for stop in read(desk, 18).stops} == {"BTC", "ETH"}
+
+
+def test_an_exit_that_can_t_be_sent_now_keeps_no_other_position_from_its_own(scene: Scene) -> None:
+    desk = two_entered(scene)
+    busy = replace(desk, exchange=Busy(desk.exchange))  # type: ignore[arg-type]
+
+    report = monitor.run(busy, at(17, hours=72))
+
+    assert [(problem.code, problem.item) for problem in report.problems] == [("NOT_MANAGED", "BTC")]
+    assert set(read(desk, 17 + 72 * 60).positions) == {"BTC"}
+    monitor.run(desk, at(18, hours=72))
+    assert read(desk, 18 + 72 * 60).positions == {}
+
+
+def test_a_copy_that_can_t_be_left_now_keeps_no_other_of_a_liquidated_trader_from_being_left(scene: Scene) -> None:
+    desk = two_entered(scene)
+    for coin, price, size in (("BTC", 55_000.0, 1.0), ("ETH", 2_800.0, 30.0)):
+        scene.source.add(
+            fill(
+                coin=coin,
+                price=price,
+                size=size,
+                is_buy=False,
+                start_position=size,
+                oid=9,
+                time=at(31),
+                liquidated_user=TRADER,
+            )
+        )
+    busy = replace(desk, exchange=Busy(desk.exchange))  # type: ignore[arg-type]
+
+    with pytest.raises(TryLaterError, match="busy"):
+        positions.run(busy, at(35))
+
+    assert set(read(desk, 35).positions) == {"BTC"}
+    monitor.run(desk, at(36))
+    assert read(desk, 36).positions == {}
+    reasons = [each.close_reason for each in scene.ledger.book.positions(live_only=False)]
+    assert reasons == [ExitReason.TRADER_LIQUIDATED] * 2
