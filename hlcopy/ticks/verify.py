@@ -113,11 +113,13 @@ def _books_differ(position: Position, held: VenuePosition | None) -> Iterator[tu
 
 
 def _unguarded(position: Position, held: VenuePosition, stops: tuple[RestingStop, ...]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with the stops of a position."""
+    """Yield what is wrong with the stops of a position, and with its margin, which bounds what a stop doesn't."""
     if not stops:
         yield "NO_STOP", "no stop of ours rests at the venue"
     if len(stops) > 1:
         yield "SEVERAL_STOPS", f"{len(stops)} stops of ours rest where one belongs"
+    if not held.isolated:
+        yield "NOT_ISOLATED", "held in cross margin: its loss has no bound but the account"
     side, size = position.side.sign, abs(held.size)
     for resting in stops:
         if not resting.reduce_only:

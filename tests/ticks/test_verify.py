@@ -107,6 +107,7 @@ def test_a_guarded_position_is_proved_without_changing_anything(scene: Scene) ->
         ("a stop nowhere", stops(trigger_price=float("nan")), ["STOP_TOO_FAR"]),
         ("liquidated before its stop", held(liquidation_price=58_000.0), ["STOP_PAST_LIQUIDATION"]),
         ("never liquidated", held(liquidation_price=None), []),
+        ("in cross margin", held(isolated=False), ["NOT_ISOLATED"]),
         ("on the other side", held(size=-0.1), ["OTHER_SIDE", "STOP_WRONG_SIDE", "STOP_TOO_LARGE"]),
         ("smaller at the venue", held(size=0.05), ["SIZE_DIFFERS", "STOP_TOO_LARGE"]),
         ("larger at the venue", held(size=2.0), ["SIZE_DIFFERS", "STOP_TOO_SMALL"]),
