@@ -138,7 +138,8 @@ def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
             book.add_fills(order.signal_id if order is not None else _acted_on(fill, held), (fill,))
             if order is not None and order.purpose is Purpose.ENTRY and _was_given_up(order):
                 late[order.client_order_id] = order
-        if not late:  # else they are read again until they were taken up: this tick may break off before
+        if not any(_booked(desk, order) for order in late.values()):
+            # Such are read again until they are taken up: this tick may break off before.
             book.put_fills_mark(now)
     return list(late.values())
 
