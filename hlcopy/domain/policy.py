@@ -135,6 +135,7 @@ class ExecutionPolicy:
     default_leverage: int = 3
     max_leverage: int = 5
     min_liquidation_to_stop: float = 1.5
+    min_stop_distance_kept: float = 0.75  # of a stop's distance when it is put on a legal price
     entry_expiry: timedelta = timedelta(seconds=15)
     exit_expiry: timedelta = timedelta(seconds=30)
     expiry_grace: timedelta = timedelta(seconds=30)

@@ -49,7 +49,8 @@ def sample(desk: Desk, account: Account, now: datetime) -> None:
         if math.isfinite(account.equity):
             controls.add_equity(EquitySample(now, account.equity))
         return
-    if now <= last.at or not (now - last.at >= SAMPLE_EVERY or _trips(desk, account, now)):
+    fell = account.equity < last.equity_usd  # else it trips nothing that the last sample didn't
+    if now <= last.at or not (now - last.at >= SAMPLE_EVERY or (fell and _trips(desk, account, now))):
         return
     moved = desk.exchange.transfers(last.at, now)
     if moved is UNKNOWN or not (math.isfinite(moved) and math.isfinite(account.equity)):

@@ -38,6 +38,8 @@ def enter(
     if instrument is None or leverage is None:
         reason = SkipReason.NOT_TRADABLE if instrument is None else SkipReason.LIQUIDATION_TOO_NEAR
         return _refuse(desk, signal, reason, fill_identities)
+    if not _has_place_for_stop(desk, signal, instrument, mark):
+        return _refuse(desk, signal, SkipReason.NOT_TRADABLE, fill_identities)
     size = instrument.size_of(approval.copy_size_usd, mark)
     if size * mark < desk.policy.execution.min_notional_usd:
         return _refuse(desk, signal, SkipReason.SIZE_ZERO, fill_identities)
@@ -142,6 +144,13 @@ def _as_held(desk: Desk, position: Position, account: Account) -> Position:
     if held is None or held.size * position.side.sign <= 0 or abs(held.size) == position.size:
         return position
     return desk.ledger.book.put_position(replace(position, size=abs(held.size)))
+
+
+def _has_place_for_stop(desk: Desk, signal: Signal, instrument: Instrument, mark: float) -> bool:
+    """Whether a coin's prices lie close enough together that its stop, rounded toward safety, isn't the mark itself."""
+    wanted = stops.hard_stop(mark, signal.side, desk.policy.exit)
+    trigger = instrument.stop_price(wanted, is_buy=signal.side.sign < 0)
+    return (mark - trigger) * signal.side.sign >= desk.policy.execution.min_stop_distance_kept * abs(mark - wanted)
 
 
 def _leverage(desk: Desk, signal: Signal, instrument: Instrument) -> int | None:

@@ -13,7 +13,7 @@ from hlcopy.domain.episodes import Since, chained, since_trade
 from hlcopy.domain.liquidation import is_liquidation
 from hlcopy.domain.models import EPOCH, EXECUTE, Wait
 from hlcopy.ports import UNKNOWN, PollMark
-from hlcopy.ticks import brakes, entry, judge, liquidations, reconcile
+from hlcopy.ticks import brakes, breakers, entry, judge, liquidations, reconcile
 from hlcopy.ticks.portfolio import portfolio
 from hlcopy.ticks.report import Problem, Report
 from hlcopy.ticks.schedule import is_due
@@ -224,6 +224,7 @@ def _confirm_all(desk: Desk, outcome: _Outcome, now: datetime) -> None:
         before = desk.ledger.book.count_actions()
         began, now = now, desk.present(now)  # the lock may have been waited for
         account = reconcile.run(desk, now)
+        breakers.sample(desk, account, now)  # so that a withdrawal isn't taken for a loss
         while waiting and _may_go_on(desk, began, now):
             judged = waiting.popleft()
             current = desk.ledger.signals.get(judged.signal.id)

@@ -363,17 +363,17 @@ def chosen(kind: str, value: int) -> Reply:
 
 
 def test_leverage_is_set_isolated_and_read_back() -> None:
-    with rigged(LEVERAGE_SET, info={"activeAssetData": [chosen("cross", 20), chosen("isolated", 3)]}) as rig:
+    with rigged(LEVERAGE_SET, info={"activeAssetData": chosen("isolated", 3)}) as rig:
         assert isinstance(rig.exchange.set_leverage("ETH", 3, NOW), Accepted)
         (body,) = rig.sent
         assert body["action"] == {"type": "updateLeverage", "asset": 1, "isCross": False, "leverage": 3}
         assert body["expiresAfter"] == int((NOW + timedelta(seconds=15)).timestamp() * 1000)
 
 
-def test_leverage_that_stands_already_costs_no_action() -> None:
-    with rigged(info={"activeAssetData": chosen("isolated", 3)}) as rig:
-        assert isinstance(rig.exchange.set_leverage("ETH", 3, NOW), Accepted)
-        assert rig.sent == []
+def test_leverage_is_set_without_asking_before() -> None:
+    with rigged(LEVERAGE_SET, info={"activeAssetData": chosen("isolated", 3)}) as rig:
+        rig.exchange.set_leverage("ETH", 3, NOW)
+        assert rig.asked.count("activeAssetData") == 1
 
 
 @pytest.mark.parametrize(("kind", "value"), [("cross", 3), ("isolated", 20)])
@@ -384,7 +384,7 @@ def test_leverage_that_reads_otherwise_isn_t_set(kind: str, value: int) -> None:
 
 
 def test_leverage_that_can_t_be_read_back_is_unknown() -> None:
-    with rigged(LEVERAGE_SET, info={"activeAssetData": [chosen("cross", 20), (500, {}, None)]}) as rig:
+    with rigged(LEVERAGE_SET, info={"activeAssetData": (500, {}, None)}) as rig:
         assert rig.exchange.set_leverage("ETH", 3, NOW) is UNKNOWN
 
 

@@ -55,6 +55,7 @@ class Comparison:
         self.differences: list[str] = []
         self.told: list[str] = []
         self.venue = venue
+        self.longest_naked_s = 0.0
         self.orders = {row["client_order_id"]: row for row in tables["orders"]}
         self.our_fills = tables["our_fills"]
         self.positions = tables["our_positions"]
@@ -288,7 +289,7 @@ class Comparison:
         lengths = sorted(seconds for seconds, _, _ in spans)
         total = sum(lengths)
         p99 = lengths[min(len(lengths) - 1, int(0.99 * len(lengths)))] if lengths else 0.0
-        most = max(lengths, default=0.0)
+        most = self.longest_naked_s = max(lengths, default=0.0)
         self.told.append(f"naked: {len(lengths)} spans, {total:.1f} s in all, p99 {p99:.1f} s, longest {most:.1f} s")
         self.told += [
             f"  naked {s:.1f} s: {coin} from {at}" for s, coin, at in sorted(spans, reverse=True)[:5] if s > 0

@@ -161,6 +161,19 @@ def test_profit_tiers_are_taken_once_each_and_the_stop_follows_the_size(live: Li
     assert live.position()["close_reason"] == "MANUAL"
 
 
+def test_a_rest_too_small_to_part_goes_whole_by_its_tier(live: Live) -> None:
+    """Somebody took most of it; a quarter of eleven dollars is less than the venue takes, and so is what would be left."""
+    live.enter()
+    entry, rest = live.position()["entry_price"], round(11.0 / live.mark(), 5)
+    live.venue.floor.trade_by_hand(ACCOUNT, live.coin, live.sign * rest - live.held(), reduce_only=True)
+    live.wait(0.5)
+    live.do("monitor")
+    live.move(10.5, base=entry)
+    live.wait(0.5)
+    live.do("monitor")
+    assert (live.held(), live.stops(), live.position()["close_reason"]) == (0.0, [], "TAKE_PROFIT")
+
+
 def test_a_liquidated_trader_is_left_in_one_tick_of_positions(live: Live) -> None:
     live.enter()
     live.wait(3)

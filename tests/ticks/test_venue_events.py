@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
+from hlcopy.domain.instrument import Instrument
+from hlcopy.domain.models import EXECUTE
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN, Accepted, RestingOrder, RestingStop
 from hlcopy.ticks import monitor, poll, positions
@@ -353,3 +355,33 @@ def test_a_copy_that_can_t_be_left_now_keeps_no_other_of_a_liquidated_trader_fro
     assert read(desk, 36).positions == {}
     reasons = [each.close_reason for each in scene.ledger.book.positions(live_only=False)]
     assert reasons == [ExitReason.TRADER_LIQUIDATED] * 2
+
+
+class _Coarse:
+    """A market whose coin has few decimals."""
+
+    def __init__(self, market: Any, size_decimals: int) -> None:  # noqa: ANN401 - it stands in for the port
+        self._market, self._size_decimals = market, size_decimals
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - see above
+        return getattr(self._market, name)
+
+    def instrument(self, coin: str) -> Instrument:
+        return Instrument(coin=coin, size_decimals=self._size_decimals, max_leverage=10)
+
+
+@pytest.mark.parametrize(
+    ("price", "decision"), [(0.25, EXECUTE), (0.012, "SKIP_NOT_TRADABLE"), (0.0025, "SKIP_NOT_TRADABLE")]
+)
+def test_a_coin_whose_prices_lie_too_far_apart_for_a_stop_is_not_entered(
+    scene: Scene, price: float, decision: str
+) -> None:
+    """With three size decimals prices have three: from 0.25 the stop lies ten of them away, from 0.012 none."""
+    scene.market.set("BTC", at(-60), price)
+    scene.source.given.clear()
+    scene.source.add(fill(price=price, size=60_000 / price, time=at(0), tid=1))
+    desk = scene.desk()
+    desk = replace(desk, market=_Coarse(desk.market, 3))
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    assert scene.ledger.signals.list()[0].decision == decision

@@ -29,6 +29,7 @@ class StoredControls:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
+        self._samples: list[EquitySample] = []  # as read last: whoever watches for hours asks for them every half minute
 
     def halt(self) -> Halt | None:
         """Return the halt in force."""
@@ -52,8 +53,22 @@ class StoredControls:
 
     def equity(self, since: datetime | None = None) -> Sequence[EquitySample]:
         """Return our equity as sampled from a moment on, oldest first."""
-        begin = "" if since is None else to_text(since)
-        return [_EQUITY.item(row) for row in self._db.rows(f"{_EQUITY.select} WHERE at >= ? ORDER BY at", (begin,))]
+        ((count,),) = self._db.rows("SELECT count(*) FROM equity")
+        last = to_text(self._samples[-1].at) if self._samples else ""
+        later = [_EQUITY.item(row) for row in self._db.rows(f"{_EQUITY.select} WHERE at > ? ORDER BY at", (last,))]
+        if len(self._samples) + len(later) == count and not self._was_replaced():
+            self._samples = [*self._samples, *later]
+        else:
+            self._samples = [_EQUITY.item(row) for row in self._db.rows(f"{_EQUITY.select} ORDER BY at")]
+        return self._samples if since is None else [sample for sample in self._samples if sample.at >= since]
+
+    def _was_replaced(self) -> bool:
+        """Whether the newest sample that is remembered isn't what the file holds for its moment."""
+        if not self._samples:
+            return False
+        last = self._samples[-1]
+        row = self._db.row(f"{_EQUITY.select} WHERE at = ?", (to_text(last.at),))
+        return row is None or _EQUITY.item(row) != last
 
     def last_equity(self) -> EquitySample | None:
         """Return the newest sample."""
