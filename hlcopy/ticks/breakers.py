@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hlcopy.ports import Account, Controls, Desk, Ledger
 
 SAMPLE_EVERY: Final = timedelta(minutes=5)
+_PATIENCE: Final = timedelta(hours=6)
 _SET_BACK: Final = timedelta(hours=1)  # a sample further ahead was made by a clock that was wrong: it tells of nothing
 _DAY: Final = timedelta(days=1)
 _REMEMBERED: Final = timedelta(
@@ -41,7 +42,7 @@ def sample(desk: Desk, account: Account, now: datetime) -> None:
     """Remember our equity, at most every five minutes, but at once where it trips a breaker that wasn't in force.
 
     What was moved in or out since the last sample is read at the venue, up to when our account was read; while that isn't
-    known nothing is remembered.
+    known nothing is remembered, but for hours only: then it counts as nothing, lest losses are measured no more.
     """
     controls, now = desk.ledger.controls, max(now, account.read_at)
     last = _last(controls, now)
@@ -53,6 +54,8 @@ def sample(desk: Desk, account: Account, now: datetime) -> None:
     if now <= last.at or not (now - last.at >= SAMPLE_EVERY or (fell and _trips(desk, account, now))):
         return
     moved = desk.exchange.transfers(last.at, now)
+    if moved is UNKNOWN and now - last.at >= _PATIENCE:
+        moved = 0.0
     if moved is UNKNOWN or not (math.isfinite(moved) and math.isfinite(account.equity)):
         return
     with desk.ledger.transaction():

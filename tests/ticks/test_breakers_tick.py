@@ -143,6 +143,16 @@ def test_a_clock_that_was_set_back_samples_nothing_twice(desk: Desk) -> None:
     assert desk.ledger.controls.equity() == [EquitySample(at(10), 100.0)]
 
 
+def test_transfers_that_stay_unknown_blind_no_breaker(desk: Desk, venue: Transfers) -> None:
+    breakers.sample(desk, reading(100.0), T0)
+    venue.moved = UNKNOWN
+    for hours in range(1, 49):
+        breakers.sample(desk, reading(100.0), at(hours=hours))
+    breakers.sample(desk, reading(95.0), at(20, hours=48))
+    tripped = breakers.standing(desk, reading(95.0), at(20, hours=48))
+    assert [breaker.name for breaker in tripped] == ["MAX_DAILY_LOSS_PERCENT"]
+
+
 def test_after_a_clock_that_was_days_ahead_losses_are_measured_on(desk: Desk) -> None:
     breakers.sample(desk, reading(100.0), T0)
     breakers.sample(desk, reading(100.0), at(days=30))
