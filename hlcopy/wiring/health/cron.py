@@ -28,8 +28,16 @@ def cron_check() -> Check:
         return Check(
             name=_NAME, ok=True, said="there is no cron here", remedy="keep hlcopy run-all running as a service"
         )
-    listed = subprocess.run(  # noqa: S603 - the system's own program, without input
-        [program, "-l"], capture_output=True, text=True, timeout=_PATIENCE_S, check=False, stdin=subprocess.DEVNULL
+    # Neither input nor our environment, in which keys may lie: it needs to know who asks, and nothing else.
+    known = {name: os.environ[name] for name in ("HOME", "LOGNAME", "PATH", "USER") if name in os.environ}
+    listed = subprocess.run(  # noqa: S603 - the system's own program
+        [program, "-l"],
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE_S,
+        check=False,
+        stdin=subprocess.DEVNULL,
+        env=known,
     )
     if listed.returncode != 0:
         said = " ".join(listed.stderr.split()) or "it can't be listed"
