@@ -323,7 +323,7 @@ def test_a_day_without_skips_is_told_by_nothing() -> None:
 def test_a_day_s_skips_are_told_most_frequent_first_within_the_width() -> None:
     skipped = {reason.value: 100 + number for number, reason in enumerate(SkipReason)}
     lines = day_lines(T0, skipped)
-    assert lines[0].startswith(f"03-01        skipped    {99 + len(skipped)} never-landed, ")
+    assert lines[0].startswith(f"03-01        skipped    {99 + len(skipped)} action-budget, ")
     assert max(map(len, lines)) <= 77
     assert len(lines) > 3
     told = " ".join(line[24:].strip() for line in lines).split(", ")
