@@ -1,4 +1,4 @@
-"""Commands over recorded history: data import, data status."""
+"""Commands over recorded history: data import, data fetch, data status."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hlcopy.cli import importing, logs, options
+from hlcopy.cli import fetching, importing, logs, options
 from hlcopy.errors import TryLaterError
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ Examples:
   hlcopy data import fills userFills.json --trader 0x513b...
   hlcopy data import candles BTC-5m.csv.gz SOL-5m.csv.gz
 """
+_FETCH_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy data fetch --from 2026-02-01 --to 2026-02-28
+  hlcopy data fetch --from 2026-02-01 --to 2026-02-28 --trader 0x513b...
+  hlcopy data fetch --from 2026-02-01 --to 2026-02-28 --coin BTC --coin SOL
+"""
 _STATUS_EXAMPLES: Final = """\
 \b
 Example:
@@ -45,7 +52,7 @@ def _commands() -> None:
 
 @data.callback(invoke_without_command=True)
 def _data(context: typer.Context) -> None:
-    """Recorded fills, candles and funding: import, status."""  # noqa: D401 - the line that help shows
+    """Recorded fills, candles and funding: import, fetch, status."""  # noqa: D401 - the line that help shows
     options.help_when_bare(context)
 
 
@@ -56,6 +63,12 @@ def _address(given: str | None) -> str | None:
     if given is not None and not re.fullmatch(r"0[xX][0-9a-fA-F]{40}", given):
         message = f"must be 0x and 40 hexadecimal digits, not {given!r}"
         raise typer.BadParameter(message)
+    return given
+
+
+def _addresses(given: list[str]) -> list[str]:
+    for each in given:
+        _address(each)
     return given
 
 
@@ -128,6 +141,61 @@ def _shrink(store: Store, session: options.Session) -> None:
 
     with suppress(TryLaterError), account_lock(session.settings.database, timeout=0):
         store.checkpoint()
+
+
+@data.command("fetch", epilog=_FETCH_EXAMPLES)
+def fetch(
+    *,
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first UTC day.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last UTC day, whole.")],
+    trader: Annotated[
+        list[str],
+        typer.Option(
+            callback=_addresses,
+            metavar="ADDRESS",
+            help="Whose fills and equity; may be repeated. Else all that are followed.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - Typer makes a new one for each call
+    coin: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COIN",
+            help="Of which perps; may be repeated. Else those of the fills; without --trader nobody's fills.",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006 - see above
+    db: options.Db = None,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Download what a backtest of a period needs, as far as the venue still serves it.
+
+    Fills and equity histories of traders, candles at the finest interval there still is, hourly funding, and today's
+    public leaderboard. It takes its time, within a ration of the venue's API weight. What is stored isn't asked for again:
+    one that was interrupted goes on where it was.
+    """
+    what = fetching.asked(first, last, trader, coin)
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
+    found, warnings = fetching.fetch(session, what)
+    logs.log("fetched", first=first, last=last, new=dict(found.new), failed=len(found.problems), down=found.down)
+    from hlcopy.render.fetching import DOWN, fetched_document, fetched_text
+
+    if as_json:
+        session.show_json(fetched_document(found, warnings))
+    else:
+        for warning in warnings:
+            session.warn(warning)
+        if not quiet:
+            session.show(fetched_text(found, session.width))
+        for problem in found.problems:
+            session.complain(f"{problem.code}: {problem.message}")
+    if found.down:
+        session.complain(DOWN)
+        raise typer.Exit(TryLaterError.exit_code)
+    if found.problems:
+        raise typer.Exit(1)
 
 
 @data.command("status", epilog=_STATUS_EXAMPLES)

@@ -308,7 +308,7 @@ def test_every_write_of_a_run_is_among_the_points_where_it_is_killed() -> None:
     executioner = Executioner()
     limits = Policy(scoring=ScoringPolicy(max_portfolios=10, max_histories=6, max_fills=80))
     score.run(world.desk(limits, executioner), NOW)
-    assert len(executioner.effects) == 62
+    assert len(executioner.effects) == 82
 
 
 @pytest.mark.parametrize("raises", [False, True])
