@@ -85,7 +85,7 @@ def _wanted(desk: FetchDesk, what: Asked) -> tuple[Wanted, list[str]]:
         raise BadInputError(message)
     if what.last > today:
         warnings.append(f"TO_CLIPPED: --to {what.last} lies in the future; fetched up to now, {today}")
-    traders = what.traders or ([] if what.coins else fetching.followed(desk))
+    traders = what.traders or fetching.followed(desk)
     if not traders and not what.coins:
         message = "nobody is followed yet; run `hlcopy score` first, or name --trader ADDRESS or --coin COIN"
         raise BadInputError(message)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -13,9 +14,12 @@ from hlcopy.cli import fetching, importing, logs, options
 from hlcopy.errors import TryLaterError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hlcopy.adapters.store import Store
-    from hlcopy.ports import Ledger, Progress
-    from hlcopy.render.history import HistoryStatus
+    from hlcopy.domain.spans import Span
+    from hlcopy.ports import CandleCoverage, FundingCoverage, History, Ledger, Progress
+    from hlcopy.render.history import HistoryStatus, Hole
 
 Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="CSV, JSON or JSON lines; may be gzip.", show_default=False)
@@ -153,7 +157,7 @@ def fetch(
         typer.Option(
             callback=_addresses,
             metavar="ADDRESS",
-            help="Whose fills and equity; may be repeated. Else all that are followed.",
+            help="Whose fills and equity; may be repeated. Else of all that are followed.",
             show_default=False,
         ),
     ] = [],  # noqa: B006 - Typer makes a new one for each call
@@ -161,7 +165,7 @@ def fetch(
         list[str],
         typer.Option(
             metavar="COIN",
-            help="Of which perps; may be repeated. Else those of the fills; without --trader nobody's fills.",
+            help="Of which perps; may be repeated. Else all that the traders traded.",
             show_default=False,
         ),
     ] = [],  # noqa: B006 - see above
@@ -208,7 +212,7 @@ def status(
 ) -> None:
     """Show what is recorded, and what is missing.
 
-    Fills with their orders and gaps, candles, funding rates, and whose equity is known.
+    Fills with their orders and gaps, candles and funding rates with theirs, equity through time, and whose equity is known.
     """
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     with session.store() as store, session.progress() as progress:
@@ -226,19 +230,73 @@ def _status(ledger: Ledger, progress: Progress) -> HistoryStatus:
     from hlcopy.render.history import HistoryStatus, TraderHistory
 
     histories = []
-    covered = ledger.history.fill_coverage()
+    history = ledger.history
+    covered = history.fill_coverage()
     progress.start("checking fills", len(covered))
     for coverage in covered:
-        fills = ledger.history.fills(coverage.trader)
-        histories.append(TraderHistory(coverage=coverage, orders=len(group_orders(fills)), gaps=gaps(fills)))
+        fills = history.fills(coverage.trader)
+        reach = ledger.scoring.reach(coverage.trader)
+        orders = len(group_orders(fills))
+        histories.append(TraderHistory(coverage=coverage, orders=orders, gaps=gaps(fills), reach=reach))
+        progress.advance()
+    progress.finish()
+    candles, funding = history.candle_coverage(), history.funding_coverage()
+    progress.start("checking candles", len(candles) + len(funding))
+    candle_holes, funding_holes = {}, {}
+    for series in candles:
+        candle_holes[series.coin, series.interval_ms] = _candle_holes(history, series)
+        progress.advance()
+    for rates in funding:
+        funding_holes[rates.coin] = _funding_holes(history, rates)
         progress.advance()
     progress.finish()
     return HistoryStatus(
         fills=histories,
-        candles=ledger.history.candle_coverage(),
-        funding=ledger.history.funding_coverage(),
+        candles=candles,
+        funding=funding,
         traders=[trader for trader in ledger.traders.all() if trader.account_value is not None],
+        equity=history.equity_coverage(),
+        candle_holes=candle_holes,
+        funding_holes=funding_holes,
     )
+
+
+def _candle_holes(history: History, series: CandleCoverage) -> list[Hole]:
+    from hlcopy.domain.models import to_ms
+    from hlcopy.domain.spans import holes
+
+    if not series.missing:
+        return []
+    found = history.candles(series.coin, series.interval_ms, to_ms(series.first), to_ms(series.last) + 1)
+    asked = history.fetched("candles", series.coin, series.interval_ms)
+    return _holes(holes(found.runs()), series.interval_ms, asked)
+
+
+def _funding_holes(history: History, series: FundingCoverage) -> list[Hole]:
+    from hlcopy.domain.models import to_ms
+    from hlcopy.domain.served import HOUR_MS
+    from hlcopy.domain.spans import holes
+
+    rates = history.funding(series.coin, series.first - timedelta(milliseconds=1), series.last)
+    hours = [to_ms(rate.time) // HOUR_MS * HOUR_MS for rate in rates]
+    asked = history.fetched("funding", series.coin, HOUR_MS)
+    return _holes(holes((hour, hour + HOUR_MS) for hour in hours), HOUR_MS, asked)
+
+
+def _holes(spans: Sequence[Span], step_ms: int, asked: Sequence[Span]) -> list[Hole]:
+    from hlcopy.domain.models import from_ms
+    from hlcopy.domain.spans import missing
+    from hlcopy.render.history import Hole
+
+    return [
+        Hole(
+            first=from_ms(span[0]),
+            last=from_ms(span[1] - step_ms),
+            count=(span[1] - span[0]) // step_ms,
+            venue_has_none=not missing(span, asked),
+        )
+        for span in spans
+    ]
 
 
 def _interval_name(interval_ms: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,3 +37,9 @@ def missing(wanted: Span, covered: Iterable[Span]) -> list[Span]:
     if begin < end:
         found.append((begin, end))
     return [(since, until) for since, until in found if since < until]
+
+
+def holes(spans: Iterable[Span]) -> list[Span]:
+    """Return what lies between spans, by time."""
+    found = joined(spans)
+    return [(before[1], after[0]) for before, after in pairwise(found)]

@@ -127,6 +127,7 @@ class _Job:
         self._wanted = wanted
         self._listed: Collection[str] | None = None
         self._in_a_row = 0
+        self._why = ""
 
     @property
     def read_nothing(self) -> bool:
@@ -142,8 +143,7 @@ class _Job:
                 if done is not None:
                     self.asked[kind] += 1
                 if done is False:
-                    what = kind.replace("_", " ")
-                    message = f"{what} of {item} can't be read now" if kind != BOARD else "it can't be read now"
+                    message = self._why or f"{kind.replace('_', ' ')} of {item} can't be read now"
                     self.problems.append(Problem(code=f"{kind.upper()}_UNREADABLE", item=item, message=message))
                 self._in_a_row = self._in_a_row + 1 if done is False else 0 if done else self._in_a_row
                 if self._in_a_row >= _ROW_LIMIT:
@@ -342,7 +342,8 @@ class _Job:
             return None
         try:
             leaders = desk.leaderboard.leaders(now)
-        except TryLaterError:
+        except TryLaterError as error:
+            self._why = str(error)
             return False
         known = {trader.address: trader for trader in desk.ledger.traders.all()}
         board = screened(leaders.rows, known, desk.policy.scoring, now).board
