@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.render import text
@@ -62,8 +63,8 @@ def fetched_text(found: Fetched, width: int | None) -> str:
         )
         for kind, name in _NAMES.items()
     ]
-    period = f"{text.moment(found.wanted.start)} to {text.moment(found.wanted.end)} UTC"
-    return table(f"Fetched: {period}", _COLUMNS, rows, width=width)
+    last = found.wanted.end - timedelta(milliseconds=1)
+    return table(f"Fetched: {text.day(found.wanted.start)} to {text.day(last)}", _COLUMNS, rows, width=width)
 
 
 def _many(count: int, what: str) -> str:

@@ -9,10 +9,19 @@ from hlcopy.ports import KnownEquity
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hlcopy.ports import EquityPoint, Portfolio
+    from hlcopy.ports import EquityPoint, History, Portfolio
 
 PORTFOLIO: Final = "portfolio"
 _WHOLE: Final = "allTime"
+
+
+def keep_equity(history: History, portfolio: Portfolio) -> int:
+    """Store what a reading adds after the latest point stored; return how many points that were.
+
+    A venue may choose the moments of its windows anew each time: what lies before is known well enough already.
+    """
+    latest = history.equity_at(portfolio.address, portfolio.read_at)
+    return history.add_equity(point for point in points_of(portfolio) if latest is None or point.at > latest.at)
 
 
 def points_of(portfolio: Portfolio) -> list[KnownEquity]:

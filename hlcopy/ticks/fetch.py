@@ -18,7 +18,7 @@ from hlcopy.domain.models import to_ms
 from hlcopy.domain.spans import joined, missing
 from hlcopy.errors import BadInputError, SourceDownError, TryLaterError
 from hlcopy.ports import FILLS_SERVED, UNKNOWN, Reach
-from hlcopy.ticks.equity import points_of
+from hlcopy.ticks.equity import keep_equity
 from hlcopy.ticks.report import Problem
 from hlcopy.ticks.screening import screened
 
@@ -253,7 +253,7 @@ class _Job:
         if portfolio is UNKNOWN:
             return False
         with self._desk.ledger.transaction():
-            added = history.add_equity(points_of(portfolio))
+            added = keep_equity(history, portfolio)
         self.new[EQUITY] += added
         return True
 
@@ -289,11 +289,13 @@ class _Job:
             found = self._desk.archive.candles(coin, interval_ms, (since, until))
             if found is UNKNOWN:
                 return False
+            now_ms = to_ms(clock.now())
             # While the request waited for its turn the oldest may have gone out of reach.
-            begin = max(since, served.first_served(interval_ms, to_ms(clock.now())))
+            begin = max(since, served.first_served(interval_ms, now_ms))
+            end = int(found.t[-1]) + interval_ms if len(found) else begin
             with ledger.transaction():
                 added = ledger.history.add_candles(found)
-                self._note(CANDLES, coin, interval_ms, (begin, until))
+                self._note(CANDLES, coin, interval_ms, served.told(begin, until, end, now_ms))
             self.new[CANDLES] += added
             done = True
         return done
@@ -324,9 +326,10 @@ class _Job:
             rates = self._desk.archive.funding(coin, part)
             if rates is UNKNOWN:
                 return False
+            end = to_ms(rates[-1].time) + served.HOUR_MS if rates else part[0]
             with ledger.transaction():
                 added = ledger.history.add_funding(rates)
-                self._note(FUNDING, coin, served.HOUR_MS, part)
+                self._note(FUNDING, coin, served.HOUR_MS, served.told(*part, end, to_ms(self._desk.clock.now())))
             self.new[FUNDING] += added
             done = True
         return done

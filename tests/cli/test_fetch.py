@@ -220,6 +220,15 @@ def test_candles_that_never_were_are_not_asked_for_again(run: Run, market: Local
     assert "venue has none" in run("data status").out
 
 
+def test_an_answer_without_candles_proves_nothing_and_is_asked_for_again(run: Run, market: LocalVenue) -> None:
+    market.faults = lambda kind: (200, {}, b"[]") if kind == "candleSnapshot" else None
+    empty = run(f"data fetch {PERIOD} --coin BTC")
+    assert empty.code == 0
+    assert "warning: NO_CANDLES: the venue serves no candles of BTC in this period" in empty.err
+    market.faults = None
+    assert run(f"data fetch {PERIOD} --coin BTC --json").document["counts"]["candles"] == 2 * 24 * 60 - 1
+
+
 def test_imported_candles_are_kept_and_not_asked_for(run: Run, home: Path, market: LocalVenue) -> None:
     rows = [
         {"coin": "BTC", "t": START_MS - n * MINUTE_MS, "o": 1, "h": 1, "l": 1, "c": 1, "v": 0} for n in range(1, 2_881)
@@ -247,6 +256,7 @@ def test_without_names_the_followed_and_the_copied_are_fetched(run: Run, home: P
     [
         ("--from 2026-02-30 --to 2026-03-01", "--from must be a day such as 2025-03-16, not '2026-02-30'"),
         ("--from 2026-02-20 --to soon", "--to must be a day"),
+        ("--from 0001-01-01 --to 2026-02-27", "--from 0001-01-01 lies before there was anything to fetch"),
         ("--from 2026-02-28 --to 2026-02-27", "--from 2026-02-28 lies after --to 2026-02-27"),
         ("--from 2026-03-02 --to 2026-03-03", "--from 2026-03-02 lies in the future: today is 2026-03-01"),
         (f"{PERIOD} --trader 0x12", "must be 0x and 40 hexadecimal digits, not '0x12'"),
@@ -266,7 +276,7 @@ def test_an_end_in_the_future_is_clipped_with_a_warning(run: Run) -> None:
     done = run("data fetch --from 2026-02-28 --to 2026-05-01 --coin BTC")
     assert done.code == 0
     assert "warning: TO_CLIPPED: --to 2026-05-01 lies in the future; fetched up to now, 2026-03-01" in done.err
-    assert "2026-02-28 00:00 to 2026-03-01 00:00 UTC" in done.out
+    assert done.out.startswith("Fetched: 2026-02-28 to 2026-02-28\n")
     assert run("data fetch --from 2026-02-28 --to 2026-03-01 --coin BTC").err == ""
 
 
@@ -304,6 +314,18 @@ def test_a_source_that_goes_down_in_the_middle_isn_t_asked_of_every_coin(run: Ru
     assert [each["code"] for each in down.document["errors"]] == ["CANDLES_UNREADABLE"] * 3
     assert down.document["counts"]["fills"] == 7
     assert market.usage.requests["fundingHistory"] == 0
+
+
+@pytest.mark.usefixtures("impatient")
+def test_after_a_429_nothing_is_asked_for_a_minute(run: Run, market: LocalVenue) -> None:
+    market.faults = lambda kind: (429, {}, b"null") if kind == "portfolio" else None
+    assert run(FETCH).code == 75  # what follows has to wait, longer than it may here
+    before = requests(market)
+    assert run(FETCH).code == 75
+    assert requests(market) == before
+    clock_of(market).advance(MINUTE_MS)
+    market.faults = None
+    assert run(FETCH).code == 0
 
 
 def test_an_interrupted_fetch_keeps_what_it_has_and_goes_on_from_there(

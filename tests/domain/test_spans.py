@@ -78,3 +78,21 @@ def test_funding_is_known_to_its_last_full_hour() -> None:
     assert served.rates_served((NOW_MS, to_ms(at(hours=2))), now_ms) == (NOW_MS, to_ms(at(hours=2)))
     just_after = to_ms(at(hours=3, seconds=30))
     assert served.rates_served((NOW_MS, just_after), just_after)[1] == to_ms(at(hours=2)) + served.SETTLED_MS
+
+
+@pytest.mark.parametrize(
+    ("until", "end", "expected"),
+    [
+        (NOW_MS, NOW_MS - 9, (NOW_MS - 100, NOW_MS - 9)),  # the rest may be late
+        (NOW_MS, NOW_MS, (NOW_MS - 100, NOW_MS)),
+        (NOW_MS, NOW_MS + 9, (NOW_MS - 100, NOW_MS)),
+        (NOW_MS, NOW_MS - 100, (NOW_MS - 100, NOW_MS - 100)),  # no rows at all
+    ],
+)
+def test_what_an_answer_tells_of_ends_with_its_last_row_while_that_is_recent(
+    until: int, end: int, expected: Span
+) -> None:
+    assert served.told(NOW_MS - 100, until, end, NOW_MS) == expected
+    long_after = NOW_MS + 2 * DAY_MS
+    whole = (NOW_MS - 100, until) if end > NOW_MS - 100 else expected
+    assert served.told(NOW_MS - 100, until, end, long_after) == whole

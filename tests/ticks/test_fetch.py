@@ -15,7 +15,7 @@ from hlcopy.domain.models import from_ms
 from hlcopy.domain.policy import Policy
 from hlcopy.ports import UNKNOWN, EquityPoint, FetchDesk, FundingRate, KnownEquity, Portfolio, Reach
 from hlcopy.ticks import fetch
-from hlcopy.ticks.equity import points_of
+from hlcopy.ticks.equity import keep_equity, points_of
 from tests.builders import MINUTE_MS, fill
 from tests.ticks.fakes_score import NOW, FakeClock, FakeLeaderboard, FakeProgress, leader, portfolio, wallet
 
@@ -277,6 +277,15 @@ def test_an_equity_history_is_read_again_only_after_an_hour(world: World) -> Non
         world.clock.present = NOW + timedelta(minutes=minutes)
         world.run(replace(wanted, end=world.clock.present))
         assert [what for what, _ in world.archive.asked].count("portfolio") == asked
+
+
+def test_a_later_reading_adds_only_what_came_after_the_last(world: World) -> None:
+    history = world.ledger.history
+    assert keep_equity(history, portfolio(1)) == len(points_of(portfolio(1)))
+    later = portfolio(1, now=NOW + timedelta(hours=7))  # all of its moments are others
+    assert [point.at for point in points_of(later) if point.at > NOW] == [later.read_at]
+    assert keep_equity(history, later) == 1
+    assert keep_equity(history, later) == 0
 
 
 def test_points_of_all_windows_count_profit_from_the_account_s_beginning() -> None:

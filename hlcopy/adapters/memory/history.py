@@ -40,7 +40,7 @@ class MemoryHistory:
         self._by_coin: dict[tuple[str, str, str], list[Fill]] = {}
         self._candles = MemoryCandles(journal)
         self._funding: dict[str, list[FundingRate]] = {}
-        self._equity: dict[tuple[str, datetime], KnownEquity] = {}
+        self._equity: dict[str, dict[datetime, KnownEquity]] = {}
         self._fetched: dict[tuple[str, str, int], list[Span]] = {}
 
     def add_fills(self, fills: Iterable[Fill]) -> int:
@@ -121,29 +121,33 @@ class MemoryHistory:
 
     def add_equity(self, points: Iterable[KnownEquity]) -> int:
         """Store points of equity, keeping a stored one of the same trader and moment; return how many were new."""
-        before = len(self._equity)
+        added = 0
         for point in points:
-            if (point.address, point.at) not in self._equity:
-                self._journal.put(self._equity, (point.address, point.at), point)
-        return len(self._equity) - before
+            stored = self._equity.setdefault(point.address, {})
+            if point.at not in stored:
+                self._journal.put(stored, point.at, point)
+                added += 1
+        return added
 
     def equity_at(self, trader: str, at: datetime, *, known_by: datetime | None = None) -> KnownEquity | None:
         """Return the latest point at or before a moment of those read by then, or by another moment where one is given."""
         read_by = at if known_by is None else known_by
-        known = (point for point in self._points(trader) if point.at <= at and point.read_at <= read_by)
+        stored = self._equity.get(trader, {})
+        known = (point for point in stored.values() if point.at <= at and point.read_at <= read_by)
         return max(known, key=attrgetter("at"), default=None)
 
     def equity_coverage(self) -> list[EquityCoverage]:
         """Return what is stored per trader, by address."""
         found = []
-        for trader in sorted({address for address, _ in self._equity}):
-            points = self._points(trader)
-            moments, readings = [point.at for point in points], [point.read_at for point in points]
+        for trader, points in sorted(self._equity.items()):
+            if not points:
+                continue
+            readings = [point.read_at for point in points.values()]
             found.append(
                 EquityCoverage(
                     trader=trader,
-                    first=min(moments),
-                    last=max(moments),
+                    first=min(points),
+                    last=max(points),
                     count=len(points),
                     first_read=min(readings),
                     last_read=max(readings),
@@ -158,9 +162,6 @@ class MemoryHistory:
     def put_fetched(self, kind: str, coin: str, interval_ms: int, spans: Iterable[Span]) -> None:
         """Replace the spans of a series."""
         self._journal.put(self._fetched, (kind, coin, interval_ms), sorted(spans))
-
-    def _points(self, trader: str) -> list[KnownEquity]:
-        return [point for (address, _), point in self._equity.items() if address == trader]
 
     def _insert(self, fills: Iterable[Fill]) -> None:
         grown: dict[int, tuple[list[Fill], int]] = {}
