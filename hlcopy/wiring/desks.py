@@ -44,7 +44,7 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "positions": Allowance(share=POLL, patience_s=20.0, queue_s=75.0, tick_s=150.0),
     "operate": Allowance(share=MONITOR, patience_s=10.0, queue_s=60.0, tick_s=120.0),
     "score": Allowance(share=SCORE, patience_s=120.0, queue_s=900.0, tick_s=math.inf),
-    "fetch": Allowance(share=SCORE, patience_s=60.0, queue_s=900.0, tick_s=math.inf),
+    "fetch": Allowance(share=SCORE, patience_s=30.0, queue_s=900.0, tick_s=math.inf),
 }
 
 
@@ -141,7 +141,9 @@ def open_fetch_desk(
             policy=settings.policy(),
             ledger=store,
             archive=HyperliquidArchive(clients.info(settings.source_url), tell),
-            leaderboard=PublicLeaderboard(http, settings.leaderboard_url, allowance.patience_s),
+            leaderboard=PublicLeaderboard(
+                http, settings.leaderboard_url, ALLOWANCES["score"].patience_s
+            ),  # it is large
             progress=progress,
             clock=clock,
         )
