@@ -165,6 +165,6 @@ def test_the_settings_choose_the_sources(
 
 
 def test_every_tick_has_an_allowance_and_monitor_s_ends_before_its_next_turn() -> None:
-    assert set(ALLOWANCES) == {"monitor", "poll", "positions", "score", "operate"}
+    assert set(ALLOWANCES) == {"monitor", "poll", "positions", "score", "operate", "fetch"}
     assert ALLOWANCES["monitor"].tick_s < load_settings({}).monitor_interval_sec
     assert all(each.patience_s <= each.tick_s for each in ALLOWANCES.values())

@@ -290,6 +290,18 @@ class CandleReader:
         self._read[key] = candles if known is None else _joined(known, candles, places)
 
 
+def candles_of(coin: str, interval_ms: int, rows: Iterable[WireCandle]) -> Candles:
+    """Return rows that were served as candles in rising order of time; of two of one time the last."""
+    import numpy as np
+
+    from hlcopy.domain.candles import Candles
+
+    by_time = {row.t: (row.o, row.h, row.l, row.c, row.v) for row in rows}
+    times = sorted(by_time)
+    columns = np.array([by_time[t] for t in times], dtype=np.float64).reshape(len(times), 5).T
+    return Candles(coin, interval_ms, np.array(times, dtype=np.int64), *columns)
+
+
 def _joined(known: Candles, new: Candles, places: Sequence[str]) -> Candles:
     import numpy as np
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hlcopy.domain.spans import Span
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candles:
@@ -39,3 +41,14 @@ class Candles:
             self.c[part],
             self.v[part],
         )
+
+    def runs(self) -> list[Span]:
+        """Return the spans in which no candle is missing, by time."""
+        import numpy as np
+
+        if not len(self.t):
+            return []
+        breaks = np.flatnonzero(np.diff(self.t) != self.interval_ms) + 1
+        starts = self.t[np.concatenate(([0], breaks))]
+        ends = self.t[np.concatenate((breaks - 1, [len(self.t) - 1]))] + self.interval_ms
+        return list(zip(starts.tolist(), ends.tolist(), strict=True))

@@ -12,6 +12,7 @@ from hlcopy.ports.clock import Clock
 from hlcopy.ports.controls import Controls, Fact, Halt
 from hlcopy.ports.discovery import (
     FILLS_SERVED,
+    Archive,
     DeepFills,
     EquityPoint,
     Leader,
@@ -25,10 +26,12 @@ from hlcopy.ports.ledgers import (
     Book,
     CandleCoverage,
     Crawl,
+    EquityCoverage,
     FillCoverage,
     FundingCoverage,
     FundingRate,
     History,
+    KnownEquity,
     Ledger,
     Placing,
     PollMark,
@@ -71,6 +74,7 @@ __all__ = [
     "Accepted",
     "Account",
     "ActionBudget",
+    "Archive",
     "Book",
     "CandleCoverage",
     "Clock",
@@ -79,14 +83,17 @@ __all__ = [
     "CreditMeter",
     "DeepFills",
     "Desk",
+    "EquityCoverage",
     "EquityPoint",
     "Exchange",
     "Fact",
+    "FetchDesk",
     "FillCoverage",
     "FundingCoverage",
     "FundingRate",
     "Halt",
     "History",
+    "KnownEquity",
     "Leader",
     "Leaderboard",
     "Leaders",
@@ -188,3 +195,15 @@ class ScoringDesk:
     progress: Progress
     clock: Clock
     together: Together = one_by_one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchDesk:
+    """Everything that filling the recorded history works with."""
+
+    policy: Policy
+    ledger: Ledger
+    archive: Archive
+    leaderboard: Leaderboard
+    progress: Progress
+    clock: Clock

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill
+    from hlcopy.domain.spans import Span
+    from hlcopy.ports.ledgers import FundingRate
     from hlcopy.ports.sources import UnknownType
 
 FILLS_SERVED: Final = 10_000
@@ -101,3 +104,22 @@ class Profiles(Protocol):
 
     def summary(self, address: str, now: datetime) -> TradeSummary | UnknownType | None:
         """Return Nansen's summary of the last 30 days; None without a key, a budget or credits."""
+
+
+class Archive(Protocol):
+    """Where the past of traders and coins is read to be kept; what can't be read whole is `UNKNOWN`."""
+
+    def coins(self) -> Collection[str] | UnknownType:
+        """Return the perps of the main dex, those that trade no longer among them."""
+
+    def fills(self, trader: str, since: datetime, until: datetime) -> Sequence[Fill] | UnknownType:
+        """Return every fill of a period that is served, TWAP slices among them, both ends included."""
+
+    def portfolio(self, address: str, now: datetime) -> Portfolio | UnknownType:
+        """Return an account's equity histories."""
+
+    def candles(self, coin: str, interval_ms: int, span: Span) -> Candles | UnknownType:
+        """Return the candles that open within a span, as far as they are served."""
+
+    def funding(self, coin: str, span: Span) -> Sequence[FundingRate] | UnknownType:
+        """Return the hourly rates of a span."""

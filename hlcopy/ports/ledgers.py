@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hlcopy.domain.book import IntentState, Order, OurFill, Position, PositionAction, Purpose
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill, Run, Signal, Trader, TraderPosition
+    from hlcopy.domain.spans import Span
     from hlcopy.ports.controls import Controls
     from hlcopy.ports.discovery import Leader, Portfolio, TradeSummary
     from hlcopy.ports.paper import PaperBooks
@@ -106,6 +107,9 @@ class Scoring(Protocol):
 
     def board(self, day: date) -> list[Placing]:
         """Return a UTC day's leaderboard by rank, then those without one by 30-day PnL, best first, then by address."""
+
+    def put_board(self, day: date, source: str, board: Iterable[Placing]) -> None:
+        """Store a UTC day's leaderboard in place of one stored before."""
 
     def portfolio(self, address: str) -> Portfolio | None:
         """Return the portfolio read last."""
@@ -251,8 +255,35 @@ class FundingCoverage:
     count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownEquity:
+    """What a trader's account was worth at a moment, and when that was first read.
+
+    `pnl_usd` is the profit since the account began, None where it isn't known: value less profit moves by transfers only.
+    """
+
+    address: str
+    at: datetime
+    value_usd: float
+    pnl_usd: float | None
+    source: str
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquityCoverage:
+    """Stored equity of a trader: the moments it is of, and those of its first and last reading."""
+
+    trader: str
+    first: datetime
+    last: datetime
+    count: int
+    first_read: datetime
+    last_read: datetime
+
+
 class History(Protocol):
-    """The ledger of recorded markets: fills, candles, funding. What is stored never changes under a backtest."""
+    """The ledger of recorded markets: fills, candles, funding, equity. What is stored never changes under a backtest."""
 
     def add_fills(self, fills: Iterable[Fill]) -> int:
         """Store fills in the order given, keeping a stored one of the same identity; return how many were new."""
@@ -282,6 +313,21 @@ class History(Protocol):
 
     def funding_coverage(self) -> list[FundingCoverage]:
         """Return what is stored per coin."""
+
+    def add_equity(self, points: Iterable[KnownEquity]) -> int:
+        """Store points of equity, keeping a stored one of the same trader and moment; return how many were new."""
+
+    def equity_at(self, trader: str, at: datetime, *, known_by: datetime | None = None) -> KnownEquity | None:
+        """Return the latest point at or before a moment of those read by then, or by another moment where one is given."""
+
+    def equity_coverage(self) -> list[EquityCoverage]:
+        """Return what is stored per trader, by address."""
+
+    def fetched(self, kind: str, coin: str, interval_ms: int) -> list[Span]:
+        """Return the spans of a series (`candles` or `funding`) for which the venue has given all it has, by time."""
+
+    def put_fetched(self, kind: str, coin: str, interval_ms: int, spans: Iterable[Span]) -> None:
+        """Replace the spans of a series."""
 
 
 class Runs(Protocol):

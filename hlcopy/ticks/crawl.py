@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from hlcopy.domain.scoring import MONTH, QUARTER
 from hlcopy.errors import BadAnswerError, SourceDownError
 from hlcopy.ports import FILLS_SERVED, UNKNOWN, Crawl, Reach
+from hlcopy.ticks.equity import keep_equity
 from hlcopy.ticks.screening import screened
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def read_portfolios(desk: ScoringDesk, crawl: Crawl, addresses: Sequence[str]) -
 
     def keep(address: str, portfolio: Portfolio) -> None:
         scoring.put_portfolio(portfolio)
+        keep_equity(desk.ledger.history, portfolio)
         found[address] = portfolio
 
     missing = [address for address in addresses if address not in found]

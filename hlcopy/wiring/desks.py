@@ -12,7 +12,7 @@ from hlcopy.adapters.hyperliquid.client import InfoClient
 from hlcopy.adapters.store.usage import StoredRation
 from hlcopy.domain.models import HYPERLIQUID
 from hlcopy.domain.rations import MONITOR, POLL, SCORE
-from hlcopy.ports import Desk, ScoringDesk
+from hlcopy.ports import Desk, FetchDesk, ScoringDesk
 from hlcopy.wiring.http import BoundedHttp
 from hlcopy.wiring.together import at_once
 
@@ -44,6 +44,7 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "positions": Allowance(share=POLL, patience_s=20.0, queue_s=75.0, tick_s=150.0),
     "operate": Allowance(share=MONITOR, patience_s=10.0, queue_s=60.0, tick_s=120.0),
     "score": Allowance(share=SCORE, patience_s=120.0, queue_s=900.0, tick_s=math.inf),
+    "fetch": Allowance(share=SCORE, patience_s=30.0, queue_s=900.0, tick_s=math.inf),
 }
 
 
@@ -121,6 +122,30 @@ def open_scoring_desk(
             progress=progress,
             clock=clock,
             together=at_once,
+        )
+
+
+@contextmanager
+def open_fetch_desk(
+    settings: Settings, store: Store, http: Http, clock: Clock, *, tell: Tell, progress: Progress
+) -> Iterator[FetchDesk]:
+    """Open what fills the recorded history, in the ration of the daily selection; the leaderboard is the public one."""
+    from hlcopy.adapters.hyperliquid.archive import HyperliquidArchive
+    from hlcopy.adapters.hyperliquid.board import PublicLeaderboard
+
+    store.history.source = HYPERLIQUID
+    allowance = ALLOWANCES["fetch"]
+    with ExitStack() as opened:
+        clients = _Clients(settings, http, clock, allowance, opened)
+        yield FetchDesk(
+            policy=settings.policy(),
+            ledger=store,
+            archive=HyperliquidArchive(clients.info(settings.source_url), tell),
+            leaderboard=PublicLeaderboard(
+                http, settings.leaderboard_url, ALLOWANCES["score"].patience_s
+            ),  # it is large
+            progress=progress,
+            clock=clock,
         )
 
 

@@ -23,11 +23,13 @@ from hlcopy.domain.models import EXECUTE, Action, OrderType, Run, Side, SkipReas
 from hlcopy.ports import (
     CandleCoverage,
     Crawl,
+    EquityCoverage,
     EquityPoint,
     Fact,
     FillCoverage,
     FundingCoverage,
     Halt,
+    KnownEquity,
     Leader,
     Placing,
     Portfolio,
@@ -96,6 +98,11 @@ def reach(**overrides: object) -> Reach:
 
 def summary(**overrides: object) -> TradeSummary:
     made = TradeSummary(address=TRADER, read_at=T0, trades=185, realized_pnl_usd=12.5, fees_usd=2.5)
+    return replace(made, **overrides)  # type: ignore[arg-type]
+
+
+def known_equity(**overrides: object) -> KnownEquity:
+    made = KnownEquity(address=TRADER, at=T0, value_usd=1_000.0, pnl_usd=5.0, source="portfolio", read_at=at(hours=1))
     return replace(made, **overrides)  # type: ignore[arg-type]
 
 
@@ -630,6 +637,65 @@ def test_funding_is_read_after_the_start_and_up_to_the_end(ledger: Ledger) -> No
     assert ledger.history.funding("SOL", T0, at(hours=2)) == []
 
 
+def test_equity_keeps_its_older_points_and_the_moment_each_was_first_read(ledger: Ledger) -> None:
+    points = [known_equity(at=at(days=day), value_usd=100.0 * day, read_at=at(days=5)) for day in (1, 3, 2)]
+    assert ledger.history.add_equity([*points, points[0]]) == 3
+    again = [replace(point, value_usd=7.0, pnl_usd=None, read_at=at(days=9)) for point in points]
+    assert (
+        ledger.history.add_equity(
+            [*again, known_equity(address=OTHER_TRADER), known_equity(at=at(days=8), read_at=at(days=9))]
+        )
+        == 2
+    )
+    assert ledger.history.equity_at(TRADER, at(days=7)) == points[1]
+    assert ledger.history.equity_coverage() == [
+        EquityCoverage(
+            trader=TRADER,
+            first=at(days=1),
+            last=at(days=8),
+            count=4,
+            first_read=at(days=5),
+            last_read=at(days=9),
+        ),
+        EquityCoverage(trader=OTHER_TRADER, first=T0, last=T0, count=1, first_read=at(hours=1), last_read=at(hours=1)),
+    ]
+
+
+def test_equity_is_known_at_a_moment_only_once_it_was_read(ledger: Ledger) -> None:
+    early = known_equity(at=at(days=1), read_at=at(days=1), pnl_usd=None)
+    late = known_equity(at=at(days=2), read_at=at(days=6), value_usd=2.0)
+    ledger.history.add_equity([early, late])
+    known = ledger.history.equity_at
+    assert known(TRADER, at(hours=23)) is None
+    assert known(TRADER, at(days=1)) == early
+    assert known(TRADER, at(days=5)) == early
+    assert known(TRADER, at(days=6)) == late
+    assert known(TRADER, at(days=3), known_by=at(days=6)) == late
+    assert known(TRADER, at(days=3), known_by=at(hours=1)) is None
+    assert known(OTHER_TRADER, at(days=9)) is None
+
+
+def test_spans_that_were_fetched_are_remembered_by_series(ledger: Ledger) -> None:
+    history = ledger.history
+    assert history.fetched("candles", "BTC", MINUTE_MS) == []
+    history.put_fetched("candles", "BTC", MINUTE_MS, [(50, 60), (10, 20)])
+    history.put_fetched("candles", "BTC", 5 * MINUTE_MS, [(1, 2)])
+    history.put_fetched("funding", "BTC", MINUTE_MS, [(3, 4)])
+    assert history.fetched("candles", "BTC", MINUTE_MS) == [(10, 20), (50, 60)]
+    history.put_fetched("candles", "BTC", MINUTE_MS, [(10, 60)])
+    assert history.fetched("candles", "BTC", MINUTE_MS) == [(10, 60)]
+    assert history.fetched("candles", "BTC", 5 * MINUTE_MS) == [(1, 2)]
+    assert history.fetched("funding", "BTC", MINUTE_MS) == [(3, 4)]
+
+
+def test_a_day_s_leaderboard_can_be_kept_without_a_crawl(ledger: Ledger) -> None:
+    ledger.scoring.put_board(T0.date(), "hyperliquid", [Placing(leader=leader()), Placing(leader=leader(address="b"))])
+    assert len(ledger.scoring.board(T0.date())) == 2
+    assert ledger.scoring.last() is None
+    ledger.scoring.put_board(T0.date(), "hyperliquid", [Placing(leader=leader(), rank=1)])
+    assert ledger.scoring.board(T0.date()) == [Placing(leader=leader(), rank=1)]
+
+
 def test_a_run_is_recorded_from_start_to_finish(ledger: Ledger) -> None:
     assert ledger.runs.last("poll") is None
     first = ledger.runs.start("poll", T0)
@@ -813,6 +879,7 @@ def write_everything(ledger: Ledger) -> None:
     ledger.traders.put_mark(TRADER, poll_mark(read_until=at(5), polled_at=at(5)))
     ledger.scoring.begin(crawl(began_at=at(5)), [Placing(leader=leader(), rank=1), Placing(leader=leader(address="b"))])
     ledger.scoring.finish(at(5), at(6), {TRADER: "HFT"})
+    ledger.scoring.put_board(T0.date(), "hyperliquid", [Placing(leader=leader(address="c"))])
     ledger.scoring.put_portfolio(portfolio(read_at=at(5)))
     ledger.scoring.put_reach(reach(complete_until=at(5), exhausted=True))
     ledger.scoring.put_summary(summary(trades=9))
@@ -831,6 +898,8 @@ def write_everything(ledger: Ledger) -> None:
     ledger.history.add_candles(candles([9.0, 9.0, 9.0]))
     ledger.history.add_candles(candles([9.0], coin="ETH"))
     ledger.history.add_funding([funding_rate(time=at(hours=1)), funding_rate(coin="ETH")])
+    ledger.history.add_equity([known_equity(), known_equity(at=at(5))])
+    ledger.history.put_fetched("candles", "BTC", MINUTE_MS, [(1, 9)])
     ledger.runs.finish(ledger.runs.start("poll", at(5)), at(6), ok=True, counts={}, errors=())
     ledger.paper.put_cash(1.0)
     ledger.paper.put_synced_at(at(5))
@@ -870,6 +939,8 @@ def read_everything(ledger: Ledger) -> dict[str, object]:
         "candle coverage": ledger.history.candle_coverage(),
         "funding": ledger.history.funding("BTC", *funding_span),
         "funding coverage": ledger.history.funding_coverage(),
+        "equity through time": [ledger.history.equity_at(TRADER, at(days=2)), *ledger.history.equity_coverage()],
+        "fetched": [ledger.history.fetched("candles", coin, MINUTE_MS) for coin in ("BTC", "ETH")],
         "runs": ledger.runs.last("poll"),
         "paper account": (ledger.paper.cash(), ledger.paper.synced_at(), ledger.paper.leverage("BTC")),
         "paper positions": ledger.paper.positions(),
@@ -904,6 +975,8 @@ def write_a_beginning(ledger: Ledger) -> None:
     ledger.history.add_fills([fill(), fill(time=at(1))])
     ledger.history.add_candles(candles([1.0, 2.0]))
     ledger.history.add_funding([funding_rate()])
+    ledger.history.add_equity([known_equity()])
+    ledger.history.put_fetched("candles", "BTC", MINUTE_MS, [(1, 2), (5, 6)])
     ledger.runs.start("poll", T0)
     ledger.paper.put_cash(100.0)
     ledger.paper.put_position(paper_position())
@@ -1029,6 +1102,8 @@ CANDLES = st.builds(
     st.sampled_from([-2, -1, 0, 1, 4]),
 )
 RATES = st.builds(funding_rate, coin=COINS, time=MOMENTS, rate=NUMBERS)
+EQUITIES = st.builds(known_equity, address=WALLETS, at=MOMENTS, value_usd=NUMBERS, read_at=MOMENTS)
+SPANS = st.sampled_from([(1, 2), (5, 6)])
 TIERS = st.sampled_from(["primary", "secondary", None])
 PLACINGS = st.builds(Placing, leader=st.builds(leader, address=WALLETS, pnl_30d_usd=st.none() | NUMBERS))
 STEPS = st.one_of(
@@ -1061,6 +1136,16 @@ STEPS = st.one_of(
     step("history", "add_fills", st.lists(FILLS, max_size=4)),
     step("history", "add_candles", CANDLES),
     step("history", "add_funding", st.lists(RATES, max_size=3)),
+    step("history", "add_equity", st.lists(EQUITIES, max_size=3)),
+    step(
+        "history",
+        "put_fetched",
+        st.just("candles"),
+        COINS,
+        st.just(MINUTE_MS),
+        st.lists(SPANS, max_size=2, unique=True),
+    ),
+    step("scoring", "put_board", st.just(T0.date()), NAMES, st.lists(PLACINGS, max_size=2)),
     step("runs", "start", NAMES, MOMENTS),
     step("paper", "put_cash", NUMBERS),
     step("paper", "put_position", st.builds(paper_position, coin=COINS, size=NUMBERS)),

@@ -23,6 +23,7 @@ from hlcopy.adapters.store.migrations import MIGRATIONS
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus
 from hlcopy.domain.models import EXECUTE, Side, from_ms
 from hlcopy.errors import BadInputError, ConfigError, HlcopyError, TryLaterError
+from hlcopy.ports import FundingRate
 from tests.builders import T0, TRADER, at, candles, fill, position, signal, trader, trader_position
 
 if TYPE_CHECKING:
@@ -181,6 +182,19 @@ def test_a_file_of_the_second_schema_keeps_all_it_holds(path: Path, monkeypatch:
             assert store.controls.halt() is None
             assert store.controls.last_equity() is None
     assert query(path, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+
+
+def test_a_file_of_the_third_schema_keeps_all_it_holds(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr("hlcopy.adapters.store.migrations.MIGRATIONS", MIGRATIONS[:3])
+        with Store.open(path, PAPER) as store:
+            store.history.add_funding([FundingRate(coin="BTC", time=T0, rate=0.5)])
+    for _ in range(2):  # the second opening finds nothing to do
+        with Store.open(path, PAPER) as store:
+            assert [each.count for each in store.history.funding_coverage()] == [1]
+            assert store.history.equity_coverage() == []
+            assert store.history.equity_at("0x1", T0) is None
+            assert store.history.fetched("funding", "BTC", 1) == []
 
 
 @pytest.mark.parametrize(

@@ -295,6 +295,8 @@ def test_status_tells_what_is_recorded_and_what_is_missing(run: Run, files: Path
                 "count": 4,
                 "orders": 2,
                 "gaps": [{"token_symbol": "BTC", "at": "2025-01-01T00:00:03.000+00:00", "expected": 3.0, "found": 5.0}],
+                "complete_from": None,
+                "complete_until": None,
             }
         ],
         "candles": [
@@ -305,6 +307,14 @@ def test_status_tells_what_is_recorded_and_what_is_missing(run: Run, files: Path
                 "to": "2025-01-01T00:05:00.000+00:00",
                 "count": 4,
                 "missing": 2,
+                "gaps": [
+                    {
+                        "from": "2025-01-01T00:03:00.000+00:00",
+                        "to": "2025-01-01T00:04:00.000+00:00",
+                        "count": 2,
+                        "venue_has_none": False,
+                    }
+                ],
             }
         ],
         "funding": [
@@ -313,9 +323,12 @@ def test_status_tells_what_is_recorded_and_what_is_missing(run: Run, files: Path
                 "from": "2025-01-01T00:00:00.037+00:00",
                 "to": "2025-01-01T00:00:00.037+00:00",
                 "count": 1,
+                "missing": 0,
+                "gaps": [],
             }
         ],
         "equity": [{"trader_address": TRADER, "account_value": 5e6, "as_of": "2026-03-01T00:00:00.000+00:00"}],
+        "equity_points": [],
     }
 
 
@@ -323,11 +336,11 @@ def test_status_is_plain_text_when_no_terminal_looks(run: Run, files: Path, data
     imported(run, files, database)
     shown = run("data status")
     assert shown.err == ""
-    assert "0xaaaa…aaaa  2025-01-01  2025-01-01      4       2     1  yes" in shown.out
+    assert "0xaaaa…aaaa  2025-01-01  2025-01-01      4       2     1  yes     -" in shown.out
     assert "0xaaaa…aaaa  BTC   2025-01-01 00:00         3      5" in shown.out
     assert "\x1b" not in shown.out
 
 
 def test_status_of_an_empty_file_says_none(run: Run, database: Path) -> None:
     Store.open(database, Binding("paper", "mainnet")).close()
-    assert run("data status").out == "Fills: none\n\nCandles: none\n\nFunding: none\n"
+    assert run("data status").out == "Fills: none\n\nCandles: none\n\nFunding: none\n\nEquity through time: none\n"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from hlcopy.adapters.store.credits import StoredMeter
+from hlcopy.adapters.store.migrations import MIGRATIONS
 from hlcopy.domain.breakers import EquitySample
 from hlcopy.ports import Halt
 from hlcopy.wiring.health import cron, network
@@ -265,7 +266,7 @@ def test_a_database_of_other_settings_is_wrong(run: Run, home: Path, monkeypatch
 @pytest.mark.usefixtures("venue")
 def test_an_older_schema_is_brought_up_to_date_and_told(run: Run, home: Path) -> None:
     healthy(home)
-    assert "schema 3, bound to paper on mainnet" in checks(run)["database"]["said"]
+    assert f"schema {len(MIGRATIONS)}, bound to paper on mainnet" in checks(run)["database"]["said"]
     with closing(sqlite3.connect(home / "paper.db")) as raw:
         raw.execute("PRAGMA user_version = 99")
     assert "schema 99 of a newer hlcopy" in checks(run)["database"]["said"]

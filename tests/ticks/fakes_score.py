@@ -203,7 +203,7 @@ class MortalScoringLedger:
         writes = {"begin", "finish", "put_portfolio", "put_reach", "put_summary"}
         self.scoring = Mortal(ledger.scoring, executioner, writes, after=True)
         self.traders = Mortal(ledger.traders, executioner, {"put"}, after=True)
-        self.history = Mortal(ledger.history, executioner, {"add_fills"}, after=True)
+        self.history = Mortal(ledger.history, executioner, {"add_fills", "add_equity"}, after=True)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

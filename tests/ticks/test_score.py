@@ -308,7 +308,7 @@ def test_every_write_of_a_run_is_among_the_points_where_it_is_killed() -> None:
     executioner = Executioner()
     limits = Policy(scoring=ScoringPolicy(max_portfolios=10, max_histories=6, max_fills=80))
     score.run(world.desk(limits, executioner), NOW)
-    assert len(executioner.effects) == 62
+    assert len(executioner.effects) == 82
 
 
 @pytest.mark.parametrize("raises", [False, True])
@@ -455,6 +455,23 @@ def test_older_fills_follow_on_later_days_until_90_days_are_reached(world: World
     assert reached[2] == NOW + 2 * DAY - timedelta(days=90)
     assert reached[3] == reached[2]
     assert world.profiles.count("fills") == 1 + 2 + 2 + 1
+
+
+def test_equity_stays_known_as_it_was_read_day_by_day(world: World) -> None:
+    world.add(1)
+    for day in range(2):
+        world.clock.present = NOW + day * DAY
+        world.profiles.portfolios[wallet(1)] = portfolio(1, now=world.clock.present, value=100_000.0 + 5_000 * day)
+        score.run(world.desk(), NOW + day * DAY)
+    history = world.ledger.history
+    assert history.equity_at(wallet(1), NOW - timedelta(seconds=1)) is None
+    for day, value in ((0, 100_000.0), (0.5, 100_000.0), (1, 105_000.0), (9, 105_000.0)):
+        known = history.equity_at(wallet(1), NOW + timedelta(days=day))
+        assert known is not None
+        assert known.value_usd == value
+    before = history.equity_at(wallet(1), NOW - 3 * DAY, known_by=NOW)
+    assert before is not None
+    assert (before.at, before.value_usd) == (NOW - 3 * DAY, 100_000.0 - 3 * 200)
 
 
 def test_a_day_reads_only_what_is_new_and_a_little_before(world: World) -> None:

@@ -89,6 +89,17 @@ def read_since(client: InfoClient, user: str, since: datetime) -> list[Fill]:
     return merged(user, fills, slices)
 
 
+def read_period(client: InfoClient, user: str, since: datetime, until: datetime) -> list[Fill]:
+    """Return the fills of a period, TWAP slices among them, in the order in which they continue each other.
+
+    What the venue no longer serves is absent without a word: whoever asks counts what came against `FILLS_SERVED`.
+    """
+    start, end = to_ms(since), to_ms(until)
+    fills = forward(lambda begin, expect: client.user_fills_by_time(user, begin, end, expect=expect), start)
+    slices = forward(lambda begin, expect: client.user_twap_slice_fills_by_time(user, begin, end, expect=expect), start)
+    return merged(user, fills, slices)
+
+
 def read_deep(client: InfoClient, user: str, since: datetime, until: datetime, at_most: int) -> DeepFills:
     """Return the newest fills of a period, TWAP slices among them."""
     start, end = to_ms(since), to_ms(until)

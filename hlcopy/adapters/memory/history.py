@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.memory.candles import MemoryCandles
 from hlcopy.domain.models import HYPERLIQUID, NANSEN
-from hlcopy.ports import FillCoverage, FundingCoverage
+from hlcopy.ports import EquityCoverage, FillCoverage, FundingCoverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from hlcopy.adapters.memory.journal import Journal
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill
-    from hlcopy.ports import CandleCoverage, FundingRate
+    from hlcopy.domain.spans import Span
+    from hlcopy.ports import CandleCoverage, FundingRate, KnownEquity
 
 _time: Final = attrgetter("time")
 
@@ -39,6 +40,8 @@ class MemoryHistory:
         self._by_coin: dict[tuple[str, str, str], list[Fill]] = {}
         self._candles = MemoryCandles(journal)
         self._funding: dict[str, list[FundingRate]] = {}
+        self._equity: dict[str, dict[datetime, KnownEquity]] = {}
+        self._fetched: dict[tuple[str, str, int], list[Span]] = {}
 
     def add_fills(self, fills: Iterable[Fill]) -> int:
         """Store fills in the order given, keeping a stored one of the same identity; return how many were new.
@@ -115,6 +118,50 @@ class MemoryHistory:
             for coin, stored in sorted(self._funding.items())
             if stored
         ]
+
+    def add_equity(self, points: Iterable[KnownEquity]) -> int:
+        """Store points of equity, keeping a stored one of the same trader and moment; return how many were new."""
+        added = 0
+        for point in points:
+            stored = self._equity.setdefault(point.address, {})
+            if point.at not in stored:
+                self._journal.put(stored, point.at, point)
+                added += 1
+        return added
+
+    def equity_at(self, trader: str, at: datetime, *, known_by: datetime | None = None) -> KnownEquity | None:
+        """Return the latest point at or before a moment of those read by then, or by another moment where one is given."""
+        read_by = at if known_by is None else known_by
+        stored = self._equity.get(trader, {})
+        known = (point for point in stored.values() if point.at <= at and point.read_at <= read_by)
+        return max(known, key=attrgetter("at"), default=None)
+
+    def equity_coverage(self) -> list[EquityCoverage]:
+        """Return what is stored per trader, by address."""
+        found = []
+        for trader, points in sorted(self._equity.items()):
+            if not points:
+                continue
+            readings = [point.read_at for point in points.values()]
+            found.append(
+                EquityCoverage(
+                    trader=trader,
+                    first=min(points),
+                    last=max(points),
+                    count=len(points),
+                    first_read=min(readings),
+                    last_read=max(readings),
+                )
+            )
+        return found
+
+    def fetched(self, kind: str, coin: str, interval_ms: int) -> list[Span]:
+        """Return the spans of a series (`candles` or `funding`) for which the venue has given all it has, by time."""
+        return list(self._fetched.get((kind, coin, interval_ms), ()))
+
+    def put_fetched(self, kind: str, coin: str, interval_ms: int, spans: Iterable[Span]) -> None:
+        """Replace the spans of a series."""
+        self._journal.put(self._fetched, (kind, coin, interval_ms), sorted(spans))
 
     def _insert(self, fills: Iterable[Fill]) -> None:
         grown: dict[int, tuple[list[Fill], int]] = {}

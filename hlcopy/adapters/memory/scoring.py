@@ -28,7 +28,7 @@ class MemoryScoring:
     def begin(self, crawl: Crawl, board: Iterable[Placing]) -> None:
         """Store that a crawl began, and the leaderboard of its UTC day in place of one stored before."""
         self._journal.put(self._crawls, crawl.began_at, crawl)
-        self._journal.put(self._boards, _day(crawl.began_at), {each.leader.address: each for each in board})
+        self.put_board(_day(crawl.began_at), crawl.source, board)
 
     def last(self) -> Crawl | None:
         """Return the crawl that began last."""
@@ -48,6 +48,10 @@ class MemoryScoring:
     def board(self, day: date) -> list[Placing]:
         """Return a UTC day's leaderboard by rank, then those without one by 30-day PnL, best first, then by address."""
         return sorted(self._boards.get(day, {}).values(), key=_place)
+
+    def put_board(self, day: date, source: str, board: Iterable[Placing]) -> None:  # noqa: ARG002 - the port's signature
+        """Store a UTC day's leaderboard in place of one stored before."""
+        self._journal.put(self._boards, day, {each.leader.address: each for each in board})
 
     def portfolio(self, address: str) -> Portfolio | None:
         """Return the portfolio read last."""

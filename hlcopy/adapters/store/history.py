@@ -1,10 +1,11 @@
-"""The tables `fills` and `funding`; candles have a module of their own."""
+"""The tables `fills` and `funding`; candles, equity and what was fetched have modules of their own."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Final
 
+from hlcopy.adapters.store import equity
 from hlcopy.adapters.store.candles import add_candles, candle_coverage, read_candles
 from hlcopy.adapters.store.shared import SharedConnection
 from hlcopy.domain.models import HYPERLIQUID, NANSEN, Fill, from_ms, to_ms
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from hlcopy.adapters.store.connection import Connection, Row
     from hlcopy.domain.candles import Candles
-    from hlcopy.ports import CandleCoverage
+    from hlcopy.domain.spans import Span
+    from hlcopy.ports import CandleCoverage, EquityCoverage, KnownEquity
 
 _COLUMNS: Final = (
     "token_symbol, is_buy, price, size, time, start_position, direction, closed_pnl, fee, fee_token, hash, oid, tid, "
@@ -135,6 +137,36 @@ class StoredHistory:
             FundingCoverage(coin=coin, first=from_ms(first), last=from_ms(last), count=count)
             for coin, first, last, count in rows
         ]
+
+    def add_equity(self, points: Iterable[KnownEquity]) -> int:
+        """Store points of equity, keeping a stored one of the same trader and moment; return how many were new."""
+        return equity.add(self._db, points)
+
+    def equity_at(self, trader: str, at: datetime, *, known_by: datetime | None = None) -> KnownEquity | None:
+        """Return the latest point at or before a moment of those read by then, or by another moment where one is given."""
+        return equity.latest(self._db, trader, at, at if known_by is None else known_by)
+
+    def equity_coverage(self) -> list[EquityCoverage]:
+        """Return what is stored per trader, by address."""
+        return equity.coverage(self._db)
+
+    def fetched(self, kind: str, coin: str, interval_ms: int) -> list[Span]:
+        """Return the spans of a series (`candles` or `funding`) for which the venue has given all it has, by time."""
+        rows = self._db.rows(
+            "SELECT since, until FROM fetched_spans WHERE kind = ? AND token_symbol = ? AND interval_ms = ? ORDER BY since",
+            (kind, coin, interval_ms),
+        )
+        return [(since, until) for since, until in rows]
+
+    def put_fetched(self, kind: str, coin: str, interval_ms: int, spans: Iterable[Span]) -> None:
+        """Replace the spans of a series."""
+        series = (kind, coin, interval_ms)
+        with self._db.transaction():
+            self._db.run("DELETE FROM fetched_spans WHERE kind = ? AND token_symbol = ? AND interval_ms = ?", series)
+            self._db.run_many(
+                "INSERT INTO fetched_spans (kind, token_symbol, interval_ms, since, until) VALUES (?, ?, ?, ?, ?)",
+                [(*series, *span) for span in spans],
+            )
 
     def _trader_ids(self, addresses: set[str]) -> dict[str, int]:
         self._db.run_many(

@@ -34,7 +34,13 @@ def _m003(db: Database) -> None:
     m003_live(db)
 
 
-MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003)
+def _m004(db: Database) -> None:
+    from hlcopy.adapters.store.schema.m004_history import m004_history
+
+    m004_history(db)
+
+
+MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003, _m004)
 """The steps in their order; each is imported when a file needs it."""
 
 

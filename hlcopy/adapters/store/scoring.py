@@ -103,12 +103,9 @@ class StoredScoring:
 
     def begin(self, crawl: Crawl, board: Iterable[Placing]) -> None:
         """Store that a crawl began, and the leaderboard of its UTC day in place of one stored before."""
-        day = _day(crawl.began_at)
-        rows = [_PLACINGS.values(each, day, crawl.source) for each in board]
         with self._db.transaction():
             self._db.run(_CRAWLS.upsert, _CRAWLS.values(crawl))
-            self._db.run("DELETE FROM leaderboard WHERE day = ?", (day,))
-            self._db.run_many(_PLACINGS.upsert, rows)
+            self._put_board(_day(crawl.began_at), crawl.source, board)
 
     def last(self) -> Crawl | None:
         """Return the crawl that began last."""
@@ -129,6 +126,11 @@ class StoredScoring:
         """Return a UTC day's leaderboard by rank, then those without one by 30-day PnL, best first, then by address."""
         chosen = "WHERE day = ? ORDER BY rank IS NULL, rank, pnl_30d_usd IS NULL, pnl_30d_usd DESC, address"
         return [_PLACINGS.item(row) for row in self._db.rows(f"{_PLACINGS.select} {chosen}", (day.isoformat(),))]
+
+    def put_board(self, day: date, source: str, board: Iterable[Placing]) -> None:
+        """Store a UTC day's leaderboard in place of one stored before."""
+        with self._db.transaction():
+            self._put_board(day.isoformat(), source, board)
 
     def portfolio(self, address: str) -> Portfolio | None:
         """Return the portfolio read last."""
@@ -156,6 +158,10 @@ class StoredScoring:
     def put_summary(self, summary: TradeSummary) -> None:
         """Store a summary in place of the one before."""
         self._db.run(_SUMMARIES.upsert, _SUMMARIES.values(summary))
+
+    def _put_board(self, day: str, source: str, board: Iterable[Placing]) -> None:
+        self._db.run("DELETE FROM leaderboard WHERE day = ?", (day,))
+        self._db.run_many(_PLACINGS.upsert, [_PLACINGS.values(each, day, source) for each in board])
 
 
 def _day(moment: datetime) -> str:
