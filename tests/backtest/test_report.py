@@ -140,7 +140,7 @@ def test_an_open_position_is_valued_at_its_last_mark_and_its_funding_until_the_e
 
 def test_what_is_always_assumed_is_always_said() -> None:
     result, _ = held_to_the_end().replay(1)
-    assert codes(result) == ["EQUITY_ASSUMED", "SURVIVORSHIP_BIASED", "NO_FUNDING"]
+    assert codes(result) == ["EQUITY_ASSUMED", "SURVIVORSHIP_BIASED", "NO_FUNDING", "OPEN_AT_END", "INSUFFICIENT"]
     assert result.assumptions["funding"] == "none recorded: not charged"
     assert result.assumptions["candle_minutes"] == {"BTC": 5.0}
     assert result.assumptions["trader_equity_usd"] == {TRADER: 400_000.0}
