@@ -49,6 +49,7 @@ class Trial:
     """One entry and what it came to in each book; None where that can't be known."""
 
     position_id: int
+    signal_id: str
     coin: str
     trader: str
     opened_at: datetime
@@ -103,6 +104,7 @@ def trials(
         made.append(
             Trial(
                 position_id=position.id or 0,
+                signal_id=position.signal_id,
                 coin=position.coin,
                 trader=position.source_trader,
                 opened_at=position.opened_at,

@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.backtest.metrics import Point
 from hlcopy.domain.models import to_ms
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hlcopy.backtest.replay import ReplayMarket
     from hlcopy.domain.book import OurFill, Position
     from hlcopy.ports import PaperBooks
+
+_INSTANT: Final = timedelta(microseconds=1)  # what happens at midnight belongs to the day that begins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ def equity_curve(
 ) -> list[Point]:
     """Return the equity at every UTC midnight from `start` to `end`, both of them midnights.
 
-    Starting equity, what fills brought and cost before that moment, less funding paid up to it, and what is held at the
+    Starting equity, what fills brought and cost before that moment, less funding paid before it, and what is held at the
     last mark; where a coin has none its entry price stands in, as in the account itself.
     """
     coins = {position.coin for position in positions}
@@ -80,7 +82,7 @@ def equity_curve(
             for position in positions
             if sizes.get(position.signal_id)
         )
-        funding = sum(books.funding(coin, start, moment) for coin in coins)
+        funding = sum(books.funding(coin, start, moment - _INSTANT) for coin in coins)
         points.append(Point(at=moment, equity_usd=cash + sum(held) - funding))
         moment += timedelta(days=1)
     return points

@@ -74,7 +74,7 @@ class Figures:
 
     points: Sequence[Point]
     drawdown: Drawdown | None
-    lowest: Point | None
+    lowest: Point
     cagr_pct: float | None
     volatility_pct: float | None
     sharpe: float | None
@@ -127,7 +127,7 @@ def figures(
     return Figures(
         points=points,
         drawdown=drawdown,
-        lowest=min(points, key=lambda point: point.equity_usd, default=None),
+        lowest=min(points, key=lambda point: point.equity_usd),
         cagr_pct=cagr,
         volatility_pct=metrics.volatility_percent(returns),
         sharpe=metrics.sharpe(returns),

@@ -71,7 +71,7 @@ def cagr_percent(start: float, final: float, days: float) -> float | None:
     if final <= 0:
         return -100.0
     try:
-        return (math.exp(math.log(final / start) * DAYS_A_YEAR / days) - 1) * 100
+        return (math.exp((math.log(final) - math.log(start)) * DAYS_A_YEAR / days) - 1) * 100
     except OverflowError:
         return None
 

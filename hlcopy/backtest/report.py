@@ -80,9 +80,9 @@ class Backtest:
     traders: Sequence[str]
     skips: Mapping[str, int]
     warnings: Sequence[Warn]
+    figures: Figures
+    comparison: Comparison | None  # None without an entry
     marks: Mapping[int, float] = field(default_factory=dict)
-    figures: Figures | None = None
-    comparison: Comparison | None = None
 
 
 def summarize(

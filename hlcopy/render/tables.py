@@ -22,17 +22,26 @@ class Column:
     right: bool = False
 
 
-def table(title: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: int | None) -> str:
+def table(
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None,
+    plain_width: int | None = None,
+) -> str:
     """Return a table as text that ends with a newline: for a terminal of `width` columns, plain when it is None.
 
     Cells may hold anything that a stranger sent; a table without rows says so. Numbers stay whole: where a terminal is
-    too narrow for them, each row becomes a few lines.
+    too narrow for them, or a plain table would be wider than `plain_width`, each row becomes a few lines.
     """
     cells = [[safe(cell) for cell in row] for row in rows]
     if not cells:
         return f"{title}: none\n"
     if width is None:
-        return _plain(title, columns, cells)
+        plain = _plain(title, columns, cells)
+        fits = plain_width is None or max(map(len, plain.splitlines())) <= plain_width
+        return plain if fits else _stacked(title, columns, cells, plain_width or 0)
     if _narrowest(columns, cells) > width:
         return _stacked(title, columns, cells, width)
     return _drawn(title, columns, cells, width)
