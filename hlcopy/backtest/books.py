@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.backtest.following import Step, course
+from hlcopy.backtest.following import Step, Track, course
 from hlcopy.domain import booking, costs, exits, margin, stops
 from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.models import from_ms, to_ms
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hlcopy.backtest.replay import ReplayMarket
     from hlcopy.domain.book import OurFill, Position
-    from hlcopy.domain.models import Fill, Signal
+    from hlcopy.domain.models import Signal
     from hlcopy.domain.policy import Policy
     from hlcopy.ports import Quote
 
@@ -25,6 +25,7 @@ HOLD: Final = timedelta(hours=72)  # the third book of decision 36, whatever our
 
 TRADER_LEFT: Final = "TRADER_LEFT"
 HELD: Final = "HELD_72H"
+_UNKNOWN_TRACK: Final = Track(fills=(), order_values=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +76,14 @@ def trials(
     positions: Sequence[Position],
     our_fills: Mapping[str, Sequence[OurFill]],
     signals: Mapping[str, Signal],
-    trader_fills: Mapping[tuple[str, str], Sequence[Fill]],
+    tracks: Mapping[tuple[str, str], Track],
     market: ReplayMarket,
     policy: Policy,
     end: datetime,
 ) -> list[Trial]:
     """Return every entry of a replay that ended at `end`, with its outcome in the three books.
 
-    `our_fills` and `signals` are by signal id, `trader_fills` by trader and coin, chained. Fill, size and moment of an entry
+    `our_fills` and `signals` are by signal id, `tracks` by trader and coin. Fill, size and moment of an entry
     are the same in all three; positions that never filled are no entries.
     """
     made = []
@@ -93,7 +94,7 @@ def trials(
             continue
         signal = signals.get(position.signal_id)
         way = course(
-            trader_fills.get((position.source_trader, position.coin), ()),
+            tracks.get((position.source_trader, position.coin), _UNKNOWN_TRACK),
             trader=position.source_trader,
             side=position.side,
             decided_at=signal.updated_at if signal is not None else position.opened_at,

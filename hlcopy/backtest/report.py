@@ -11,6 +11,7 @@ from hlcopy.backtest.books import trials
 from hlcopy.backtest.bootstrap import MIN_DAYS
 from hlcopy.backtest.comparison import Comparison, compare
 from hlcopy.backtest.figures import Figures, figures
+from hlcopy.backtest.following import track
 from hlcopy.domain.book import PositionStatus
 from hlcopy.domain.episodes import Market, chained, gaps, group_orders, market_of, signal_id
 from hlcopy.domain.models import EXECUTE, SkipReason
@@ -182,7 +183,7 @@ def _compared(
             positions,
             fills,
             {signal.id: signal for signal in signals},
-            by_coin,
+            {key: track(part) for key, part in by_coin.items()},
             replay.market,
             replay.desk.policy,
             replay.clock.now,
@@ -195,22 +196,19 @@ def _comparison_warnings(comparison: Comparison | None) -> list[Warn]:
     if comparison is None:
         return []
     found = []
-    still = [
-        (name, book.open_at_end)
-        for name, book in (("ours", comparison.ours), ("the trader's", comparison.trader), ("held", comparison.hold))
-        if book.open_at_end
-    ]
+    books = (("ours", comparison.ours), ("the trader's", comparison.trader), ("held for 72 hours", comparison.hold))
+    still = [f"{name} {book.open_at_end}" for name, book in books if book.open_at_end]
     if still:
-        told = ", ".join(f"{count} of {name}" for name, count in still)
-        message = f"in the comparison of exits these were still open and count at their last mark: {told}"
+        message = f"entries that were open at the end count at their last mark in the comparison: {', '.join(still)}"
         found.append(Warn(code="OPEN_AT_END", message=message))
     broken = [f"#{trial.position_id}" for trial in comparison.trials if trial.broken_at is not None]
     if broken:
         message = f"fills are missing where the trader may have left: his exit isn't known of {', '.join(broken)}"
         found.append(Warn(code="TRADER_EXIT_UNKNOWN", message=message))
-    days = min(comparison.ours_vs_trader.days, comparison.ours_vs_hold.days)
-    if days < MIN_DAYS:
-        message = f"entries on {days} days can be compared; nothing is claimed under {MIN_DAYS}"
+    others = (("the trader's exits", comparison.ours_vs_trader), ("72 hours", comparison.ours_vs_hold))
+    few = [f"{versus.days} with {name}" for name, versus in others if versus.days < MIN_DAYS]
+    if few:
+        message = f"of the comparison nothing is claimed under {MIN_DAYS} days with entries: {', '.join(few)}"
         found.append(Warn(code="INSUFFICIENT", message=message))
     return found
 

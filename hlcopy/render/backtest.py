@@ -9,16 +9,8 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.domain.book import PositionStatus
 from hlcopy.domain.models import EXECUTE
 from hlcopy.render import text
-from hlcopy.render.figures import (
-    PLAIN_WIDTH,
-    comparison_document,
-    comparison_text,
-    figures_document,
-    figures_metrics,
-    figures_text,
-    groups_text,
-    verdict_line,
-)
+from hlcopy.render.comparison import comparison_document, comparison_text, verdict_line
+from hlcopy.render.figures import PLAIN_WIDTH, figures_document, figures_metrics, figures_text, groups_text
 from hlcopy.render.tables import Column, table
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlcopy.backtest.following import Course, course
+from hlcopy.backtest.following import Course, course, track
 from hlcopy.domain.models import Side
 from tests.builders import TRADER, at, fill
 
@@ -25,7 +25,7 @@ DECIDED = at(20)
 
 def way(chain: Sequence[Fill], *, side: Side = Side.LONG, decided: datetime = DECIDED) -> Course:
     return course(
-        chain,
+        track(chain),
         trader=TRADER,
         side=side,
         decided_at=decided,

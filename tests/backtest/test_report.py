@@ -149,6 +149,19 @@ def test_what_is_always_assumed_is_always_said() -> None:
     assert result.assumptions["taker_fee_percent"] == policy.costs.taker_fee_percent
 
 
+def test_what_the_comparison_doesn_t_know_is_said() -> None:
+    result, _ = held_to_the_end().replay(1)
+    assert said(result, "OPEN_AT_END") == [
+        (
+            "entries that were open at the end count at their last mark in the comparison: "
+            "ours 1, the trader's 1, held for 72 hours 1"
+        )
+    ]
+    assert said(result, "INSUFFICIENT") == [
+        "of the comparison nothing is claimed under 10 days with entries: 1 with the trader's exits, 1 with 72 hours"
+    ]
+
+
 def test_assumptions_are_those_of_the_policy_it_ran_with() -> None:
     result, ledger = held_to_the_end().replay(1, Policy(entry=EntryPolicy(copy_delay=timedelta(minutes=40))))
     assert result.assumptions["copy_delay_minutes"] == 40
