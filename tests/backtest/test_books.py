@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hlcopy.backtest.books import HELD, HOLD, TRADER_LEFT, Trial
+from hlcopy.backtest.books import HELD, HOLD, TRADER_LEFT, Trial, trials
+from hlcopy.backtest.replay import ReplayClock, ReplayMarket
 from hlcopy.domain import costs
-from hlcopy.domain.book import ExitReason
+from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.models import Side, from_ms
 from hlcopy.domain.policy import ExecutionPolicy, ExitPolicy, Policy
 from tests.backtest.worlds import Recorded, simulated
-from tests.builders import MINUTE_MS, TRADER, at, candles, fill, funding_rate
+from tests.builders import MINUTE_MS, TRADER, at, candles, fill, funding_rate, our_fill, position
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hlcopy.domain.book import OurFill, Position
+    from hlcopy.domain.candles import Candles
 
 NEVER = ExitPolicy(stop_loss_percent=90.0, trailing_stop_percent=90.0, tiers=())
 ONE_X = ExecutionPolicy(max_leverage=1, min_liquidation_to_stop=1.0)
@@ -75,11 +83,15 @@ def test_the_trader_s_close_is_ours_at_the_next_open_after_the_poll_that_sees_it
 def test_parts_are_left_in_proportion() -> None:
     half = {"size": 0.5, "time": at(hours=5), "start_position": 1.0, "oid": 2}
     rest = {"size": 0.5, "time": at(hours=9), "start_position": 0.5, "oid": 3}
+    quarter = {"size": 0.25, "time": at(hours=9), "start_position": 0.5, "oid": 3}
     whole, parted, once = (tried(world(flat(1), *later), 1).followed for later in ((), (half,), (half, rest)))
+    twice = tried(world(flat(1), half, quarter), 1).followed
+    assert twice is not None
     assert whole is not None
     assert parted is not None
     assert once is not None
     assert parted.open_size == pytest.approx(whole.open_size / 2, abs=1e-5)
+    assert twice.open_size == pytest.approx(whole.open_size / 4, abs=2e-5)
     assert (parted.closed_at, once.closed_at, once.open_size) == (None, at(hours=9, minutes=5), 0.0)
     assert whole.fees_usd < parted.fees_usd < once.fees_usd
 
@@ -158,6 +170,64 @@ def test_a_slow_fall_is_stopped_by_ours_and_liquidates_who_has_no_stop() -> None
     assert trial.ours.net_usd == pytest.approx(-0.05 * trial.notional_usd, rel=0.05)
 
 
+@pytest.mark.parametrize(
+    ("minutes", "reason"),
+    [(493, TRADER_LEFT), (498, ExitReason.LIQUIDATED), (700, ExitReason.LIQUIDATED)],
+    ids=["in time", "at the open that gapped through the margin", "too late"],
+)
+def test_who_is_liquidated_can_t_leave_any_more(minutes: int, reason: str) -> None:
+    """The price gaps to a third at 8:20; he closes at 8:13, 8:18 and 11:40, which fills at 8:15, 8:20 and 11:45."""
+    series = candles(flat(1), interval_ms=5 * MINUTE_MS)
+    for column in (series.o, series.h, series.l, series.c):
+        column[100:] = 20_000.0
+    close = {"time": at(minutes), "start_position": 1.0, "oid": 2}
+    trial = tried(world([], close, candles={"BTC": series}, equity={TRADER: 25_000.0}), 1)
+    assert trial.followed is not None
+    assert trial.followed.reason == reason
+    assert trial.followed.closed_at == (at(hours=8, minutes=15) if reason == TRADER_LEFT else at(hours=8, minutes=20))
+
+
+def test_what_was_left_in_time_isn_t_liquidated() -> None:
+    series = candles(flat(1), interval_ms=5 * MINUTE_MS)
+    for column in (series.o, series.h, series.l, series.c):
+        column[100:] = 20_000.0
+    half = {"size": 0.5, "time": at(hours=5), "start_position": 1.0, "oid": 2}
+    trial = tried(world([], half, candles={"BTC": series}, equity={TRADER: 25_000.0}), 1)
+    assert trial.followed is not None
+    assert trial.held is not None
+    assert trial.followed.reason is trial.held.reason is ExitReason.LIQUIDATED
+    assert trial.followed.net_usd == pytest.approx(trial.held.net_usd / 2, rel=0.01)
+
+
+def test_a_close_seen_after_the_last_candle_leaves_the_entry_open() -> None:
+    late = {"time": at(hours=23, minutes=58), "start_position": 1.0, "oid": 2}
+    trial = tried(world(flat(1), late), 1)
+    assert trial.followed is not None
+    assert (trial.followed.closed_at, trial.followed) == (None, trial.held)
+
+
+def bare(held: Position, fills: Sequence[OurFill], *series: Candles) -> list[Trial]:
+    """The books of one position of ours in a market of its own."""
+    market = ReplayMarket(ReplayClock(at(days=1)), {part.coin: part for part in series}, {}, {})
+    return trials([held], {held.signal_id: fills}, {}, {}, market, Policy(), at(days=1))
+
+
+def test_what_never_filled_is_no_entry() -> None:
+    assert bare(position(status=PositionStatus.OPENING), []) == []
+
+
+def test_an_exit_that_isn_t_known_is_no_result_of_ours() -> None:
+    closed = position(status=PositionStatus.CLOSED, closed_at=at(9), realized_pnl_usd=None)
+    (trial,) = bare(closed, [our_fill()], candles([100.0] * 1_440))
+    assert trial.ours is None
+    assert trial.held is not None
+
+
+def test_without_any_candle_nothing_is_known_of_what_is_open() -> None:
+    (trial,) = bare(position(), [our_fill()])
+    assert (trial.ours, trial.followed, trial.held) == (None, None, None)
+
+
 def test_a_trader_s_liquidation_counts_at_its_fill_seen_no_sooner_than_any_other() -> None:
     gone = {
         "time": at(hours=5, minutes=58),
@@ -197,11 +267,9 @@ def test_a_way_out_through_missing_candles_waits_for_the_next_open() -> None:
 def test_every_entry_is_the_same_in_all_books() -> None:
     result, ledger = simulated(4, 4).replay(4)
     assert result.comparison is not None
-    assert [trial.position_id for trial in result.comparison.trials] == [position.id for position in result.positions]
-    for trial, position in zip(result.comparison.trials, result.positions, strict=True):
-        entering = [
-            part for part in ledger.book.fills(position.signal_id) if part.is_buy == (position.side is Side.LONG)
-        ]
+    assert [trial.position_id for trial in result.comparison.trials] == [copied.id for copied in result.positions]
+    for trial, copied in zip(result.comparison.trials, result.positions, strict=True):
+        entering = [part for part in ledger.book.fills(copied.signal_id) if part.is_buy == (copied.side is Side.LONG)]
         assert trial.notional_usd == pytest.approx(sum(part.price * part.size for part in entering))
         fees = sum(part.fee for part in entering)
         for outcome in (trial.ours, trial.followed, trial.held):

@@ -42,6 +42,12 @@ def test_values_of_one_day_count_as_one_draw() -> None:
     assert mean_interval(repeated, days(*[100] * 10)) == pytest.approx(alone)
 
 
+def test_a_day_weighs_as_much_as_it_has_values() -> None:
+    """Five days of a one and five of three zeros: with k of the former the mean is k of k + 3 (10 - k)."""
+    when = days(*[1] * 5, *[3] * 5)
+    assert mean_interval([1.0] * 5 + [0.0] * 15, when) == pytest.approx((2 / 26, 8 / 14))
+
+
 def test_the_same_values_give_the_same_interval_in_any_order() -> None:
     pairs = list(zip([0.1 * number**2 for number in range(30)], days(*[2] * 15), strict=True))
     shuffled = sorted(pairs, key=lambda pair: pair[0] * 7 % 5)

@@ -102,6 +102,15 @@ def test_equity_is_cash_and_positions_at_their_marks() -> None:
     )
 
 
+def test_what_happens_at_midnight_belongs_to_the_day_that_begins() -> None:
+    found = figured(
+        [position(id=1)],
+        {"signal-1": [our_fill(time=at(days=1), price=150.0)]},
+        candles([100.0] * 576, interval_ms=FIVE),
+    )
+    assert [point.equity_usd for point in found.points] == pytest.approx([1_000, 1_000, 1_000 - 100 - 0.09])
+
+
 def test_a_coin_without_any_mark_counts_at_its_entry_price() -> None:
     found = figured([position(id=1)], {"signal-1": [our_fill(time=at(hours=1))]})
     assert [point.equity_usd for point in found.points] == pytest.approx([1_000, 999.91, 999.91])
