@@ -267,7 +267,7 @@ def test_return_drawdown_and_verdicts_come_first() -> None:
         ([trial(0, 5.0, None)], "against the trader's: not shown, no entry can be compared"),
         (
             [trial(0, 5.0, 4.0)],
-            "against the trader's: not shown (INSUFFICIENT: 1 entry on 1 UTC days, 10 days are needed), +0.10%",
+            "against the trader's: not shown (INSUFFICIENT: 1 entry on 1 UTC day, 10 days are needed), +0.10%",
         ),
         (
             [trial(day, 5.0 * (-1) ** day, 0.0) for day in range(10)],

@@ -192,9 +192,10 @@ def _compared(
 
 
 def _comparison_warnings(comparison: Comparison | None) -> list[Warn]:
-    """Name what the comparison of exits doesn't know."""
+    """Name what the comparison of exits doesn't know, if there is one."""
     if comparison is None:
-        return []
+        message = "nothing was entered, so there is nothing to judge; the skips by reason say why"
+        return [Warn(code="NO_ENTRIES", message=message)]
     found = []
     books = (("ours", comparison.ours), ("the trader's", comparison.trader), ("held for 72 hours", comparison.hold))
     still = [f"{name} {book.open_at_end}" for name, book in books if book.open_at_end]

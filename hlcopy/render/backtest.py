@@ -10,7 +10,7 @@ from hlcopy.domain.book import PositionStatus
 from hlcopy.domain.models import EXECUTE
 from hlcopy.render import text
 from hlcopy.render.comparison import comparison_document, comparison_text, verdict_line
-from hlcopy.render.figures import PLAIN_WIDTH, figures_document, figures_metrics, figures_text, groups_text
+from hlcopy.render.figures import PLAIN_WIDTH, figures_document, figures_metrics, figures_text, groups_text, signed
 from hlcopy.render.tables import Column, table
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _sums(result: Backtest) -> str:
     equity = f"{text.money(metrics.start_equity_usd)} -> {text.money(metrics.final_equity_usd)}"
     open_pnl, unrealized = text.money(metrics.open_positions_pnl_usd), text.money(metrics.unrealized_pnl_usd)
     lines = (
-        ("Return", f"{metrics.return_pct:+,.2f}% net of all costs"),
+        ("Return", f"{signed(metrics.return_pct)} net of all costs"),
         ("Equity", equity),
         ("Drawdown", _drawdown(result)),
         *_verdicts(result),
@@ -248,7 +248,8 @@ def _drawdown(result: Backtest) -> str:
         return "none from one midnight to another"
     back = "not recovered" if drawdown.recovered_at is None else f"recovered by {drawdown.recovered_at:%Y-%m-%d}"
     when = f"{drawdown.peak_at:%Y-%m-%d} to {drawdown.trough_at:%Y-%m-%d}"
-    return f"{drawdown.percent:.2f}% ({text.money(drawdown.usd)}), {when} ({drawdown.days_down:.0f} days), {back}"
+    days = text.counted(round(drawdown.days_down), "day")
+    return f"{drawdown.percent:.2f}% ({text.money(drawdown.usd)}), {when} ({days}), {back}"
 
 
 def _verdicts(result: Backtest) -> Iterable[tuple[str, str]]:
@@ -266,7 +267,8 @@ def _market(result: Backtest) -> str:
     if change is None:
         return text.DASH
     coins = sorted({position.coin for position in result.positions})
-    return f"{change:+,.2f}% for equal parts of {', '.join(coins)}, bought at the start and held"
+    parts = f"equal parts of {', '.join(coins)}" if len(coins) > 1 else coins[0]
+    return f"{signed(change)} for {parts}, bought at the start and held"
 
 
 def _assumptions(result: Backtest) -> Iterable[str]:

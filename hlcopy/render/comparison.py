@@ -100,7 +100,7 @@ def verdict_line(versus: Versus, name: str) -> str:
     """Return what the comparison with one book came to, in a sentence."""
     if not versus.pairs:
         return f"against {name}: not shown, no entry can be compared"
-    pairs = f"{versus.pairs} {'entry' if versus.pairs == 1 else 'entries'} on {versus.days} UTC days"
+    pairs = f"{text.counted(versus.pairs, 'entry', 'entries')} on {text.counted(versus.days, 'UTC day')}"
     mean = f"{signed(versus.percent.mean)} of an entry on average"
     if versus.percent.interval is None:
         return f"against {name}: not shown (INSUFFICIENT: {pairs}, {MIN_DAYS} days are needed), {mean}"

@@ -209,7 +209,7 @@ def _risk_rows(figures: Figures) -> Iterable[tuple[str, str]]:
     yield "Worst day", _day(figures.worst_day)
     yield "Went for us (MFE)", text.percent(trades.mean_mfe_pct)
     yield "Went against (MAE)", text.percent(trades.mean_mae_pct)
-    yield "Kept of MFE", text.percent(None if trades.capture is None else 100 * trades.capture)
+    yield "Gain over MFE", text.percent(None if trades.capture is None else 100 * trades.capture)
     yield "Lowest equity", text.money(figures.lowest.equity_usd)
 
 
