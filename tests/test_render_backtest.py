@@ -498,6 +498,26 @@ def test_a_terminal_of_80_columns_is_enough_at_the_worst() -> None:
         assert "COIN59" in shown
 
 
+@pytest.mark.parametrize("width", [80, None], ids=["a terminal", "a pipe"])
+def test_the_trades_of_a_usual_replay_stay_a_table(width: int | None) -> None:
+    """Five-figure prices and the longest common reason: a line for each trade."""
+    usual = [
+        left(
+            id=number,
+            side=Side.SHORT,
+            value_usd=9_930.0,
+            entry_price=81_104.6,
+            exit_price=85_176.9,
+            realized_pnl_usd=-508.0,
+            close_reason=ExitReason.TRAILING_STOP,
+        )
+        for number in (9, 10)
+    ]
+    lines = without_style(backtest_text(made(positions=usual), width)).splitlines()
+    assert [line.split()[0] for line in lines if "TRAILING_STOP" in line and "81,104.6" in line] == ["9", "10"]
+    assert max(map(len, lines)) <= 80
+
+
 def test_what_strangers_named_can_t_move_the_cursor() -> None:
     result = made(
         positions=[left(coin=HOSTILE), position(id=2, coin=HOSTILE)],

@@ -28,9 +28,7 @@ class StoredControls:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
-        self._samples: list[
-            EquitySample
-        ] = []  # as read last: whoever watches for hours asks for them every half minute
+        self._samples: list[EquitySample] = []  # as read last: whoever watches for hours asks for them every half minute
 
     def halt(self) -> Halt | None:
         """Return the halt in force."""
