@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from hlcopy.backtest.books import trials
+from hlcopy.backtest.bootstrap import MIN_DAYS
+from hlcopy.backtest.comparison import Comparison, compare
+from hlcopy.backtest.figures import Figures, figures
+from hlcopy.backtest.following import track
 from hlcopy.domain.book import PositionStatus
-from hlcopy.domain.episodes import Market, gaps, group_orders, market_of, signal_id
+from hlcopy.domain.episodes import Market, chained, gaps, group_orders, market_of, signal_id
 from hlcopy.domain.models import EXECUTE, SkipReason
 from hlcopy.ports import UNKNOWN
 
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 
     from hlcopy.backtest.desk import Recording, ReplayDesk
     from hlcopy.backtest.engine import Tally
-    from hlcopy.domain.book import Position
+    from hlcopy.domain.book import OurFill, Position
     from hlcopy.domain.episodes import Gap
     from hlcopy.domain.models import Fill, Signal
     from hlcopy.domain.policy import Policy
@@ -76,6 +81,8 @@ class Backtest:
     traders: Sequence[str]
     skips: Mapping[str, int]
     warnings: Sequence[Warn]
+    figures: Figures
+    comparison: Comparison | None  # None without an entry
     marks: Mapping[int, float] = field(default_factory=dict)
 
 
@@ -104,7 +111,9 @@ def summarize(
         if position.closed_at is not None
     ]
     realized = sum(position.realized_pnl_usd or 0.0 for position in closed)
-    fills = [fill for position in positions for fill in ledger.book.fills(position.signal_id)]
+    by_signal = {position.signal_id: ledger.book.fills(position.signal_id) for position in positions}
+    fills = [fill for part in by_signal.values() for fill in part]
+    comparison = _compared(replay, recording, positions, by_signal, signals)
     metrics = Metrics(
         events=tally.events,
         decisions=sum(signal.is_final for signal in signals),
@@ -137,9 +146,72 @@ def summarize(
         signals=signals,
         traders=list(equity),
         skips=Counter(signal.decision for signal in signals if signal.is_final and signal.decision != EXECUTE),
-        warnings=_warnings(replay, recording, tally, signals, positions, (start, replay.clock.now)),
+        warnings=[
+            *_warnings(replay, recording, tally, signals, positions, (start, replay.clock.now)),
+            *_comparison_warnings(comparison),
+        ],
         marks={position.id or 0: marks[position.coin] for position in held if position.coin in marks},
+        figures=figures(
+            positions,
+            by_signal,
+            ledger.paper,
+            replay.market,
+            start=start,
+            end=replay.clock.now,
+            start_equity=our_equity,
+        ),
+        comparison=comparison,
     )
+
+
+def _compared(
+    replay: ReplayDesk,
+    recording: Recording,
+    positions: Sequence[Position],
+    fills: Mapping[str, Sequence[OurFill]],
+    signals: Sequence[Signal],
+) -> Comparison | None:
+    """Return the three books of every entry."""
+    by_coin: dict[tuple[str, str], list[Fill]] = defaultdict(list)
+    copied = {(position.source_trader, position.coin) for position in positions}
+    for trader, trader_fills in recording.fills.items():
+        for fill in chained(trader_fills):
+            if (trader, fill.coin) in copied:
+                by_coin[trader, fill.coin].append(fill)
+    return compare(
+        trials(
+            positions,
+            fills,
+            {signal.id: signal for signal in signals},
+            {key: track(part) for key, part in by_coin.items()},
+            replay.market,
+            replay.desk.policy,
+            replay.clock.now,
+        )
+    )
+
+
+def _comparison_warnings(comparison: Comparison | None) -> list[Warn]:
+    """Name what the comparison of exits doesn't know, if there is one."""
+    if comparison is None:
+        message = "nothing was entered, so there is nothing to judge; the skips by reason say why"
+        return [Warn(code="NO_ENTRIES", message=message)]
+    found = []
+    books = (("ours", comparison.ours), ("the trader's", comparison.trader), ("held for 72 hours", comparison.hold))
+    still = [f"{name} {book.open_at_end}" for name, book in books if book.open_at_end]
+    if still:
+        message = f"entries that were open at the end count at their last mark in the comparison: {', '.join(still)}"
+        found.append(Warn(code="OPEN_AT_END", message=message))
+    broken = [f"#{trial.position_id}" for trial in comparison.trials if trial.broken_at is not None]
+    if broken:
+        message = f"fills are missing where the trader may have left: his exit isn't known of {', '.join(broken)}"
+        found.append(Warn(code="TRADER_EXIT_UNKNOWN", message=message))
+    others = (("the trader's exits", comparison.ours_vs_trader), ("72 hours", comparison.ours_vs_hold))
+    few = [f"{versus.days} with {name}" for name, versus in others if versus.days < MIN_DAYS]
+    if few:
+        message = f"of the comparison nothing is claimed under {MIN_DAYS} days with entries: {', '.join(few)}"
+        found.append(Warn(code="INSUFFICIENT", message=message))
+    return found
 
 
 def _assumptions(
@@ -160,6 +232,9 @@ def _assumptions(
         "taker_fee_percent": policy.costs.taker_fee_percent,
         "slippage_percent": dict(policy.costs.base_slippage_percent),
         "funding": _funding_told(recording),
+        "trader_exits": "his reductions and close in proportion, at the poll that sees them, filled at the next open",
+        "exit_books": "same entries; no stop under the trader's exits and the 72 hours, so liquidation is possible there",
+        "equity_curve": "at UTC midnight; falls within a day aren't seen",
         "trader_leverage": "effective: position values over stated equity, rebuilt from fills",
         "instruments": "size decimals and maximum leverage assumed, a recording has no meta",
     }

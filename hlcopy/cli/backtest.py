@@ -29,12 +29,34 @@ Save = Annotated[
     typer.Option("--save", metavar="PATH", help="Keep signals and positions in a new database.", show_default=False),
 ]
 
+
+def _folder(given: str) -> Path:
+    """Return the folder of `--csv`; an empty one is a shell variable that isn't set, not the folder we are in."""
+    if not given.strip():
+        message = "--csv is empty"
+        raise BadInputError(message)
+    return Path(given)
+
+
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        "--csv",
+        parser=_folder,
+        metavar="DIR",
+        help="Write trades.csv, equity.csv, daily.csv and skips.csv into a folder.",
+        show_default=False,
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Let --csv write over files that exist.")]
+
 _EXAMPLES: Final = """\
 \b
 Examples:
   hlcopy backtest --from 2025-03-16 --to 2025-05-01 \\
       --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
   hlcopy backtest ... --save april.db && hlcopy signals --db april.db
+  hlcopy backtest ... --csv april
 
 \b
 The files it runs on come in with: hlcopy data import
@@ -90,6 +112,8 @@ def backtest(
         typer.Option(metavar="ADDRESS=EQUITY_USD", help="A wallet to follow and what it is worth; may be repeated."),
     ],
     save: Save = None,
+    csv: Csv = None,
+    force: Force = False,
     db: options.Db = None,
     env_file: options.EnvFile = None,
     as_json: options.Json = False,
@@ -97,18 +121,25 @@ def backtest(
 ) -> None:
     """Replay recorded fills and candles through the ticks that trade.
 
-    Prints the trades, exits and skips by reason, the return, what it cost, and everything that was assumed. Nothing is
-    sent anywhere and the recorded history isn't changed.
+    Prints the return and its risk, our exits against the trader's and against holding, the trades, exits and skips by
+    reason, what it cost, and everything that was assumed. Nothing is sent anywhere and the recorded history isn't changed.
     """
     first_day, last_day, equity = _day("--from", first), _day("--to", last), _equity(trader)
     if last_day >= datetime.now(UTC).date():
         message = f"--to {last_day} isn't over yet; a backtest needs whole days of the past"
         raise BadInputError(message)
+    if force and csv is None:
+        message = "--force is for --csv DIR, which isn't given"
+        raise BadInputError(message)
+    if csv is not None:
+        _check_folder(csv, force=force)
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     result = _run(session, first_day, last_day, equity, save)
     logs.log("backtest", first=str(first_day), last=str(last_day), entries=result.metrics.entries)
     from hlcopy.render.backtest import backtest_document, backtest_text
 
+    if csv is not None:
+        _write_sheets(csv, result)
     if as_json:
         session.show_json(backtest_document(result))
         return
@@ -117,6 +148,48 @@ def backtest(
         session.show(
             f"\nLook further:\n  hlcopy signals --db {save}\n  hlcopy positions --no-refresh --all --db {save}\n"
         )
+    if csv is not None:
+        session.show(f"\nWritten to {csv}: {', '.join(_sheets())}\n")
+
+
+def _sheets() -> tuple[str, ...]:
+    from hlcopy.render.sheets import SHEETS
+
+    return SHEETS
+
+
+def _check_folder(folder: Path, *, force: bool) -> None:
+    """Refuse before the work what can't be written after it."""
+    if folder.exists() and not folder.is_dir():
+        message = f"{folder} is a file; --csv needs a folder"
+        raise BadInputError(message)
+    try:
+        there = [name for name in _sheets() if (folder / name).exists()]
+        if there and not force:
+            message = f"{folder} has {', '.join(there)} already; --force writes over them"
+            raise BadInputError(message)
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        message = f"{folder} can't be made ({error.strerror}); --csv needs a folder whose parent exists"
+        raise BadInputError(message) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        message = f"{folder} can't be written to (Permission denied); --csv needs a folder of yours"
+        raise BadInputError(message)
+
+
+def _write_sheets(folder: Path, result: Backtest) -> None:
+    """Write every sheet beside its name first, so that no half of one ever stands there."""
+    from hlcopy.render.sheets import backtest_sheets
+
+    for name, sheet in backtest_sheets(result).items():
+        beside = folder / f".{name}.part"
+        try:
+            beside.write_text(sheet, encoding="utf-8")
+            beside.replace(folder / name)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            message = f"{folder} can't be written to ({error.strerror}); the backtest itself went well"
+            raise BadInputError(message) from error
 
 
 def _run(session: Session, first: date, last: date, equity: dict[str, float], save: Path | None) -> Backtest:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.domain.book import PositionStatus
 from hlcopy.domain.models import EXECUTE
 from hlcopy.render import text
+from hlcopy.render.comparison import comparison_document, comparison_text, verdict_line
+from hlcopy.render.figures import PLAIN_WIDTH, figures_document, figures_metrics, figures_text, groups_text, signed
 from hlcopy.render.tables import Column, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from hlcopy.backtest.report import Backtest, Warn
     from hlcopy.domain.book import Position
@@ -48,20 +50,32 @@ def backtest_document(result: Backtest) -> dict[str, object]:
         "from": result.start.isoformat(),
         "to": result.end.isoformat(),
         "assumptions": result.assumptions,
-        "metrics": metrics,
-        "exits_comparison": None,
+        "metrics": metrics | figures_metrics(result.figures),
+        "exits_comparison": comparison_document(result.comparison),
         "exits": {reason: {"count": count, "won": won, "pnl_usd": pnl} for reason, count, won, pnl in _exits(result)},
-        "trades": [_trade(result, position) for position in result.positions],
+        "trades": trades_document(result),
         "skips": result.skips,
-        "decisions": [_decision(signal) for signal in reversed(result.signals)],
+        "decisions": decisions_document(result.signals),
         "warnings": [f"{warning.code}: {warning.message}" for warning in result.warnings],
+        **figures_document(result.figures),
     }
+
+
+def trades_document(result: Backtest) -> list[dict[str, object]]:
+    """Return the trades as they stand in the document."""
+    return [_trade(result, position) for position in result.positions]
+
+
+def decisions_document(signals: Sequence[Signal]) -> list[dict[str, object]]:
+    """Return judged orders as they stand in the document, oldest first; they are given newest first."""
+    return [_decision(signal) for signal in reversed(signals)]
 
 
 def _trade(result: Backtest, position: Position) -> dict[str, object]:
     closed = position.status is PositionStatus.CLOSED
     mark = result.marks.get(position.id or 0)
     gain = None if mark is None else position.side.sign * (mark - position.entry_price) * position.size
+    went = result.figures.excursions.get(position.id or 0)
     return {
         "signal_id": position.signal_id,
         "trader_address": position.source_trader,
@@ -80,6 +94,9 @@ def _trade(result: Backtest, position: Position) -> dict[str, object]:
         "mark_price": mark,
         "unrealized_pnl_usd": gain,
         "tiers_taken": list(position.tiers_taken),
+        "mfe_pct": went.favourable_percent if went else None,
+        "mae_pct": went.adverse_percent if went else None,
+        "capture": went.capture if went else None,
     }
 
 
@@ -106,27 +123,53 @@ def backtest_text(result: Backtest, width: int | None) -> str:
     """Return a backtest as tables and paragraphs; plain when `width` is None."""
     parts = [
         f"Backtest from {result.start} to {result.end} (UTC, both days whole)\n",
-        table("Trades", _TRADES, [_trade_row(result, position) for position in result.positions], width=width),
+        _sums(result),
+        *_chart(result, width),
+        comparison_text(result.comparison, width),
+        figures_text(result.figures, result.metrics.start_equity_usd, width),
+        table(
+            "Trades",
+            _TRADES,
+            [_trade_row(result, position) for position in result.positions],
+            width=width,
+            plain_width=PLAIN_WIDTH,
+        ),
         *(["* not an exit: the last mark of an open position\n"] if result.metrics.open_at_end else []),
-        summary_text(result, width),
+        reasons_text(result, width),
+        groups_text(result.figures, width),
         _paragraphs("Assumptions", _assumptions(result)),
         _paragraphs("Warnings", _warnings(result.warnings)),
     ]
     return "\n".join(parts)
 
 
-def summary_text(result: Backtest, width: int | None) -> str:
-    """Return exits and skips by reason and the sums of a backtest."""
+def _chart(result: Backtest, width: int | None) -> Iterable[str]:
+    if width is None:
+        return ()
+    from hlcopy.render.chart import equity_chart
+
+    drawn = equity_chart(result.figures.points, width)
+    return (drawn,) if drawn else ()
+
+
+def reasons_text(result: Backtest, width: int | None) -> str:
+    """Return exits and skips by reason, and what was copied of each trader."""
     parts = [
         table(
             "Exits by reason",
             _REASONS,
             [(reason, str(count), str(won), text.money(pnl)) for reason, count, won, pnl in _exits(result)],
             width=width,
+            plain_width=PLAIN_WIDTH,
         ),
-        table("By trader", _TRADERS, list(_trader_rows(result)), width=width),
-        table("Skips by reason", _SKIPS, [(code, str(n)) for code, n in _by_count(result.skips)], width=width),
-        _sums(result),
+        table("By trader", _TRADERS, list(_trader_rows(result)), width=width, plain_width=PLAIN_WIDTH),
+        table(
+            "Skips by reason",
+            _SKIPS,
+            [(code, str(n)) for code, n in _by_count(result.skips)],
+            width=width,
+            plain_width=PLAIN_WIDTH,
+        ),
     ]
     return "\n".join(parts)
 
@@ -176,30 +219,56 @@ def _sums(result: Backtest) -> str:
     metrics = result.metrics
     executed = sum(signal.decision == EXECUTE for signal in result.signals)
     hours = text.DASH if metrics.average_hours is None else f"{metrics.average_hours:.1f} h"
+    equity = f"{text.money(metrics.start_equity_usd)} -> {text.money(metrics.final_equity_usd)}"
+    open_pnl, unrealized = text.money(metrics.open_positions_pnl_usd), text.money(metrics.unrealized_pnl_usd)
     lines = (
-        ("Decisions", f"{metrics.decisions:,} orders judged, {executed:,} copied"),
+        ("Return", f"{signed(metrics.return_pct)} net of all costs"),
+        ("Equity", equity),
+        ("Drawdown", _drawdown(result)),
+        *_verdicts(result),
+        ("Market", _market(result)),
+        ("Realized", f"{text.money(metrics.realized_pnl_usd)} net of fees and funding"),
+        ("Open", f"{open_pnl} so far, of it {unrealized} unrealized"),
         ("Positions", f"{metrics.closed:,} closed ({metrics.winners:,} won), {metrics.open_at_end:,} open at the end"),
         ("Held", f"{hours} on average"),
-        ("Equity", f"{text.money(metrics.start_equity_usd)} -> {text.money(metrics.final_equity_usd)}"),
-        ("Return", f"{metrics.return_pct:+.2f}%"),
-        ("Realized", f"{text.money(metrics.realized_pnl_usd)} net of fees and funding"),
-        (
-            "Open",
-            f"{text.money(metrics.open_positions_pnl_usd)} so far, of it {text.money(metrics.unrealized_pnl_usd)} unrealized",
-        ),
-        (
-            "Costs",
-            (
-                f"fees {text.money(metrics.fees_usd)}, funding {text.money(metrics.funding_usd)}, "
-                f"slippage {text.money(metrics.slippage_usd)} (in the prices)"
-            ),
-        ),
+        ("Decisions", f"{metrics.decisions:,} orders judged, {executed:,} copied"),
+        ("Mind", ", ".join(dict.fromkeys(warning.code for warning in result.warnings)) or "nothing"),
     )
     indent = " " * 13
     told = (
-        textwrap.fill(value, _WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=indent) for name, value in lines
+        textwrap.fill(text.safe(value, 2_000), _WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=indent)
+        for name, value in lines
     )
     return "Result\n" + "".join(f"{line}\n" for line in told)
+
+
+def _drawdown(result: Backtest) -> str:
+    drawdown = result.figures.drawdown
+    if drawdown is None:
+        return "none from one midnight to another"
+    back = "not recovered" if drawdown.recovered_at is None else f"recovered by {drawdown.recovered_at:%Y-%m-%d}"
+    when = f"{drawdown.peak_at:%Y-%m-%d} to {drawdown.trough_at:%Y-%m-%d}"
+    days = text.counted(round(drawdown.days_down), "day")
+    return f"{drawdown.percent:.2f}% ({text.money(drawdown.usd)}), {when} ({days}), {back}"
+
+
+def _verdicts(result: Backtest) -> Iterable[tuple[str, str]]:
+    comparison = result.comparison
+    if comparison is None:
+        return (("Our exits", "not compared, there is no entry"),)
+    return (
+        ("Our exits", verdict_line(comparison.ours_vs_trader, "the trader's")),
+        ("", verdict_line(comparison.ours_vs_hold, "holding 72 hours")),
+    )
+
+
+def _market(result: Backtest) -> str:
+    change = result.figures.market_change_pct
+    if change is None:
+        return text.DASH
+    coins = sorted({position.coin for position in result.positions})
+    parts = f"equal parts of {', '.join(coins)}" if len(coins) > 1 else coins[0]
+    return f"{signed(change)} for {parts}, bought at the start and held"
 
 
 def _assumptions(result: Backtest) -> Iterable[str]:

@@ -11,6 +11,7 @@ from hlcopy.render.text import safe
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_GAPS: Final = ("  ", " ")  # between the columns of a plain table, the narrower where the wider leaves no room
 _NARROWEST_TEXT: Final = 12  # columns of a terminal: a shortened address, a day
 
 
@@ -22,23 +23,34 @@ class Column:
     right: bool = False
 
 
-def table(title: str, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, width: int | None) -> str:
+def table(
+    title: str,
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int | None,
+    plain_width: int | None = None,
+) -> str:
     """Return a table as text that ends with a newline: for a terminal of `width` columns, plain when it is None.
 
     Cells may hold anything that a stranger sent; a table without rows says so. Numbers stay whole: where a terminal is
-    too narrow for them, each row becomes a few lines.
+    too narrow for them, or for a plain table within `plain_width`, each row becomes a few lines.
     """
     cells = [[safe(cell) for cell in row] for row in rows]
     if not cells:
         return f"{title}: none\n"
     if width is None:
-        return _plain(title, columns, cells)
+        for gap in _GAPS:
+            plain = _plain(title, columns, cells, gap)
+            if plain_width is None or max(map(len, plain.splitlines())) <= plain_width:
+                return plain
+        return _stacked(title, columns, cells, plain_width or 0)
     if _narrowest(columns, cells) > width:
         return _stacked(title, columns, cells, width)
     return _drawn(title, columns, cells, width)
 
 
-def _plain(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str]]) -> str:
+def _plain(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str]], gap: str) -> str:
     headings = [column.heading for column in columns]
     widths = [max(map(len, texts)) for texts in zip(headings, *cells, strict=True)]
     lines = [title]
@@ -47,7 +59,7 @@ def _plain(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str]]
             text.rjust(width) if column.right else text.ljust(width)
             for column, text, width in zip(columns, row, widths, strict=True)
         )
-        lines.append("  ".join(parts).rstrip())
+        lines.append(gap.join(parts).rstrip())
     return "\n".join(lines) + "\n"
 
 

@@ -50,6 +50,11 @@ def count(value: int | None) -> str:
     return DASH if value is None else f"{value:,}"
 
 
+def counted(value: int, one: str, many: str | None = None) -> str:
+    """Return a count with its noun, such as `1 day` and `2 days`."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
 def money(usd: float | None) -> str:
     """Return an amount in USD to the cent."""
     if usd is None or not math.isfinite(usd):

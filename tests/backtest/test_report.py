@@ -140,13 +140,26 @@ def test_an_open_position_is_valued_at_its_last_mark_and_its_funding_until_the_e
 
 def test_what_is_always_assumed_is_always_said() -> None:
     result, _ = held_to_the_end().replay(1)
-    assert codes(result) == ["EQUITY_ASSUMED", "SURVIVORSHIP_BIASED", "NO_FUNDING"]
+    assert codes(result) == ["EQUITY_ASSUMED", "SURVIVORSHIP_BIASED", "NO_FUNDING", "OPEN_AT_END", "INSUFFICIENT"]
     assert result.assumptions["funding"] == "none recorded: not charged"
     assert result.assumptions["candle_minutes"] == {"BTC": 5.0}
     assert result.assumptions["trader_equity_usd"] == {TRADER: 400_000.0}
     policy = Policy()
     assert result.assumptions["feed_delay_seconds"] == policy.cadence.feed_delay.total_seconds()
     assert result.assumptions["taker_fee_percent"] == policy.costs.taker_fee_percent
+
+
+def test_what_the_comparison_doesn_t_know_is_said() -> None:
+    result, _ = held_to_the_end().replay(1)
+    assert said(result, "OPEN_AT_END") == [
+        (
+            "entries that were open at the end count at their last mark in the comparison: "
+            "ours 1, the trader's 1, held for 72 hours 1"
+        )
+    ]
+    assert said(result, "INSUFFICIENT") == [
+        "of the comparison nothing is claimed under 10 days with entries: 1 with the trader's exits, 1 with 72 hours"
+    ]
 
 
 def test_assumptions_are_those_of_the_policy_it_ran_with() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pty
@@ -87,7 +88,7 @@ def test_the_document_has_the_contract_s_shape(run: Run, recorded: Path) -> None
     assert (done.code, done.err, done.out.count("\n")) == (0, "", 1)
     assert list(document)[:4] == ["from", "to", "assumptions", "metrics"]
     assert {"exits_comparison", "trades", "skips", "warnings"} < set(document)
-    assert (document["from"], document["to"], document["exits_comparison"]) == ("2026-03-01", "2026-03-02", None)
+    assert (document["from"], document["to"]) == ("2026-03-01", "2026-03-02")
     assert isinstance(document["assumptions"], dict)
     assert isinstance(document["metrics"], dict)
     stopped, held = document["trades"]
@@ -100,6 +101,20 @@ def test_the_document_has_the_contract_s_shape(run: Run, recorded: Path) -> None
     assert document["skips"] == {"SKIP_NO_PRICE": 1, "SKIP_ACTION_TYPE": 1, "SKIP_LOW_WEIGHT": 1}
     assert all(isinstance(warning, str) for warning in document["warnings"])
     assert document["metrics"]["funding_usd"] < 0
+    compared = document["exits_comparison"]
+    assert [entry["signal_id"] for entry in compared["entries"]] == [trade["signal_id"] for trade in document["trades"]]
+    assert (compared["ours_vs_trader"]["evidence"], compared["ours_vs_trader"]["verdict"]) == (
+        "INSUFFICIENT",
+        "not shown",
+    )
+    ours = compared["books"]["ours"]
+    assert ours["net_usd"] == pytest.approx(document["metrics"]["final_equity_usd"] - 100_000)
+    assert document["equity"][-1]["equity_usd"] == pytest.approx(document["metrics"]["final_equity_usd"])
+
+
+def test_the_same_replay_gives_the_same_document(run: Run, recorded: Path) -> None:
+    assert recorded.exists()
+    assert run(f"{TWO} --json").out == run(f"{TWO} --json").out
 
 
 def test_the_text_is_plain_where_it_is_no_terminal(run: Run, recorded: Path) -> None:
@@ -107,7 +122,7 @@ def test_the_text_is_plain_where_it_is_no_terminal(run: Run, recorded: Path) -> 
     done = run(TWO)
     assert (done.code, done.err) == (0, "")
     assert "\x1b" not in done.out
-    assert done.out.startswith("Backtest from 2026-03-01 to 2026-03-02 (UTC, both days whole)\n\nTrades\n")
+    assert done.out.startswith("Backtest from 2026-03-01 to 2026-03-02 (UTC, both days whole)\n\nResult\n  Return ")
     assert max(map(len, done.out.splitlines())) <= 80
     for word in ("STOP_LOSS", "SKIP_NO_PRICE", "EQUITY_ASSUMED", "SURVIVORSHIP_BIASED", "DOGE"):
         assert word in done.out
@@ -176,9 +191,39 @@ def test_a_terminal_gets_80_columns(recorded: Path) -> None:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     assert (code, "\x1b[1m" in shown) == (0, True)
     assert max(map(len, plain.splitlines())) <= 80
+    assert "Equity at midnight, USD" in plain
+
+
+def test_nothing_but_a_terminal_s_text_loads_the_chart(recorded: Path) -> None:
+    told = "import sys; from hlcopy.cli import main; main(sys.argv[1:]); sys.exit('plotext' in sys.modules)"
+    for flag in ("--quiet", "--json"):
+        done = subprocess.run(
+            [sys.executable, "-c", told, *ONE.split(), flag],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HLCOPY_DB": str(recorded)},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
 
 
 # What it refuses
+
+
+def test_an_empty_database_is_told_what_to_import(run: Run, database: Path) -> None:
+    with Store.open(database, Binding("paper", "mainnet")):
+        pass
+    refused = run(ONE)
+    assert (refused.code, refused.out) == (2, "")
+    assert f"no fills of {TRADER} are stored up to 2026-03-02" in refused.err
+    assert "hlcopy data import fills FILE" in refused.err
+
+
+def test_days_that_haven_t_come_are_refused(run: Run, recorded: Path) -> None:
+    assert recorded.exists()
+    refused = run(f"backtest --from 2999-01-01 --to 2999-01-02 --trader {TRADER}=1")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == "error: --to 2999-01-02 isn't over yet; a backtest needs whole days of the past\n"
 
 
 @pytest.mark.parametrize(
@@ -349,6 +394,100 @@ def test_a_run_that_breaks_off_leaves_no_file_behind(
     done = run(ONE, "--save", str(recorded.parent / "half.db"))
     assert (done.code, done.out) == (130 if ending is KeyboardInterrupt else 3, "")
     assert [path.name for path in recorded.parent.iterdir() if path.name.startswith("half")] == []
+
+
+SHEETS = ["daily.csv", "equity.csv", "skips.csv", "trades.csv"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["a new folder", "one that is there"])
+def test_sheets_are_written_into_a_folder(run: Run, recorded: Path, *, there: bool) -> None:
+    folder = recorded.parent / "april"
+    if there:
+        folder.mkdir()
+        (folder / "mine.txt").write_text("mine")
+    done = run(ONE, "--csv", str(folder))
+    document = run(f"{ONE} --json").document
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(f"\nWritten to {folder}: trades.csv, equity.csv, daily.csv, skips.csv\n")
+    assert names(folder) == sorted([*SHEETS, *(["mine.txt"] if there else [])])
+    trades = table(folder / "trades.csv")
+    assert [row["signal_id"] for row in trades] == [trade["signal_id"] for trade in document["trades"]]
+    assert [row["closed_at"] for row in trades] == [trade["closed_at"] or "" for trade in document["trades"]]
+    assert len(table(folder / "equity.csv")) == 3
+    assert [row["day"] for row in table(folder / "daily.csv")] == ["2026-03-01", "2026-03-02"]
+    assert sorted(row["decision"] for row in table(folder / "skips.csv")) == sorted(document["skips"])
+
+
+def test_sheets_that_exist_are_written_over_only_by_force(run: Run, recorded: Path) -> None:
+    folder = recorded.parent / "april"
+    folder.mkdir()
+    (folder / "daily.csv").write_text("mine")
+    refused = run(ONE, "--csv", str(folder))
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err == f"error: {folder} has daily.csv already; --force writes over them\n"
+    assert (names(folder), (folder / "daily.csv").read_text()) == (["daily.csv"], "mine")
+    assert run(ONE, "--csv", str(folder), "--force").code == 0
+    assert (names(folder), len(table(folder / "daily.csv"))) == (SHEETS, 2)
+
+
+def test_sheets_and_json_go_together(run: Run, recorded: Path) -> None:
+    done = run(f"{ONE} --json --csv", str(recorded.parent / "april"))
+    assert (done.code, done.out.count("\n")) == (0, 1)
+    assert names(recorded.parent / "april") == SHEETS
+
+
+@pytest.mark.parametrize("given", ["", " "])
+def test_no_folder_isn_t_the_one_we_are_in(run: Run, recorded: Path, given: str) -> None:
+    assert recorded.exists()
+    refused = run(ONE, "--csv", given)
+    assert (refused.code, refused.out, refused.err) == (2, "", "error: --csv is empty\n")
+
+
+def test_force_without_sheets_is_refused(run: Run, recorded: Path) -> None:
+    assert recorded.exists()
+    refused = run(f"{ONE} --force")
+    assert (refused.code, refused.err) == (2, "error: --force is for --csv DIR, which isn't given\n")
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ("file", "is a file; --csv needs a folder"),
+        ("no/such/folder", "can't be made (No such file or directory); --csv needs a folder whose parent exists"),
+        ("file/below", "can't be made (Not a directory); --csv needs a folder whose parent exists"),
+    ],
+)
+def test_a_folder_that_can_t_be_is_refused_before_the_work(
+    run: Run, recorded: Path, monkeypatch: pytest.MonkeyPatch, where: str, told: str
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        pytest.fail("it has begun")
+
+    monkeypatch.setattr("hlcopy.backtest.run.run", never)
+    (recorded.parent / "file").write_text("mine")
+    refused = run(ONE, "--csv", str(recorded.parent / where))
+    assert (refused.code, refused.out, refused.err) == (2, "", f"error: {recorded.parent / where} {told}\n")
+
+
+def test_a_disk_that_fills_up_leaves_no_half_sheet(run: Run, recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, *_: object, **__: object) -> None:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    refused = run(ONE, "--csv", str(recorded.parent / "april"))
+    assert (refused.code, refused.out) == (2, "")
+    assert "can't be written to (No space left on device)" in refused.err
+    assert names(recorded.parent / "april") == []
 
 
 def test_each_run_leaves_a_line_in_the_log(run: Run, recorded: Path) -> None:
