@@ -6,6 +6,7 @@ import math
 import os
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -48,6 +49,15 @@ Csv = Annotated[
         show_default=False,
     ),
 ]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Another value of a rule's setting for this run, such as STOP_LOSS_PERCENT=3; may be repeated.",
+        show_default=False,
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Let --csv write over files that exist.")]
 
 _EXAMPLES: Final = """\
@@ -57,10 +67,13 @@ Examples:
       --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
   hlcopy backtest ... --save april.db && hlcopy signals --db april.db
   hlcopy backtest ... --csv april
+  hlcopy backtest ... --set STOP_LOSS_PERCENT=3 --set PROFIT_TAKE_TIER_1=0
 
 \b
 The files it runs on come in with: hlcopy data import
 """
+_NOT_REPLAYED: Final = ("Keys, files and where we trade", "Which traders are followed")
+"""The groups of settings that a replay of stated wallets doesn't look at."""
 _TRADER: Final = re.compile(r"(0[xX][0-9a-fA-F]{40})=(.+)")
 
 
@@ -94,6 +107,31 @@ def _equity(traders: list[str]) -> dict[str, float]:
     return stated
 
 
+def _changed(changes: list[str]) -> dict[str, str]:
+    """Return the settings that a run changes, by variable; refuse those that a replay doesn't look at."""
+    from hlcopy.config.meanings import GROUPS
+    from hlcopy.config.settings import PREFIX, VARIABLES
+    from hlcopy.config.types import nearest
+
+    of_rules = {field for group, fields in GROUPS.items() if group not in _NOT_REPLAYED for field in fields}
+    known = {name for name, field in VARIABLES.items() if field in of_rules | {"paper_equity_usd"}}
+    changed: dict[str, str] = {}
+    for given in changes:
+        name, found, value = given.partition("=")
+        variable = PREFIX + name.strip().upper().removeprefix(PREFIX)
+        if not found or not value.strip():
+            message = f"--set must be NAME=VALUE, such as STOP_LOSS_PERCENT=3, not {given!r}"
+            raise BadInputError(message)
+        if variable not in known:
+            message = f"--set {name}: no rule of a replay has this setting; the nearest is {nearest(variable, known)}"
+            raise BadInputError(message)
+        if variable in changed:
+            message = f"--set {name} is given twice"
+            raise BadInputError(message)
+        changed[variable] = value.strip()
+    return changed
+
+
 def _amount(given: str) -> float | None:
     try:
         usd = float(given.replace("_", "").removeprefix("$"))
@@ -103,7 +141,7 @@ def _amount(given: str) -> float | None:
 
 
 @app.command("backtest", epilog=_EXAMPLES)
-def backtest(
+def backtest(  # noqa: PLR0913 - an option each
     *,
     first: Annotated[str, typer.Option("--from", metavar="DATE", help="The first UTC day.")],
     last: Annotated[str, typer.Option("--to", metavar="DATE", help="The last UTC day, whole.")],
@@ -111,6 +149,7 @@ def backtest(
         list[str],
         typer.Option(metavar="ADDRESS=EQUITY_USD", help="A wallet to follow and what it is worth; may be repeated."),
     ],
+    changes: Changes = None,
     save: Save = None,
     csv: Csv = None,
     force: Force = False,
@@ -133,8 +172,11 @@ def backtest(
         raise BadInputError(message)
     if csv is not None:
         _check_folder(csv, force=force)
-    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
+    given = _changed(changes or [])
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=given)
     result = _run(session, first_day, last_day, equity, save)
+    if given:
+        result = replace(result, assumptions={"set": given, **result.assumptions})
     logs.log("backtest", first=str(first_day), last=str(last_day), entries=result.metrics.entries)
     from hlcopy.render.backtest import backtest_document, backtest_text
 

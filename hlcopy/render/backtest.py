@@ -275,11 +275,15 @@ def _assumptions(result: Backtest) -> Iterable[str]:
     for name, value in result.assumptions.items():
         label = name.replace("_", " ")
         if hasattr(value, "items"):
-            shown = ", ".join(f"{text.short_address(key)} {item:,.10g}" for key, item in value.items())  # type: ignore[union-attr]
+            shown = ", ".join(f"{text.short_address(key)} {_shown(item)}" for key, item in value.items())  # type: ignore[union-attr]
             shown = shown or "none"
         else:
             shown = f"{value:,.10g}" if isinstance(value, float) else str(value)
         yield f"{label}: {shown}"
+
+
+def _shown(value: object) -> str:
+    return f"{value:,.10g}" if isinstance(value, (int, float)) else str(value)
 
 
 def _warnings(warnings: Iterable[Warn]) -> Iterable[str]:

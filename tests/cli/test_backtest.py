@@ -146,6 +146,42 @@ def test_settings_apply(run: Run, recorded: Path, monkeypatch: pytest.MonkeyPatc
     assert document["assumptions"]["copy_delay_minutes"] == 60
 
 
+def test_a_run_may_change_a_rule_and_says_so(run: Run, recorded: Path) -> None:
+    assert recorded.exists()
+    usual = run(f"{ONE} --json").document
+    changed = run(f"{ONE} --set max_position_duration_hours=1 --set HLCOPY_COPY_RATIO=0.25 --json").document
+    assert changed["assumptions"]["set"] == {"HLCOPY_MAX_POSITION_DURATION_HOURS": "1", "HLCOPY_COPY_RATIO": "0.25"}
+    assert "set" not in usual["assumptions"]
+    assert [trade["value_usd"] for trade in changed["trades"]] != [trade["value_usd"] for trade in usual["trades"]]
+    text = run(f"{ONE} --set COPY_RATIO=0.25").out
+    assert "set: HLCOPY_COPY_RATIO 0.25" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("STOP_LOSS_PERCENT", "--set must be NAME=VALUE, such as STOP_LOSS_PERCENT=3, not 'STOP_LOSS_PERCENT'"),
+        ("STOP_LOSS_PERCENT=", "--set must be NAME=VALUE"),
+        ("STOP_LOS_PERCENT=3", "the nearest is HLCOPY_STOP_LOSS_PERCENT"),
+        ("MODE=live", "--set MODE: no rule of a replay has this setting"),
+        ("PRIMARY_TRADERS=3", "--set PRIMARY_TRADERS: no rule of a replay has this setting"),
+    ],
+)
+def test_a_change_that_names_no_rule_is_refused(run: Run, recorded: Path, given: str, said: str) -> None:
+    assert recorded.exists()
+    done = run(f"{ONE} --set {given}")
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_a_change_to_an_impossible_value_is_refused(run: Run, recorded: Path) -> None:
+    assert recorded.exists()
+    done = run(f"{ONE} --set STOP_LOSS_PERCENT=-3")
+    assert done.code == 78
+    assert "HLCOPY_STOP_LOSS_PERCENT" in done.err
+    assert run(f"{ONE} --set COPY_RATIO=0.5 --set copy_ratio=0.4").code == 2
+
+
 def on_terminals(line: str, environ: dict[str, str], *, stdout: bool) -> tuple[int, str, str]:
     """Run a command with standard error on a terminal of 80 columns, standard output too if asked."""
     terminals = [pty.openpty() for _ in range(2)]
