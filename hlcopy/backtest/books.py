@@ -110,7 +110,7 @@ def trials(
                 trader=position.source_trader,
                 opened_at=position.opened_at,
                 notional_usd=sum(fill.price * fill.size for fill in entering),
-                ours=_ours(position, fills, market, end),
+                ours=ours(position, fills, market, end),
                 followed=player.play(way.steps, TRADER_LEFT) if way.broken_at is None else None,
                 held=player.play([Step(seen_at=position.opened_at + HOLD, share=0.0)], HELD),
                 broken_at=way.broken_at,
@@ -119,8 +119,8 @@ def trials(
     return made
 
 
-def _ours(position: Position, fills: Sequence[OurFill], market: ReplayMarket, end: datetime) -> Outcome | None:
-    """Return what the replay itself made of an entry, None while an exit isn't known."""
+def ours(position: Position, fills: Sequence[OurFill], market: ReplayMarket, end: datetime) -> Outcome | None:
+    """Return what our own exits made of an entry in a replay that ended at `end`, None while an exit isn't known."""
     closed = position.status is PositionStatus.CLOSED
     if closed and position.realized_pnl_usd is None:
         return None

@@ -156,6 +156,26 @@ def build(
             ledger.traders.put([Trader(address=address, score=0.5, tier="primary", account_value=stated, scored=False)])
             ledger.traders.put_mark(address, PollMark(followed_from=start, read_until=start, polled_at=start))
             ledger.history.add_fills(fill for fill in recording.fills[address] if fill.time < start)
+    return _assembled(clock, source, market, ledger, equity, policy, our_equity)
+
+
+def build_alone(market: ReplayMarket, ledger: Ledger, start: datetime, policy: Policy, our_equity: float) -> ReplayDesk:
+    """Return a desk that follows nobody, at a moment of its own in the market of another replay."""
+    clock = ReplayClock(start)
+    market = market.under(clock)
+    source = ReplaySource(clock, {}, {}, market, policy.cadence.feed_delay)
+    return _assembled(clock, source, market, ledger, {}, policy, our_equity)
+
+
+def _assembled(
+    clock: ReplayClock,
+    source: ReplaySource,
+    market: ReplayMarket,
+    ledger: Ledger,
+    equity: Mapping[str, float],
+    policy: Policy,
+    our_equity: float,
+) -> ReplayDesk:
     desk = Desk(
         policy=policy,
         ledger=ledger,

@@ -136,6 +136,10 @@ class ReplayMarket:
         self._instruments: dict[str, Instrument] = {}
         self._size_decimals = size_decimals
 
+    def under(self, clock: ReplayClock) -> ReplayMarket:
+        """Return the same history under another clock."""
+        return ReplayMarket(clock, self._candles, self._funding, self._size_decimals)
+
     def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
         """Return the closes of the candles that closed after `since`, at least the last one; None when that is too old."""
         self._clock.check(now)

@@ -147,7 +147,7 @@ def summarize(
         traders=list(equity),
         skips=Counter(signal.decision for signal in signals if signal.is_final and signal.decision != EXECUTE),
         warnings=[
-            *_warnings(replay, recording, tally, signals, positions, (start, replay.clock.now)),
+            *replay_warnings(replay, recording, tally, signals, positions, (start, replay.clock.now)),
             *_comparison_warnings(comparison),
         ],
         marks={position.id or 0: marks[position.coin] for position in held if position.coin in marks},
@@ -245,7 +245,7 @@ def _funding_told(recording: Recording) -> str:
     return f"recorded hourly rates of {', '.join(known)}" if known else "none recorded: not charged"
 
 
-def _warnings(
+def replay_warnings(
     replay: ReplayDesk,
     recording: Recording,
     tally: Tally,
@@ -253,6 +253,7 @@ def _warnings(
     positions: Sequence[Position],
     period: tuple[datetime, datetime],
 ) -> list[Warn]:
+    """Name what a replay assumed, lacked and couldn't do."""
     found = [
         Warn(code="EQUITY_ASSUMED", message="the equity of every wallet is stated, not measured"),
         Warn(code="SURVIVORSHIP_BIASED", message="the traders are a fixed list, chosen with hindsight"),

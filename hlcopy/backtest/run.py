@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from hlcopy.backtest.desk import build, load
-from hlcopy.backtest.engine import Engine
+from hlcopy.backtest.desk import Recording, ReplayDesk, build, load
+from hlcopy.backtest.engine import Engine, Tally
 from hlcopy.backtest.report import Backtest, summarize
 from hlcopy.errors import BadInputError
 
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
     from hlcopy.ticks.report import Report
 
 
-def run(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """A replay that has reached its end."""
+
+    replay: ReplayDesk
+    recording: Recording
+    tally: Tally
+    start: datetime
+
+
+def play(
     history: History,
     ledger: Ledger,
     *,
@@ -29,7 +40,7 @@ def run(
     policy: Policy,
     progress: Progress | None = None,
     listen: Callable[[Report], None] | None = None,
-) -> Backtest:
+) -> Played:
     """Replay the days from `first_day` to `last_day`, both whole UTC days, on the traders whose equity is stated.
 
     `history` is read, `ledger` takes everything that the ticks write; `listen` is told of every tick.
@@ -48,4 +59,39 @@ def run(
             raise BadInputError(message)
     replay = build(recording, ledger, equity, start, policy, our_equity)
     tally = Engine(replay, end, progress=progress, listen=listen).run()
-    return summarize(replay, recording, tally, equity=equity, our_equity=our_equity, start=start, last_day=last_day)
+    return Played(replay=replay, recording=recording, tally=tally, start=start)
+
+
+def run(
+    history: History,
+    ledger: Ledger,
+    *,
+    first_day: date,
+    last_day: date,
+    equity: Mapping[str, float],
+    our_equity: float,
+    policy: Policy,
+    progress: Progress | None = None,
+    listen: Callable[[Report], None] | None = None,
+) -> Backtest:
+    """Replay as `play` does, and sum it up."""
+    played = play(
+        history,
+        ledger,
+        first_day=first_day,
+        last_day=last_day,
+        equity=equity,
+        our_equity=our_equity,
+        policy=policy,
+        progress=progress,
+        listen=listen,
+    )
+    return summarize(
+        played.replay,
+        played.recording,
+        played.tally,
+        equity=equity,
+        our_equity=our_equity,
+        start=played.start,
+        last_day=last_day,
+    )

@@ -56,7 +56,7 @@ def backtest_document(result: Backtest) -> dict[str, object]:
         "trades": trades_document(result),
         "skips": result.skips,
         "decisions": decisions_document(result.signals),
-        "warnings": [f"{warning.code}: {warning.message}" for warning in result.warnings],
+        "warnings": list(warning_lines(result.warnings)),
         **figures_document(result.figures),
     }
 
@@ -137,8 +137,8 @@ def backtest_text(result: Backtest, width: int | None) -> str:
         *(["* not an exit: the last mark of an open position\n"] if result.metrics.open_at_end else []),
         reasons_text(result, width),
         groups_text(result.figures, width),
-        _paragraphs("Assumptions", _assumptions(result)),
-        _paragraphs("Warnings", _warnings(result.warnings)),
+        paragraphs("Assumptions", _assumptions(result)),
+        paragraphs("Warnings", warning_lines(result.warnings)),
     ]
     return "\n".join(parts)
 
@@ -286,11 +286,13 @@ def _shown(value: object) -> str:
     return f"{value:,.10g}" if isinstance(value, (int, float)) else str(value)
 
 
-def _warnings(warnings: Iterable[Warn]) -> Iterable[str]:
+def warning_lines(warnings: Iterable[Warn]) -> Iterable[str]:
+    """Return warnings as lines of a code and what it means here."""
     return (f"{warning.code}: {warning.message}" for warning in warnings)
 
 
-def _paragraphs(title: str, lines: Iterable[str]) -> str:
+def paragraphs(title: str, lines: Iterable[str]) -> str:
+    """Return a title over lines that are wrapped and marked each."""
     wrapped = (
         textwrap.fill(text.safe(line, 2_000), _WIDTH, initial_indent="  - ", subsequent_indent="    ") for line in lines
     )
