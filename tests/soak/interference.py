@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 HOUR_MS: Final = 3_600_000
 _LOST_SHARE: Final = 0.03  # of the actions whose answer gets lost, one way or another
 _FAILING_READS: Final = 0.002
+_HALF: Final = 0.5
+_RARELY: Final = 0.2
 _BAD_GATEWAY: Final = (502, {"Content-Type": "text/html"}, b"<html>502 Bad Gateway</html>")
 _NULL: Final = (500, {"Content-Type": "application/json"}, b"null")
 
@@ -67,6 +69,9 @@ class Interference:
         account = self._floor.accounts[self._account]
         return [(coin, account.held(coin)) for coin in list(account.positions) if account.held(coin)]
 
+    def _legal(self, coin: str, size: float) -> float:
+        return next(each for each in self._soak.served.venue.coins if each.coin == coin).size(size)
+
     def _stops(self) -> list[int]:
         account = self._floor.accounts[self._account]
         return [order.oid for coin, _ in self._held() for order in account.on(coin) if order.is_open]
@@ -81,11 +86,7 @@ class Interference:
     def happens_hand_reduce(self, _now: int) -> bool:
         """Somebody takes a part of a position."""
         for coin, size in self._held()[-1:]:
-            part = (
-                self._soak.served.venue_instrument(coin).size(abs(size) * 0.4)
-                if hasattr(self._soak.served, "venue_instrument")
-                else round(abs(size) * 0.4, 1 if abs(size) > 10 else 3)
-            )
+            part = self._legal(coin, abs(size) * 0.4)
             if part:
                 self._floor.trade_by_hand(self._account, coin, -part if size > 0 else part, reduce_only=True)
             return bool(part)
@@ -101,7 +102,7 @@ class Interference:
     def happens_deleveraging(self, _now: int) -> bool:
         """The venue takes a position, or the half of it."""
         for coin, size in self._held()[:1]:
-            part = abs(size) if self._random.random() < 0.5 else round(abs(size) / 2, 1 if abs(size) > 10 else 3)
+            part = abs(size) if self._random.random() < _HALF else self._legal(coin, abs(size) / 2)
             if part:
                 self._floor.deleverage(self._account, coin, part)
             return bool(part)
