@@ -23,12 +23,17 @@ from hlcopy.domain.rations import MONITOR
 from tests import builders
 from tests.adapters.hyperliquid.rows import account as state
 from tests.servers import HandClock, Reply, Request, Scripted, ok
+from tests.venue import environment, local_venue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
+    from pathlib import Path
+
+    import pytest
 
     from hlcopy.ports import Controls
+    from hlcopy.simulator.server import LocalVenue
 
 AGENT_KEY = "0x" + "17" * 32
 AGENT = str(Wallet.from_key(AGENT_KEY).address).lower()
@@ -85,6 +90,25 @@ def signer_of(body: dict[str, Any], *, mainnet: bool = False) -> str:
         body["action"], signature, body["vaultAddress"], body["nonce"], body["expiresAfter"], mainnet
     )
     return str(found).lower()
+
+
+@contextmanager
+def live_venue(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalVenue]:
+    """Serve a local venue with an account and an agent of ours, and let this process's settings trade there live."""
+    key = home / "agent.key"
+    key.write_text(AGENT_KEY)
+    key.chmod(0o600)
+    with local_venue() as served:
+        served.floor.open_account(ACCOUNT, 100_000.0)
+        served.floor.approve(AGENT, ACCOUNT, name="bot")
+        given = {
+            "HLCOPY_MODE": "live",
+            "HLCOPY_ACCOUNT_ADDRESS": ACCOUNT,
+            "HLCOPY_AGENT_KEY_FILE": str(key),
+        }
+        for name, value in {**environment(served, home / "live.db"), **given}.items():
+            monkeypatch.setenv(name, value)
+        yield served
 
 
 @dataclass

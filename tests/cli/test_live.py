@@ -18,8 +18,8 @@ from hlcopy.wiring import open_store
 from hlcopy.wiring.desks import open_desk
 from hlcopy.wiring.http import BoundedHttp
 from tests import builders
-from tests.live import ACCOUNT, AGENT, AGENT_KEY
-from tests.venue import START, clock_of, environment, local_venue
+from tests.live import ACCOUNT, AGENT, AGENT_KEY, live_venue
+from tests.venue import START, clock_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,19 +33,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def venue(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[LocalVenue]:
-    key = home / "agent.key"
-    key.write_text(AGENT_KEY)
-    key.chmod(0o600)
-    with local_venue() as served:
-        served.floor.open_account(ACCOUNT, 100_000.0)
-        served.floor.approve(AGENT, ACCOUNT, name="bot")
-        live = {
-            "HLCOPY_MODE": "live",
-            "HLCOPY_ACCOUNT_ADDRESS": ACCOUNT,
-            "HLCOPY_AGENT_KEY_FILE": str(key),
-        }
-        for name, value in {**environment(served, home / "live.db"), **live}.items():
-            monkeypatch.setenv(name, value)
+    with live_venue(home, monkeypatch) as served:
         yield served
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.cli.test_live import give_position, opened
-from tests.live import ACCOUNT, AGENT, AGENT_KEY
-from tests.venue import clock_of, environment, local_venue
+from tests.live import ACCOUNT, AGENT, AGENT_KEY, live_venue
+from tests.venue import clock_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,19 +23,7 @@ if TYPE_CHECKING:
 @pytest.fixture
 def live(monkeypatch: pytest.MonkeyPatch, home: Path) -> Iterator[LocalVenue]:
     """A local venue with an account and an agent of ours, which holds 1 ETH under a stop, and live settings."""
-    key = home / "agent.key"
-    key.write_text(AGENT_KEY)
-    key.chmod(0o600)
-    with local_venue() as served:
-        served.floor.open_account(ACCOUNT, 100_000.0)
-        served.floor.approve(AGENT, ACCOUNT, name="bot")
-        given = {
-            "HLCOPY_MODE": "live",
-            "HLCOPY_ACCOUNT_ADDRESS": ACCOUNT,
-            "HLCOPY_AGENT_KEY_FILE": str(key),
-        }
-        for name, value in {**environment(served, home / "live.db"), **given}.items():
-            monkeypatch.setenv(name, value)
+    with live_venue(home, monkeypatch) as served:
         yield served
 
 

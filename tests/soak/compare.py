@@ -286,6 +286,8 @@ class Comparison:
             elif coin in since:
                 begun = since.pop(coin)
                 spans.append(((entry["at_ms"] - begun) / 1000, coin, begun))
+        last = self.venue[-1]["at_ms"] if self.venue else 0
+        spans += [((last - begun) / 1000, coin, begun) for coin, begun in since.items()]  # naked to the very end
         lengths = sorted(seconds for seconds, _, _ in spans)
         total = sum(lengths)
         p99 = lengths[min(len(lengths) - 1, int(0.99 * len(lengths)))] if lengths else 0.0

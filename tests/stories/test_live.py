@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.domain.models import Side
+from hlcopy.simulator.server import APPLY_THEN_DROP
 from hlcopy.simulator.venue import quiet_world
 from tests.stories.live import ACCOUNT, COPY_USD, Live, settings
 from tests.venue import PRICES, START, TRADER, fill_row, local_venue, profile
@@ -64,6 +65,25 @@ def test_a_partial_entry_is_a_position_of_what_filled(live: Live) -> None:
     row = live.position()
     assert row["size"] == abs(live.held()) == pytest.approx(0.4 * COPY_USD / live.mark(), rel=0.01)
     assert [size for _, size in live.stops()] == [row["size"]]
+
+
+@pytest.mark.parametrize("hidden", [0, 3])
+def test_an_entry_whose_answer_is_lost_gets_its_stop_in_the_same_tick_within_the_usual_weight(
+    live: Live, monkeypatch: pytest.MonkeyPatch, hidden: int
+) -> None:
+    """Also while the venue answers that it doesn't know the order: its fills and the position show it."""
+    monkeypatch.delenv("HLCOPY_HYPERLIQUID_WEIGHT_PER_MINUTE")
+    live.signal()
+    live.do("monitor")
+    live.venue.floor.hide_next_order(hidden)
+    answers = iter([APPLY_THEN_DROP])
+    live.venue.faults = lambda kind: next(answers, None) if kind == "exchange:order" else None
+    live.do("poll", code=None)
+    assert [size for _, size in live.stops()] == [pytest.approx(abs(live.held()))]
+    live.venue.faults = None
+    live.wait(0.5)
+    live.do("monitor")
+    assert (live.position()["stop_confirmed"], live.position()["status"]) == (True, "open")
 
 
 def test_an_entry_into_no_liquidity_leaves_nothing(live: Live) -> None:
