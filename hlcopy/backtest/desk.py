@@ -148,7 +148,7 @@ def build(
     """Return a desk at the start of a replay: the traders followed from now on, what they did before already known."""
     policy = replace(policy, entry=replace(policy.entry, max_state_age=None))
     clock = ReplayClock(start)
-    market = ReplayMarket(clock, recording.candles, recording.funding, _size_decimals(recording.fills))
+    market = ReplayMarket(clock, recording.candles, recording.funding, size_decimals(recording.fills))
     source = ReplaySource(clock, recording.fills, equity, market, policy.cadence.feed_delay)
     with ledger.transaction():
         for address, stated in equity.items():
@@ -188,7 +188,7 @@ def _assembled(
     return ReplayDesk(desk=desk, clock=clock, source=source, market=market, equity=equity)
 
 
-def _size_decimals(fills: Mapping[str, Sequence[Fill]]) -> dict[str, int]:
+def size_decimals(fills: Mapping[str, Sequence[Fill]]) -> dict[str, int]:
     """Return the most decimals seen in each coin's sizes, whichever trader comes first."""
     decimals: dict[str, int] = {}
     for trader_fills in fills.values():

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum, unique
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.books import ours
 from hlcopy.backtest.desk import build_alone
 from hlcopy.backtest.engine import Engine
+from hlcopy.backtest.replay import FRESH_INTERVALS
 from hlcopy.domain.gates import Approval, Timing
-from hlcopy.domain.models import OrderType
+from hlcopy.domain.models import OrderType, from_ms, to_ms
 from hlcopy.domain.sizing import CopySize
 from hlcopy.ticks import entry
 
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.backtest.replay import ReplayMarket
+    from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Signal
     from hlcopy.domain.policy import Policy
 
@@ -25,43 +30,77 @@ if TYPE_CHECKING:
 _NOTIONAL_USD: Final = 100_000.0
 _EQUITY_USD: Final = 10 * _NOTIONAL_USD
 _BOUND_PERCENT: Final = 10.0  # far past any slippage: an entry in the shadow always fills
+_PATIENCE: Final = timedelta(days=3)  # after its hours, in which an exit finds a candle of any length to fill in
+
+
+@unique
+class Untold(StrEnum):
+    """Why nothing can be said of an entry; of two series of candles the one with the later reason says more."""
+
+    NO_PRICE = "no price, or no trade at it, when they were decided"
+    NO_EXIT = "candles that end before they could be left"
+    HOLES = "holes in the candles while they were held, so their stops are untested"
+    PENDING = "their hours weren't over at the end"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shadow:
-    """What came of an entry, in percent of its notional and net of costs; of one that stays open the last mark counts."""
+    """What came of an entry that was left, in percent of its notional and net of costs."""
 
     opened_at: datetime
     result_pct: float
-    closed_at: datetime | None
+    closed_at: datetime
     reason: str | None
 
 
-def follow(signal: Signal, market: ReplayMarket, policy: Policy, end: datetime) -> Shadow | None:
-    """Return what our exits make of a signal that is entered when it was decided, None where no price tells.
+def follow(signal: Signal, market: ReplayMarket, policy: Policy, end: datetime) -> Shadow | Untold:
+    """Return what our exits make of a signal that is entered when it was decided, in a market known up to `end`.
 
-    `market` is that of a replay which ended at `end`. The ticks that trade do the entering and the leaving, on a desk that
-    holds nothing else: no limit of the book, no breaker and no other signal plays a part.
+    The ticks that trade do the entering and the leaving, on a desk that holds nothing else: no limit of the book, no breaker
+    and no other signal plays a part. One that may be held beyond the end is pending, even if it was left before: early
+    exits alone would show the losers and leave out those that are still held.
     """
+    if signal.updated_at + policy.exit.max_duration > end:
+        return Untold.PENDING
     quote = market.next_price(signal.coin, signal.updated_at)
     if quote is None:
-        return None
+        return Untold.NO_PRICE
     stage = build_alone(market, MemoryLedger(), signal.updated_at, _alone(policy), _EQUITY_USD)
     entry.enter(stage.desk, signal, _approval(signal), quote.price, (), signal.updated_at)
-    Engine(stage, end).run()
-    book = stage.desk.ledger.book
-    for position in book.positions(live_only=False):
-        fills = book.fills(position.signal_id)
-        outcome = ours(position, fills, stage.market, end)
+    last = min(end, signal.updated_at + policy.exit.max_duration + _PATIENCE)
+    Engine(stage, last).run()
+    for position in stage.desk.ledger.book.positions(live_only=False):
+        fills = stage.desk.ledger.book.fills(position.signal_id)
+        outcome = ours(position, fills, stage.market, last)
         notional = sum(fill.price * fill.size for fill in fills if fill.is_buy == (position.side.sign > 0))
-        if outcome is not None and notional > 0:
-            return Shadow(
-                opened_at=position.opened_at,
-                result_pct=100 * outcome.net_usd / notional,
-                closed_at=outcome.closed_at,
-                reason=outcome.reason,
-            )
-    return None
+        if outcome is None or not notional > 0:
+            continue
+        candles = market.candles(signal.coin)
+        if outcome.closed_at is None or candles is None:
+            return Untold.PENDING if last == end and _reaches(candles, end) else Untold.NO_EXIT
+        if _has_hole(candles, position.opened_at, outcome.closed_at):
+            return Untold.HOLES
+        return Shadow(
+            opened_at=position.opened_at,
+            result_pct=100 * outcome.net_usd / notional,
+            closed_at=outcome.closed_at,
+            reason=outcome.reason,
+        )
+    return Untold.NO_PRICE
+
+
+def _reaches(candles: Candles | None, end: datetime) -> bool:
+    """Whether candles go on to the end, but for the one in which an exit that is due would fill."""
+    if candles is None or not len(candles):
+        return False
+    return end - from_ms(int(candles.t[-1])) <= (FRESH_INTERVALS + 1) * timedelta(milliseconds=candles.interval_ms)
+
+
+def _has_hole(candles: Candles, since: datetime, until: datetime) -> bool:
+    """Whether so many candles are missing in a row that there was no mark."""
+    opens = candles.between(to_ms(since), to_ms(until) + 1).t.tolist()
+    longest = (FRESH_INTERVALS + 1) * candles.interval_ms
+    return any(after - before > longest for before, after in pairwise(opens))
 
 
 def _alone(policy: Policy) -> Policy:

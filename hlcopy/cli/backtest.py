@@ -19,7 +19,6 @@ from hlcopy.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hlcopy.backtest.gates import Judgement
     from hlcopy.backtest.report import Backtest
     from hlcopy.cli.options import Session
     from hlcopy.ports import Ledger
@@ -75,16 +74,6 @@ The files it runs on come in with: hlcopy data import
 """
 _NOT_REPLAYED: Final = ("Keys, files and where we trade", "Which traders are followed")
 """The groups of settings that a replay of stated wallets doesn't look at."""
-_GATES_EXAMPLES: Final = """\
-\b
-Examples:
-  hlcopy gates --from 2025-01-01 --to 2025-05-01 \\
-      --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
-  hlcopy gates ... --json
-
-\b
-The files it runs on come in with: hlcopy data import
-"""
 _TRADER: Final = re.compile(r"(0[xX][0-9a-fA-F]{40})=(.+)")
 
 
@@ -103,16 +92,17 @@ Traders = Annotated[
 ]
 
 
-def _days(first: str, last: str) -> tuple[date, date]:
+def whole_days(first: str, last: str) -> tuple[date, date]:
     """Return the first and the last day, both over."""
-    first_day, last_day = _day("--from", first), _day("--to", last)
+    first_day, last_day = day("--from", first), day("--to", last)
     if last_day >= datetime.now(UTC).date():
         message = f"--to {last_day} isn't over yet; a backtest needs whole days of the past"
         raise BadInputError(message)
     return first_day, last_day
 
 
-def _day(option: str, given: str) -> date:
+def day(option: str, given: str) -> date:
+    """Return the day that an option gives."""
     try:
         return date.fromisoformat(given)
     except ValueError:
@@ -120,7 +110,7 @@ def _day(option: str, given: str) -> date:
         raise BadInputError(message) from None
 
 
-def _equity(traders: list[str]) -> dict[str, float]:
+def stated_equity(traders: list[str]) -> dict[str, float]:
     """Return each wallet's stated equity by its lower-case address."""
     stated: dict[str, float] = {}
     for given in traders:
@@ -190,8 +180,8 @@ def backtest(  # noqa: PLR0913 - an option each
     Prints the return and its risk, our exits against the trader's and against holding, the trades, exits and skips by
     reason, what it cost, and everything that was assumed. Nothing is sent anywhere and the recorded history isn't changed.
     """
-    equity = _equity(trader)
-    first_day, last_day = _days(first, last)
+    equity = stated_equity(trader)
+    first_day, last_day = whole_days(first, last)
     if force and csv is None:
         message = "--force is for --csv DIR, which isn't given"
         raise BadInputError(message)
@@ -217,55 +207,6 @@ def backtest(  # noqa: PLR0913 - an option each
         )
     if csv is not None:
         session.show(f"\nWritten to {csv}: {', '.join(_sheets())}\n")
-
-
-@app.command("gates", epilog=_GATES_EXAMPLES)
-def gates(
-    *,
-    first: First,
-    last: Last,
-    trader: Traders,
-    db: options.Db = None,
-    env_file: options.EnvFile = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Judge each gate by what the entries it refused would have made.
-
-    Replays recorded history as a backtest does, then enters every refused entry in the shadow and leaves it by our exits:
-    losses avoided, gains missed, and whether what a gate refused loses by more than chance. Nothing is sent anywhere and
-    the recorded history isn't changed.
-    """
-    equity = _equity(trader)
-    first_day, last_day = _days(first, last)
-    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    judgement = _judge(session, first_day, last_day, equity)
-    logs.log("gates", first=str(first_day), last=str(last_day), gates=len(judgement.gates))
-    from hlcopy.render.gates import gates_document, gates_text
-
-    if as_json:
-        session.show_json(gates_document(judgement))
-    else:
-        session.show(gates_text(judgement, session.width))
-
-
-def _judge(session: Session, first: date, last: date, equity: dict[str, float]) -> Judgement:
-    from hlcopy.adapters.memory import MemoryLedger
-    from hlcopy.backtest.gates import judge
-    from hlcopy.backtest.run import play
-
-    with session.store() as store, session.progress() as progress:
-        played = play(
-            store.history,
-            MemoryLedger(),
-            first_day=first,
-            last_day=last,
-            equity=equity,
-            our_equity=session.settings.paper_equity_usd,
-            policy=session.settings.replay_policy(),
-            progress=progress,
-        )
-        return judge(played, last, progress)
 
 
 def _sheets() -> tuple[str, ...]:
