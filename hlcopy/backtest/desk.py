@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hlcopy.adapters.paper import PaperExchange
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket, ReplaySource
+from hlcopy.backtest.scored import Selector
 from hlcopy.domain.episodes import Market, market_of
 from hlcopy.domain.models import Trader, from_ms, to_ms
 from hlcopy.domain.scoring import WEEK, roi_7d_at_stated_equity
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from hlcopy.backtest.universe import Universe
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill
     from hlcopy.domain.policy import Policy
@@ -33,7 +35,10 @@ _ALIKE = 0.95  # of what the longest series covers: a little less of a much fine
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What a replay runs on: fills per trader (all that is stored up to the end), candles and funding per coin."""
+    """What a replay runs on: fills per trader (all that is stored up to the end), candles and funding per coin.
+
+    With a `universe` its traders are chosen anew on each day, else they are those of the fills.
+    """
 
     fills: Mapping[str, Sequence[Fill]]
     candles: Mapping[str, Candles]
@@ -42,17 +47,19 @@ class Recording:
     holes: Mapping[
         str, Sequence[tuple[datetime, datetime]]
     ]  # times of the period without candles, per coin that has any
+    universe: Universe | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReplayDesk:
-    """A desk with the sources that the engine steps; `equity` is stated for each wallet in USD."""
+    """A desk with the sources that the engine steps; `equity` is stated for each wallet in USD, or a selector chooses."""
 
     desk: Desk
     clock: ReplayClock
     source: ReplaySource
     market: ReplayMarket
     equity: Mapping[str, float]
+    selector: Selector | None = None
 
     @property
     def now(self) -> datetime:
@@ -65,7 +72,7 @@ class ReplayDesk:
 
     def traders(self) -> Iterable[str]:
         """Return the wallets that are tracked."""
-        return self.equity
+        return self.equity if self.selector is None else self.selector.followed()
 
     def next_visible(self, trader: str, after: datetime) -> datetime | None:
         """Return when the trader's first fill that isn't visible yet at a moment will be."""
@@ -76,7 +83,9 @@ class ReplayDesk:
         return self.market.candles(coin)
 
     def new_day(self, now: datetime) -> None:
-        """Bring each trader's last week up to date from the days before this one."""
+        """Choose the traders anew, or bring each one's last week up to date from the days before this one."""
+        if self.selector is not None:
+            self.selector.run(now)
         ledger = self.desk.ledger
         for address, equity in self.equity.items():
             trader = ledger.traders.get(address)
@@ -149,14 +158,18 @@ def build(
     policy = replace(policy, entry=replace(policy.entry, max_state_age=None))
     clock = ReplayClock(start)
     market = ReplayMarket(clock, recording.candles, recording.funding, _size_decimals(recording.fills))
-    source = ReplaySource(clock, recording.fills, equity, market, policy.cadence.feed_delay)
+    universe = recording.universe
+    source = ReplaySource(clock, recording.fills, equity, market, policy.cadence.feed_delay, universe)
     with ledger.transaction():
         for address, stated in equity.items():
             # Without scoring a wallet has the neutral score and is followed from the first moment.
             ledger.traders.put([Trader(address=address, score=0.5, tier="primary", account_value=stated, scored=False)])
             ledger.traders.put_mark(address, PollMark(followed_from=start, read_until=start, polled_at=start))
             ledger.history.add_fills(fill for fill in recording.fills[address] if fill.time < start)
-    return _assembled(clock, source, market, ledger, equity, policy, our_equity)
+    replay = _assembled(clock, source, market, ledger, equity, policy, our_equity)
+    if universe is None:
+        return replay
+    return replace(replay, selector=Selector(clock, universe, source, ledger, policy))
 
 
 def build_alone(market: ReplayMarket, ledger: Ledger, start: datetime, policy: Policy, our_equity: float) -> ReplayDesk:

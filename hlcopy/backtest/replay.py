@@ -17,6 +17,7 @@ from hlcopy.ports import Marks, Quote, UnknownType
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hlcopy.backtest.universe import Universe
     from hlcopy.domain.candles import Candles
     from hlcopy.ports import FundingRate, Level
 
@@ -48,7 +49,8 @@ class ReplaySource:
     """The traders' fills and accounts as they could be known at the simulated present.
 
     A fill becomes visible `feed_delay` after it happened, and so do the positions that are rebuilt from fills: were they
-    known sooner, a close of the last minute would look like a position that vanished. The equity of each wallet is stated by the user and never ages.
+    known sooner, a close of the last minute would look like a position that vanished. The equity of a wallet is stated by
+    the user and never ages, else it is the last one that had been read.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class ReplaySource:
         equity: Mapping[str, float],
         market: ReplayMarket,
         feed_delay: timedelta,
+        universe: Universe | None = None,
     ) -> None:
         self._clock = clock
+        self._universe = universe
         self._fills = {trader: chained(trader_fills) for trader, trader_fills in fills.items()}
         self._times = {trader: [fill.time for fill in trader_fills] for trader, trader_fills in self._fills.items()}
         self._equity = equity
@@ -67,6 +71,23 @@ class ReplaySource:
         self._feed_delay = feed_delay
         self._applied = dict.fromkeys(self._fills, 0)
         self._latest: dict[str, dict[str, Fill]] = {trader: {} for trader in self._fills}
+
+    @property
+    def wallets(self) -> Sequence[str]:
+        """The wallets whose fills are recorded."""
+        return tuple(self._fills)
+
+    def first(self, trader: str) -> datetime | None:
+        """Return when a trader's recorded fills begin, None when none is visible yet."""
+        times = self._times.get(trader, [])
+        return times[0] if times and times[0] <= self._clock.now - self._feed_delay else None
+
+    def between(self, trader: str, since: datetime, until: datetime) -> Sequence[Fill]:
+        """Return the fills after `since` and up to `until` that have become visible."""
+        self._clock.check(until)
+        times = self._times.get(trader, [])
+        end = bisect_right(times, min(until, self._clock.now - self._feed_delay))
+        return self._fills.get(trader, [])[bisect_right(times, since) : end]
 
     def room(self, now: datetime) -> int | None:
         """Return None: recorded history has no rate limit."""
@@ -97,10 +118,10 @@ class ReplaySource:
                 positions[coin] = TraderPosition(coin=coin, size=size, value_usd=abs(size) * price)
         return TraderState(
             trader=trader,
-            equity=self._equity.get(trader),
+            equity=self._worth(trader, now),
             positions=positions,
             read_at=now,
-            equity_source="stated",
+            equity_source="stated" if trader in self._equity else "recorded",
         )
 
     def next_visible(self, trader: str, after: datetime) -> datetime | None:
@@ -108,6 +129,11 @@ class ReplaySource:
         times = self._times.get(trader, [])
         index = bisect_right(times, after - self._feed_delay)
         return times[index] + self._feed_delay if index < len(times) else None
+
+    def _worth(self, trader: str, now: datetime) -> float | None:
+        if trader in self._equity or self._universe is None:
+            return self._equity.get(trader)
+        return self._universe.equity_at(trader, now)
 
     def _advance(self, trader: str, now: datetime) -> dict[str, Fill]:
         end = bisect_right(self._times.get(trader, []), now)

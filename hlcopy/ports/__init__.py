@@ -42,7 +42,7 @@ from hlcopy.ports.ledgers import (
     Traders,
 )
 from hlcopy.ports.paper import Level, PaperBooks, PaperOrder, PaperPosition, PriceFeed, Quote
-from hlcopy.ports.sources import UNKNOWN, Market, Marks, Progress, TraderSource, Unknown, UnknownType
+from hlcopy.ports.sources import UNKNOWN, Market, Marks, Progress, SilentProgress, TraderSource, Unknown, UnknownType
 from hlcopy.ports.usage import CreditMeter, WeightRation
 from hlcopy.ports.venue import (
     MISSING,
@@ -122,6 +122,7 @@ __all__ = [
     "Scoring",
     "ScoringDesk",
     "Signals",
+    "SilentProgress",
     "Together",
     "TradeSummary",
     "TraderSource",

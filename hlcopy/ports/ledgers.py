@@ -108,6 +108,9 @@ class Scoring(Protocol):
     def board(self, day: date) -> list[Placing]:
         """Return a UTC day's leaderboard by rank, then those without one by 30-day PnL, best first, then by address."""
 
+    def boards(self) -> list[tuple[date, str]]:
+        """Return the UTC days of which a leaderboard is stored and its source, oldest first."""
+
     def put_board(self, day: date, source: str, board: Iterable[Placing]) -> None:
         """Store a UTC day's leaderboard in place of one stored before."""
 
@@ -319,6 +322,9 @@ class History(Protocol):
 
     def equity_at(self, trader: str, at: datetime, *, known_by: datetime | None = None) -> KnownEquity | None:
         """Return the latest point at or before a moment of those read by then, or by another moment where one is given."""
+
+    def equity(self, trader: str) -> list[KnownEquity]:
+        """Return every point of a trader by the moment it is of."""
 
     def equity_coverage(self) -> list[EquityCoverage]:
         """Return what is stored per trader, by address."""

@@ -673,6 +673,8 @@ def test_equity_is_known_at_a_moment_only_once_it_was_read(ledger: Ledger) -> No
     assert known(TRADER, at(days=3), known_by=at(days=6)) == late
     assert known(TRADER, at(days=3), known_by=at(hours=1)) is None
     assert known(OTHER_TRADER, at(days=9)) is None
+    assert ledger.history.equity(TRADER) == [early, late]
+    assert ledger.history.equity(OTHER_TRADER) == []
 
 
 def test_spans_that_were_fetched_are_remembered_by_series(ledger: Ledger) -> None:
@@ -694,6 +696,15 @@ def test_a_day_s_leaderboard_can_be_kept_without_a_crawl(ledger: Ledger) -> None
     assert ledger.scoring.last() is None
     ledger.scoring.put_board(T0.date(), "hyperliquid", [Placing(leader=leader(), rank=1)])
     assert ledger.scoring.board(T0.date()) == [Placing(leader=leader(), rank=1)]
+
+
+def test_the_days_with_a_leaderboard_are_listed_with_its_source(ledger: Ledger) -> None:
+    assert ledger.scoring.boards() == []
+    ledger.scoring.put_board(at(days=1).date(), "nansen", [Placing(leader=leader())])
+    ledger.scoring.put_board(T0.date(), "nansen", [Placing(leader=leader())])
+    ledger.scoring.put_board(T0.date(), "hyperliquid", [Placing(leader=leader()), Placing(leader=leader(address="b"))])
+    ledger.scoring.put_board(at(days=2).date(), "hyperliquid", [])
+    assert ledger.scoring.boards() == [(T0.date(), "hyperliquid"), (at(days=1).date(), "nansen")]
 
 
 def test_a_run_is_recorded_from_start_to_finish(ledger: Ledger) -> None:

@@ -14,7 +14,7 @@ from hlcopy.backtest import curve
 from hlcopy.backtest.figures import figures
 from hlcopy.backtest.metrics import Point
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
-from hlcopy.backtest.run import run
+from hlcopy.backtest.run import Plan, run
 from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.models import Side
 from hlcopy.domain.policy import Policy
@@ -282,13 +282,15 @@ def world(**changes: object) -> Recorded:
 
 def ran(recorded: Recorded, first: date, last: date) -> Backtest:
     return run(
-        recorded.store(MemoryLedger()).history,
+        recorded.store(MemoryLedger()),
         MemoryLedger(),
-        first_day=first,
-        last_day=last,
-        equity=recorded.equity,
-        our_equity=OUR_EQUITY,
-        policy=Policy(),
+        Plan(
+            first_day=first,
+            last_day=last,
+            equity=recorded.equity,
+            our_equity=OUR_EQUITY,
+            policy=Policy(),
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
-from hlcopy.backtest.run import run
+from hlcopy.backtest.run import Plan, run
 from hlcopy.domain.book import PositionStatus
 from hlcopy.domain.models import EXECUTE
 from hlcopy.domain.policy import EntryPolicy, Policy
@@ -21,7 +21,7 @@ from tests.builders import MINUTE_MS, OTHER_TRADER, T0, TRADER, at, candles, fil
 
 if TYPE_CHECKING:
     from hlcopy.backtest.report import Backtest
-    from hlcopy.ports import History, Ledger
+    from hlcopy.ports import Ledger
 
 DAY = timedelta(days=1)
 FIRST = T0.date()
@@ -43,15 +43,17 @@ def held_to_the_end(**changes: object) -> Recorded:
     return replace(made, **changes)
 
 
-def running(history: History | None = None, *traders: str, first: date = FIRST, last: date = FIRST) -> Backtest:
+def running(history: Ledger | None = None, *traders: str, first: date = FIRST, last: date = FIRST) -> Backtest:
     return run(
-        history or held_to_the_end().store(MemoryLedger()).history,
+        history or held_to_the_end().store(MemoryLedger()),
         MemoryLedger(),
-        first_day=first,
-        last_day=last,
-        equity=dict.fromkeys(traders or (TRADER,), 4e5),
-        our_equity=OUR_EQUITY,
-        policy=Policy(),
+        Plan(
+            first_day=first,
+            last_day=last,
+            equity=dict.fromkeys(traders or (TRADER,), 4e5),
+            our_equity=OUR_EQUITY,
+            policy=Policy(),
+        ),
     )
 
 

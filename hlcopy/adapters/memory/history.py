@@ -136,6 +136,10 @@ class MemoryHistory:
         known = (point for point in stored.values() if point.at <= at and point.read_at <= read_by)
         return max(known, key=attrgetter("at"), default=None)
 
+    def equity(self, trader: str) -> list[KnownEquity]:
+        """Return every point of a trader by the moment it is of."""
+        return sorted(self._equity.get(trader, {}).values(), key=attrgetter("at"))
+
     def equity_coverage(self) -> list[EquityCoverage]:
         """Return what is stored per trader, by address."""
         found = []

@@ -146,6 +146,10 @@ class StoredHistory:
         """Return the latest point at or before a moment of those read by then, or by another moment where one is given."""
         return equity.latest(self._db, trader, at, at if known_by is None else known_by)
 
+    def equity(self, trader: str) -> list[KnownEquity]:
+        """Return every point of a trader by the moment it is of."""
+        return equity.points(self._db, trader)
+
     def equity_coverage(self) -> list[EquityCoverage]:
         """Return what is stored per trader, by address."""
         return equity.coverage(self._db)
