@@ -11,21 +11,22 @@ from typing import TYPE_CHECKING
 
 from hlcopy.adapters.paper import PaperExchange
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket, ReplaySource
-from hlcopy.backtest.scored import Selector
+from hlcopy.backtest.scored import Selector, open_selector
 from hlcopy.domain.episodes import Market, market_of
 from hlcopy.domain.models import Trader, from_ms, to_ms
 from hlcopy.domain.scoring import WEEK, roi_7d_at_stated_equity
 from hlcopy.ports import Desk, PollMark
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from hlcopy.backtest.recorded import RecordedHistory
     from hlcopy.backtest.universe import Universe
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill
     from hlcopy.domain.policy import Policy
-    from hlcopy.ports import CandleCoverage, FundingRate, History, Ledger
+    from hlcopy.ports import CandleCoverage, FundingRate, Ledger, PriceFeed
 
 # So much of the market before the first day is enough for a mark in its first minute, even of daily candles.
 _WARM_UP = timedelta(days=2)
@@ -43,6 +44,7 @@ class Recording:
     fills: Mapping[str, Sequence[Fill]]
     candles: Mapping[str, Candles]
     funding: Mapping[str, Sequence[FundingRate]]
+    size_decimals: Mapping[str, int]  # of the trading rules that are assumed, per coin
     coins_without_candles: tuple[str, ...]
     holes: Mapping[
         str, Sequence[tuple[datetime, datetime]]
@@ -94,7 +96,7 @@ class ReplayDesk:
                 ledger.traders.put([replace(trader, roi_7d=roi_7d_at_stated_equity(week, equity, now))])
 
 
-def load(history: History, traders: Sequence[str], start: datetime, end: datetime) -> Recording:
+def load(history: RecordedHistory, traders: Sequence[str], start: datetime, end: datetime) -> Recording:
     """Read what a replay needs: the fills up to the end, and the best candles of every coin in them."""
     fills = {trader: history.fills(trader, until=end) for trader in traders}
     coins = sorted(
@@ -115,6 +117,7 @@ def load(history: History, traders: Sequence[str], start: datetime, end: datetim
         fills=fills,
         candles=candles,
         funding={coin: history.funding(coin, start, end) for coin in candles},
+        size_decimals=_size_decimals(fills),
         coins_without_candles=tuple(coin for coin in coins if coin in active and coin not in candles),
         holes={coin: _holes(part, to_ms(start), end_ms + 1) for coin, part in candles.items()},
     )
@@ -153,11 +156,16 @@ def build(
     start: datetime,
     policy: Policy,
     our_equity: float,
+    *,
+    feed: Callable[[ReplayMarket], PriceFeed] = lambda market: market,
 ) -> ReplayDesk:
-    """Return a desk at the start of a replay: the traders followed from now on, what they did before already known."""
+    """Return a desk at the start of a replay: the traders followed from now on, what they did before already known.
+
+    `feed` may stand between the market and the venue that fills our orders.
+    """
     policy = replace(policy, entry=replace(policy.entry, max_state_age=None))
     clock = ReplayClock(start)
-    market = ReplayMarket(clock, recording.candles, recording.funding, _size_decimals(recording.fills))
+    market = ReplayMarket(clock, recording.candles, recording.funding, recording.size_decimals)
     universe = recording.universe
     source = ReplaySource(clock, recording.fills, equity, market, policy.cadence.feed_delay, universe)
     with ledger.transaction():
@@ -166,10 +174,11 @@ def build(
             ledger.traders.put([Trader(address=address, score=0.5, tier="primary", account_value=stated, scored=False)])
             ledger.traders.put_mark(address, PollMark(followed_from=start, read_until=start, polled_at=start))
             ledger.history.add_fills(fill for fill in recording.fills[address] if fill.time < start)
-    replay = _assembled(clock, source, market, ledger, equity, policy, our_equity)
+    exchange = PaperExchange(ledger, feed(market), policy.costs, our_equity)
+    replay = _assembled(clock, source, market, exchange, ledger, equity, policy)
     if universe is None:
         return replay
-    return replace(replay, selector=Selector(clock, universe, source, ledger, policy))
+    return replace(replay, selector=open_selector(clock, universe, source, ledger, policy))
 
 
 def build_alone(market: ReplayMarket, ledger: Ledger, start: datetime, policy: Policy, our_equity: float) -> ReplayDesk:
@@ -177,24 +186,25 @@ def build_alone(market: ReplayMarket, ledger: Ledger, start: datetime, policy: P
     clock = ReplayClock(start)
     market = market.under(clock)
     source = ReplaySource(clock, {}, {}, market, policy.cadence.feed_delay)
-    return _assembled(clock, source, market, ledger, {}, policy, our_equity)
+    exchange = PaperExchange(ledger, market, policy.costs, our_equity)
+    return _assembled(clock, source, market, exchange, ledger, {}, policy)
 
 
 def _assembled(
     clock: ReplayClock,
     source: ReplaySource,
     market: ReplayMarket,
+    exchange: PaperExchange,
     ledger: Ledger,
     equity: Mapping[str, float],
     policy: Policy,
-    our_equity: float,
 ) -> ReplayDesk:
     desk = Desk(
         policy=policy,
         ledger=ledger,
         source=source,
         market=market,
-        exchange=PaperExchange(ledger, market, policy.costs, our_equity),
+        exchange=exchange,
         account_lock=nullcontext,
         pause=lambda _seconds: None,
     )

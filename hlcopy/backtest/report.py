@@ -330,8 +330,16 @@ def _whom_warnings(replay: ReplayDesk, recording: Recording) -> Iterable[Warn]:
 def _unseen(replay: ReplayDesk, trader: str, fills: Sequence[Fill]) -> int:
     """Count a trader's perp orders of which no poll saw a fill before the period ended."""
     ledger = replay.desk.ledger
-    seen = {fill.identity for fill in ledger.history.fills(trader)}
-    late = [fill for fill in fills if fill.identity not in seen and market_of(fill.coin) is Market.PERP]
+    mark = ledger.traders.mark(trader)
+    if mark is None:
+        return 0
+    polled = mark.polled_at - replay.desk.policy.cadence.feed_delay
+    seen = {fill.identity for fill in ledger.history.fills(trader, since=polled)}
+    late = [
+        fill
+        for fill in fills
+        if fill.time > polled and fill.identity not in seen and market_of(fill.coin) is Market.PERP
+    ]
     return sum(ledger.signals.get(signal_id(order)) is None for order in group_orders(late))
 
 

@@ -15,6 +15,7 @@ from hlcopy.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hlcopy.backtest.recorded import Recorded
     from hlcopy.domain.policy import Policy
     from hlcopy.ports import Ledger, Progress
     from hlcopy.ticks.report import Report
@@ -63,29 +64,34 @@ class Played:
         return self.plan.start
 
 
-def record(recorded: Ledger, plan: Plan) -> Recording:
+def record(recorded: Recorded, plan: Plan) -> Recording:
     """Read what a replay runs on; raises `BadInputError` where a period or the fills for it are missing."""
     if plan.last_day < plan.first_day:
         message = f"--to {plan.last_day} lies before --from {plan.first_day}"
         raise BadInputError(message)
-    until = plan.end - _INSTANT
-    if plan.equity:
-        recording = load(recorded.history, list(plan.equity), plan.start, until)
-        for address, fills in recording.fills.items():
-            if not fills:
-                message = (
-                    f"no fills of {address} are stored up to {plan.last_day}; "
-                    "import them with: hlcopy data import fills FILE"
-                )
-                raise BadInputError(message)
-        return recording
-    wallets = [row.trader for row in recorded.history.fill_coverage() if row.first <= until]
-    if not wallets:
+    recording = read(recorded, plan)
+    if not recording.fills:
         message = (
             f"no fills are stored up to {plan.last_day}, so there is nobody to choose from; "
-            "keep those of the leaderboard's best with: hlcopy data fetch"
+            "`hlcopy score` keeps those of whom it ranks, `hlcopy data fetch --trader ADDRESS` any"
         )
         raise BadInputError(message)
+    for address in plan.equity:
+        if not recording.fills[address]:
+            message = (
+                f"no fills of {address} are stored up to {plan.last_day}; "
+                "import them with: hlcopy data import fills FILE"
+            )
+            raise BadInputError(message)
+    return recording
+
+
+def read(recorded: Recorded, plan: Plan) -> Recording:
+    """Read what a replay runs on, as far as it is there."""
+    until = plan.end - _INSTANT
+    if plan.equity:
+        return load(recorded.history, list(plan.equity), plan.start, until)
+    wallets = [row.trader for row in recorded.history.fill_coverage() if row.first <= until]
     universe = read_universe(recorded, wallets, backdated=plan.backdate_equity)
     return replace(load(recorded.history, wallets, plan.start, until), universe=universe)
 
@@ -105,7 +111,7 @@ def play(
 
 
 def run(
-    recorded: Ledger,
+    recorded: Recorded,
     ledger: Ledger,
     plan: Plan,
     *,

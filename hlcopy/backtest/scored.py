@@ -144,35 +144,25 @@ class ReplayProfiles:
 class Selector:
     """Runs the daily selection over what could be known, on the replay's own ledger."""
 
-    def __init__(
-        self, clock: ReplayClock, universe: Universe, source: ReplaySource, ledger: Ledger, policy: Policy
-    ) -> None:
-        self.selection = Selection()
-        self._ledger = ledger
+    def __init__(self, desk: ScoringDesk, selection: Selection) -> None:
+        self.desk = desk
+        self.selection = selection
         self._primaries: tuple[str, ...] = ()
-        self._desk = ScoringDesk(
-            policy=policy,
-            ledger=ledger,
-            leaderboard=ReplayBoard(clock, universe, source, self.selection),
-            profiles=ReplayProfiles(clock, universe, source),
-            progress=SilentProgress(),
-            clock=SelectionClock(clock),
-        )
 
     def followed(self) -> Iterable[str]:
         """Return the primaries, the traders of our positions and those with deferred orders."""
-        ledger = self._ledger
+        ledger = self.desk.ledger
         copied = {position.source_trader for position in ledger.book.positions()}
         return sorted({*self._primaries, *copied, *(signal.trader for signal in ledger.signals.deferred())})
 
     def run(self, now: datetime) -> None:
         """Select anew; who becomes primary is followed from this moment on, with the look back that polls have."""
-        score.run(self._desk, now)
-        traders = self._ledger.traders
+        score.run(self.desk, now)
+        traders = self.desk.ledger.traders
         followed = [trader for trader in traders.all() if trader.last_scored_at == now]
         self._count(followed)
         self._primaries = tuple(trader.address for trader in followed if trader.tier == PRIMARY)
-        begin = now - self._desk.policy.cadence.poll_lookback
+        begin = now - self.desk.policy.cadence.poll_lookback
         for address in self._primaries:
             self.selection.primary_days[address] += 1
             if traders.mark(address) is None:
@@ -184,3 +174,19 @@ class Selector:
             if isinstance(neutral, str):
                 self.selection.scored += 1
                 self.selection.neutral.update(part for part in neutral.split(", ") if part)
+
+
+def open_selector(
+    clock: ReplayClock, universe: Universe, source: ReplaySource, ledger: Ledger, policy: Policy
+) -> Selector:
+    """Return the daily selection at the start of a replay."""
+    selection = Selection()
+    desk = ScoringDesk(
+        policy=policy,
+        ledger=ledger,
+        leaderboard=ReplayBoard(clock, universe, source, selection),
+        profiles=ReplayProfiles(clock, universe, source),
+        progress=SilentProgress(),
+        clock=SelectionClock(clock),
+    )
+    return Selector(desk, selection)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
-    from hlcopy.ports import KnownEquity, Ledger
+    from hlcopy.backtest.recorded import Recorded
+    from hlcopy.ports import KnownEquity
 
 BOARD_FOR: Final = timedelta(days=7)
 """So long after its day a leaderboard may stand in for the ones that weren't read."""
@@ -50,7 +51,7 @@ class Universe:
         return known[-1].value_usd if known else None
 
 
-def read_universe(ledger: Ledger, wallets: Iterable[str], *, backdated: bool) -> Universe:
+def read_universe(ledger: Recorded, wallets: Iterable[str], *, backdated: bool) -> Universe:
     """Read what is recorded of wallets.
 
     With `backdated` a point of equity counts from the moment that it is of, not from its reading: the venue tells the
