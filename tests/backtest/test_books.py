@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hlcopy.backtest.books import HELD, HOLD, TRADER_LEFT, Trial, trials
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
+from hlcopy.backtest.tape import Tape
 from hlcopy.domain import costs
 from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.models import Side, from_ms
@@ -208,7 +209,7 @@ def test_a_close_seen_after_the_last_candle_leaves_the_entry_open() -> None:
 
 def bare(held: Position, fills: Sequence[OurFill], *series: Candles) -> list[Trial]:
     """The books of one position of ours in a market of its own."""
-    market = ReplayMarket(ReplayClock(at(days=1)), {part.coin: part for part in series}, {}, {})
+    market = ReplayMarket(ReplayClock(at(days=1)), {part.coin: Tape.of(part) for part in series}, {}, {})
     return trials([held], {held.signal_id: fills}, {}, {}, market, Policy(), at(days=1))
 
 
