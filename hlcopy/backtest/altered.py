@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hlcopy.backtest.recorded import Recorded, RecordedHistory, RecordedScoring
     from hlcopy.domain.models import Fill
-    from hlcopy.ports import CandleCoverage, FillCoverage, FundingRate, KnownEquity, Placing, Reach
+    from hlcopy.ports import CandleBlock, FillCoverage, FundingRate, KnownEquity, Placing, Reach
 
 _WARM_UP_MS: Final = 7 * 86_400_000
 _RATE: Final = 0.003
@@ -139,9 +139,9 @@ class _History:
         )
         return opened, np.maximum(opened, closed) * 1.02, np.minimum(opened, closed) * 0.98, closed
 
-    def candle_coverage(self) -> list[CandleCoverage]:
-        """Return which candles are stored."""
-        return self._inner.candle_coverage()
+    def candle_blocks(self, coin: str, start_ms: int, end_ms: int) -> list[CandleBlock]:
+        """Return which candles are stored, by UTC day."""
+        return self._inner.candle_blocks(coin, start_ms, end_ms)
 
     def funding(self, coin: str, since: datetime, until: datetime) -> Sequence[FundingRate]:
         """Return rates by time, after `since` and up to `until`."""

@@ -18,11 +18,12 @@ from hlcopy.backtest.desk import build
 from hlcopy.backtest.engine import Engine
 from hlcopy.backtest.leaks import plant
 from hlcopy.backtest.run import read
+from hlcopy.domain.models import to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from hlcopy.backtest.desk import Recording, ReplayDesk
+    from hlcopy.backtest.desk import Recording
     from hlcopy.backtest.recorded import Recorded
     from hlcopy.backtest.replay import ReplayMarket
     from hlcopy.backtest.run import Plan
@@ -199,9 +200,9 @@ class _Watched:
         return quote
 
     def _is_changed(self, coin: str, opens: datetime) -> bool:
-        candles = self._market.candles(coin)
-        interval = timedelta(0) if candles is None else timedelta(milliseconds=candles.interval_ms)
-        return opens + interval > self._moment
+        tape = self._market.tape(coin)
+        found = None if tape is None else tape.next_opening(to_ms(opens))
+        return found is None or to_ms(opens) + found[0].interval_ms > to_ms(self._moment)
 
     def book(self, coin: str, now: datetime, *, is_buy: bool) -> Sequence[Level] | None:
         """Return None: recorded history has no order books."""

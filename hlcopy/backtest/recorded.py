@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill
-    from hlcopy.ports import CandleCoverage, FillCoverage, FundingRate, KnownEquity, Placing, Reach
+    from hlcopy.ports import CandleBlock, FillCoverage, FundingRate, KnownEquity, Placing, Reach
 
 
 class RecordedHistory(Protocol):
@@ -25,8 +25,8 @@ class RecordedHistory(Protocol):
     def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
         """Return the candles that open at or after `start_ms` and before `end_ms`."""
 
-    def candle_coverage(self) -> list[CandleCoverage]:
-        """Return what is stored per coin and interval, by coin, finest first."""
+    def candle_blocks(self, coin: str, start_ms: int, end_ms: int) -> list[CandleBlock]:
+        """Return what is stored of a coin on the UTC days from `start_ms` to `end_ms`, by day, finest first."""
 
     def funding(self, coin: str, since: datetime, until: datetime) -> Sequence[FundingRate]:
         """Return rates by time, after `since` and up to `until`."""

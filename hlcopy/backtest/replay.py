@@ -17,8 +17,8 @@ from hlcopy.ports import Marks, Quote, UnknownType
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from hlcopy.backtest.tape import Tape
     from hlcopy.backtest.universe import Universe
-    from hlcopy.domain.candles import Candles
     from hlcopy.ports import FundingRate, Level
 
 # A mark older than this many candles is no mark (decision 32).
@@ -151,12 +151,12 @@ class ReplayMarket:
     def __init__(
         self,
         clock: ReplayClock,
-        candles: Mapping[str, Candles],
+        tapes: Mapping[str, Tape],
         funding: Mapping[str, Sequence[FundingRate]],
         size_decimals: Mapping[str, int],
     ) -> None:
         self._clock = clock
-        self._candles = candles
+        self._tapes = tapes
         self._funding = funding
         self._funding_times = {coin: [rate.time for rate in rates] for coin, rates in funding.items()}
         self._instruments: dict[str, Instrument] = {}
@@ -164,28 +164,30 @@ class ReplayMarket:
 
     def under(self, clock: ReplayClock) -> ReplayMarket:
         """Return the same history under another clock."""
-        return ReplayMarket(clock, self._candles, self._funding, self._size_decimals)
+        return ReplayMarket(clock, self._tapes, self._funding, self._size_decimals)
 
     def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
         """Return the closes of the candles that closed after `since`, at least the last one; None when that is too old."""
         self._clock.check(now)
-        candles = self._candles.get(coin)
-        if candles is None:
+        tape = self._tapes.get(coin)
+        found = None if tape is None else tape.last_closed(to_ms(now))
+        if tape is None or found is None:
             return None
-        end = self._closed(candles, now)
-        closed_at = from_ms(int(candles.t[end - 1]) + candles.interval_ms) if end else None
-        if closed_at is None or now - closed_at > FRESH_INTERVALS * timedelta(milliseconds=candles.interval_ms):
+        candles, last = found
+        closed_ms, close = int(candles.t[last]) + candles.interval_ms, float(candles.c[last])
+        closed_at = from_ms(closed_ms)
+        if now - closed_at > FRESH_INTERVALS * timedelta(milliseconds=candles.interval_ms):
             return None
-        begin = min(self._closed(candles, since), end - 1)
-        closes = candles.c[begin:end]
-        return Marks(float(closes.min()), float(closes.max()), float(closes[-1]), closed_at)
+        closes = [part.c for part in tape.closing(min(to_ms(since), closed_ms - 1), closed_ms)]
+        low, high = min(float(part.min()) for part in closes), max(float(part.max()) for part in closes)
+        return Marks(low, high, close, closed_at)
 
     def mark(self, coin: str, now: datetime) -> float | None:
         """Return the close of the last closed candle, however old."""
         self._clock.check(now)
-        candles = self._candles.get(coin)
-        end = 0 if candles is None else self._closed(candles, now)
-        return float(candles.c[end - 1]) if candles is not None and end else None
+        tape = self._tapes.get(coin)
+        found = None if tape is None else tape.last_closed(to_ms(now))
+        return None if found is None else float(found[0].c[found[1]])
 
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         """Return the open of the first candle that opens now or later: what an order sent now is filled at.
@@ -193,13 +195,15 @@ class ReplayMarket:
         It is a look past the clock, but by the venue and not by a decision; None when trading has stopped by then.
         """
         self._clock.check(now)
-        candles = self._candles.get(coin)
-        if candles is None:
+        tape, now_ms = self._tapes.get(coin), to_ms(now)
+        found = None if tape is None else tape.next_opening(now_ms)
+        if found is None:
             return None
-        index = int(candles.t.searchsorted(to_ms(now)))
-        if index == len(candles) or int(candles.t[index]) - to_ms(now) > FRESH_INTERVALS * candles.interval_ms:
+        candles, index = found
+        opens_ms = int(candles.t[index])
+        if opens_ms - now_ms > FRESH_INTERVALS * candles.interval_ms:
             return None
-        return Quote(float(candles.o[index]), from_ms(int(candles.t[index])))
+        return Quote(float(candles.o[index]), from_ms(opens_ms))
 
     def look(self, since: Mapping[str, datetime], now: datetime) -> None:
         """Read nothing: the history is in memory."""
@@ -217,19 +221,23 @@ class ReplayMarket:
         `until` is the moment at which an order sent now fills: like `next_price` a look past the clock by the venue.
         """
         self._clock.check(now)
-        candles = self._candles.get(coin)
-        if candles is None:
+        tape, closed_by_ms = self._tapes.get(coin), to_ms(until or now)
+        if tape is None:
             return None
-        begin, end = int(candles.t.searchsorted(to_ms(since))), self._closed(candles, until or now)
-        adverse = candles.l if side is Side.LONG else candles.h
-        reached = (adverse[begin:end] - trigger) * side.sign <= 0
-        if not reached.any():
-            return None
-        index = begin + int(reached.argmax())
-        price = stops.fill_in_candle(
-            trigger, float(candles.o[index]), float(candles.l[index]), float(candles.h[index]), side
-        )
-        return None if price is None else Quote(price, from_ms(int(candles.t[index])))
+        for candles in tape.opening(to_ms(since), closed_by_ms):
+            adverse = candles.l if side is Side.LONG else candles.h
+            reached = (adverse - trigger) * side.sign <= 0
+            index = int(reached.argmax())
+            if not reached[index]:
+                continue
+            opens_ms = int(candles.t[index])
+            if opens_ms + candles.interval_ms > closed_by_ms:
+                return None
+            price = stops.fill_in_candle(
+                trigger, float(candles.o[index]), float(candles.l[index]), float(candles.h[index]), side
+            )
+            return None if price is None else Quote(price, from_ms(opens_ms))
+        return None
 
     def funding(self, coin: str, since: datetime, until: datetime) -> Sequence[tuple[datetime, float]]:
         """Return the recorded rates after `since` and up to `until`."""
@@ -246,11 +254,6 @@ class ReplayMarket:
             self._instruments[coin] = assumed_instrument(coin, self._size_decimals.get(coin, 0))
         return self._instruments[coin]
 
-    def candles(self, coin: str) -> Candles | None:
-        """Return a coin's candles whole: for the engine's search of the next event, not for a tick."""
-        return self._candles.get(coin)
-
-    @staticmethod
-    def _closed(candles: Candles, moment: datetime) -> int:
-        """Return how many candles have closed by a moment."""
-        return int(candles.t.searchsorted(to_ms(moment) - candles.interval_ms, side="right"))
+    def tape(self, coin: str) -> Tape | None:
+        """Return all of a coin's candles: for the engine's search of the next event, not for a tick."""
+        return self._tapes.get(coin)

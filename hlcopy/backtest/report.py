@@ -217,7 +217,7 @@ def _assumptions(
     return {
         "our_equity_usd": plan.our_equity,
         **_whom(plan),
-        "candle_minutes": {coin: candles.interval_ms / 60_000 for coin, candles in recording.candles.items()},
+        "candle_minutes": {coin: _minutes_told(days) for coin, days in recording.candle_days.items() if days},
         "mark": "the close of the last closed candle",
         "entry_fill": "the open of the next candle, made worse by slippage",
         "exit_fill": "a stop at its trigger or, gapped, at the candle's open; tiers and the time stop at the next open",
@@ -247,6 +247,14 @@ def _whom(plan: Plan) -> dict[str, str | Mapping[str, str | float]]:
             else "the last value that had been read by then"
         ),
     }
+
+
+def _minutes_told(days: Mapping[int, int]) -> float | str:
+    """Return the length of a coin's candles in minutes; where it isn't the same every day, each with its number of days."""
+    minutes = {interval_ms / 60_000: count for interval_ms, count in days.items()}
+    if len(minutes) == 1:
+        return next(iter(minutes))
+    return " and ".join(f"{length:g} ({count} d)" for length, count in minutes.items())
 
 
 def _funding_told(recording: Recording) -> str:

@@ -24,6 +24,7 @@ from hlcopy.ports.discovery import (
 )
 from hlcopy.ports.ledgers import (
     Book,
+    CandleBlock,
     CandleCoverage,
     Crawl,
     EquityCoverage,
@@ -76,6 +77,7 @@ __all__ = [
     "ActionBudget",
     "Archive",
     "Book",
+    "CandleBlock",
     "CandleCoverage",
     "Clock",
     "Controls",

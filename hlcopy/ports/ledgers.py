@@ -240,6 +240,16 @@ class CandleCoverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CandleBlock:
+    """Stored candles of a coin, an interval and a UTC day; the first of them opens at `first_ms`, the last at `last_ms`."""
+
+    interval_ms: int
+    first_ms: int
+    last_ms: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FundingRate:
     """The hourly funding rate of a coin at a moment; positive means longs pay."""
 
@@ -304,6 +314,9 @@ class History(Protocol):
 
     def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
         """Return the candles that open at or after `start_ms` and before `end_ms`."""
+
+    def candle_blocks(self, coin: str, start_ms: int, end_ms: int) -> list[CandleBlock]:
+        """Return what is stored of a coin on the UTC days from `start_ms` to `end_ms`, by day, finest first."""
 
     def candle_coverage(self) -> list[CandleCoverage]:
         """Return what is stored per coin and interval, by coin, finest first."""

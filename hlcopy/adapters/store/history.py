@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store import equity
-from hlcopy.adapters.store.candles import add_candles, candle_coverage, read_candles
+from hlcopy.adapters.store.candles import add_candles, candle_blocks, candle_coverage, read_candles
 from hlcopy.adapters.store.shared import SharedConnection
 from hlcopy.domain.models import HYPERLIQUID, NANSEN, Fill, from_ms, to_ms
 from hlcopy.ports import FillCoverage, FundingCoverage, FundingRate
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hlcopy.adapters.store.connection import Connection, Row
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.spans import Span
-    from hlcopy.ports import CandleCoverage, EquityCoverage, KnownEquity
+    from hlcopy.ports import CandleBlock, CandleCoverage, EquityCoverage, KnownEquity
 
 _COLUMNS: Final = (
     "token_symbol, is_buy, price, size, time, start_position, direction, closed_pnl, fee, fee_token, hash, oid, tid, "
@@ -110,6 +110,10 @@ class StoredHistory:
     def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
         """Return the candles that open at or after `start_ms` and before `end_ms`."""
         return read_candles(self._db, coin, interval_ms, start_ms, end_ms)
+
+    def candle_blocks(self, coin: str, start_ms: int, end_ms: int) -> list[CandleBlock]:
+        """Return what is stored of a coin on the UTC days from `start_ms` to `end_ms`, by day, finest first."""
+        return candle_blocks(self._db, coin, start_ms, end_ms)
 
     def candle_coverage(self) -> list[CandleCoverage]:
         """Return what is stored per coin and interval, by coin, finest first."""
