@@ -131,12 +131,12 @@ def excursion(position: Position, market: ReplayMarket) -> Excursion | None:
 
     The candle that it was closed in counts by the exit alone: what came first in it isn't known.
     """
-    candles = market.candles(position.coin)
-    if candles is None or position.closed_at is None or position.exit_price is None:
+    tape = market.tape(position.coin)
+    if tape is None or position.closed_at is None or position.exit_price is None:
         return None
-    held = candles.between(to_ms(position.opened_at), to_ms(position.closed_at))
-    low = min(position.exit_price, position.entry_price, *(held.l.min(),) if len(held) else ())
-    high = max(position.exit_price, position.entry_price, *(held.h.max(),) if len(held) else ())
+    held = list(tape.opening(to_ms(position.opened_at), to_ms(position.closed_at)))
+    low = min(position.exit_price, position.entry_price, *(part.l.min() for part in held))
+    high = max(position.exit_price, position.entry_price, *(part.h.max() for part in held))
     best, worst = (high, low) if position.side.sign > 0 else (low, high)
 
     def percent(price: float) -> float:
@@ -154,9 +154,10 @@ def market_change_percent(coins: Sequence[str], market: ReplayMarket, start: dat
     """
     changes = []
     for coin in coins:
-        candles = market.candles(coin)
-        part = None if candles is None else candles.between(to_ms(start), to_ms(end))
-        if part is None or not len(part):
+        tape = market.tape(coin)
+        first = None if tape is None else tape.next_opening(to_ms(start))
+        last = None if tape is None else tape.last_closed(to_ms(end))
+        if first is None or last is None or first[0].t[first[1]] > last[0].t[last[1]]:
             return None
-        changes.append(float(part.c[-1] / part.o[0] - 1) * 100)
+        changes.append(float(last[0].c[last[1]] / first[0].o[first[1]] - 1) * 100)
     return statistics.fmean(changes) if changes else None

@@ -11,24 +11,24 @@ from hlcopy.backtest.desk import size_decimals
 from hlcopy.backtest.gates import Source, follow_each, is_entry, judged
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
 from hlcopy.backtest.report import Warn
-from hlcopy.backtest.shadows import Shadow, Untold, follow
+from hlcopy.backtest.shadows import Shadow, follow
+from hlcopy.backtest.tape import open_tapes
 from hlcopy.domain.models import from_ms, to_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import date
 
     from hlcopy.backtest.gates import Judgement
     from hlcopy.domain.models import Signal
     from hlcopy.domain.policy import Policy
     from hlcopy.domain.spans import Span
-    from hlcopy.ports import CandleCoverage, FundingRate, Ledger, Progress
+    from hlcopy.ports import Ledger, Progress
 
 # Around the time that entries are held: a mark before the first, an exit after the last, with candles of some hours, too.
 _BEFORE: Final = timedelta(hours=2)
 _AFTER: Final = timedelta(hours=12)
-_FURTHER: Final = timedelta(days=3)  # of what is stored already: for candles of a day
-_LIKELIEST: Final = list(Untold)  # of two series of candles the one with the later reason says more
+_WARM_UP: Final = timedelta(days=2)  # of what is stored already: enough for a mark even of daily candles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,63 +78,23 @@ def decided(ledger: Ledger, first: date, last: date, policy: Policy, now: dateti
 
 
 def judge_decided(ledger: Ledger, found: Decided, progress: Progress | None = None) -> Judgement:
-    """Follow every entry of a ledger on the finest stored candles that tell, and judge the gates by what they refused."""
-    markets = _Markets(ledger, found)
-    by_coin = sorted(found.entries, key=lambda signal: signal.coin)
-    followed = follow_each(by_coin, markets.follow, progress)
+    """Follow every entry of a ledger on the best stored candles, as a replay does, and judge the gates by what they refused."""
+    market, funded = _market(ledger, found)
+    by_coin = sorted(found.entries, key=lambda signal: signal.coin)  # so that each coin's days are read once
+    followed = follow_each(by_coin, lambda signal: follow(signal, market, found.policy, found.now), progress)
     known = {signal.coin for signal, shadow in followed if isinstance(shadow, Shadow)}
-    return judged(Source.LEDGER, found.first, found.last, followed, _warnings(found, sorted(known - markets.funded)))
+    return judged(Source.LEDGER, found.first, found.last, followed, _warnings(found, sorted(known - funded)))
 
 
-class _Markets:
-    """The stored candles of one coin after the other, a market for each interval."""
-
-    def __init__(self, ledger: Ledger, found: Decided) -> None:
-        self.funded: set[str] = set()
-        self._history = ledger.history
-        self._found = found
-        self._windows = found.windows
-        traders = sorted({signal.trader for signal in found.due})
-        self._decimals = size_decimals({trader: ledger.history.fills(trader, until=found.now) for trader in traders})
-        self._stored: Mapping[str, Sequence[CandleCoverage]] = _by_coin(ledger.history.candle_coverage())
-        self._coin = ""
-        self._markets: Sequence[ReplayMarket] = ()
-
-    def follow(self, signal: Signal) -> Shadow | Untold:
-        """Return what the finest candles that tell of an entry make of it, else why none do."""
-        if signal.coin not in self._windows:
-            return Untold.PENDING
-        if signal.coin != self._coin:
-            self._coin, self._markets = signal.coin, self._read(signal.coin)
-        why = Untold.NO_PRICE
-        for market in self._markets:
-            shadow = follow(signal, market, self._found.policy, self._found.now)
-            if isinstance(shadow, Shadow):
-                return shadow
-            why = max(why, shadow, key=_LIKELIEST.index)
-        return why
-
-    def _read(self, coin: str) -> list[ReplayMarket]:
-        since, until = self._windows[coin]
-        rates = self._history.funding(coin, from_ms(since), from_ms(until))
-        if rates:
-            self.funded.add(coin)
-        funding: dict[str, Sequence[FundingRate]] = {coin: rates}
-        begin, end = to_ms(from_ms(since) - _FURTHER), to_ms(min(from_ms(until) + _FURTHER, self._found.now))
-        series = (self._history.candles(coin, row.interval_ms, begin, end) for row in self._stored.get(coin, ()))
-        return [
-            ReplayMarket(ReplayClock(self._found.now), {coin: candles}, funding, self._decimals)
-            for candles in series
-            if len(candles)
-        ]
-
-
-def _by_coin(rows: Sequence[CandleCoverage]) -> dict[str, list[CandleCoverage]]:
-    """Return the series of each coin, finest first as they are given."""
-    stored: dict[str, list[CandleCoverage]] = defaultdict(list)
-    for row in rows:
-        stored[row.coin].append(row)
-    return stored
+def _market(ledger: Ledger, found: Decided) -> tuple[ReplayMarket, set[str]]:
+    """Return what is stored of the coins that are needed as a market, and of which of them there is funding."""
+    history, windows = ledger.history, found.windows
+    fills = {trader: history.fills(trader, until=found.now) for trader in sorted({each.trader for each in found.due})}
+    begin = min((since for since, _ in windows.values()), default=0)
+    tapes = open_tapes(history, windows, to_ms(from_ms(begin) - _WARM_UP), to_ms(found.now))
+    funding = {coin: history.funding(coin, *map(from_ms, window)) for coin, window in windows.items()}
+    market = ReplayMarket(ReplayClock(found.now), tapes, funding, size_decimals(fills))
+    return market, {coin for coin, rates in funding.items() if rates}
 
 
 def _warnings(found: Decided, unfunded: Sequence[str]) -> list[Warn]:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from hlcopy.domain.book import Position, PositionStatus
 from hlcopy.domain.models import from_ms, to_ms
-from hlcopy.domain.scan import EventKind, next_event
+from hlcopy.domain.scan import EventKind, best_after, next_event
 from hlcopy.ticks import monitor, poll, positions, reconcile
 from hlcopy.ticks.schedule import is_due, next_slot, slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hlcopy.domain.candles import Candles
+    from hlcopy.backtest.tape import Tape
     from hlcopy.ports import Desk, Progress
     from hlcopy.ticks.report import Report
 
@@ -47,7 +47,7 @@ class Stage(Protocol):
     def next_visible(self, trader: str, after: datetime) -> datetime | None:
         """Return when the trader's first fill that isn't visible yet at a moment will be."""
 
-    def candles(self, coin: str) -> Candles | None:
+    def tape(self, coin: str) -> Tape | None:
         """Return a coin's candles, those to come among them."""
 
     def new_day(self, now: datetime) -> None:
@@ -206,31 +206,38 @@ class Engine:
 
     def _due(self, position: Position) -> datetime | None:
         now = self._stage.now
-        candles = self._stage.candles(position.coin)
-        if candles is None:
+        tape = self._stage.tape(position.coin)
+        if tape is None:
             return None
         if position.status is not PositionStatus.OPEN or position.trigger_price is None:
             # What couldn't be finished now, for want of a price, can be when the next candle opens, if there is one.
-            following = int(candles.t.searchsorted(to_ms(now), side="right"))
-            return from_ms(int(candles.t[following])) if following < len(candles) else None
+            following = tape.next_opening(to_ms(now) + 1)
+            return None if following is None else from_ms(int(following[0].t[following[1]]))
         instrument = self._desk.market.instrument(position.coin)
-        deadline = position.opened_at + self._desk.policy.exit.max_duration
+
+        def legal(price: float) -> float:
+            return price if instrument is None else instrument.stop_price(price, is_buy=position.side.sign < 0)
+
+        best_price = position.best_price
+        opened_ms = to_ms(position.opened_at)
+        deadline_ms = to_ms(position.opened_at + self._desk.policy.exit.max_duration)
         # The candle that runs now counts, too: its close is still to come, whatever a poll has changed in the middle of it.
-        running_ms = to_ms(now) - candles.interval_ms + 1
-        begin = int(candles.t.searchsorted(max(to_ms(position.opened_at), running_ms)))
-        event = next_event(
-            candles,
-            begin,
-            entry_price=position.entry_price,
-            side=position.side,
-            best_price=position.best_price,
-            trigger_price=position.trigger_price,
-            tiers_taken=position.tiers_taken,
-            deadline_ms=to_ms(deadline),
-            policy=self._desk.policy.exit,
-            legal=(lambda price: instrument.stop_price(price, is_buy=position.side.sign < 0)) if instrument else None,
-        )
-        if event is None:
-            return None
-        opens = int(candles.t[event.index])
-        return from_ms(opens if event.kind is EventKind.TIME else opens + candles.interval_ms)
+        for candles in tape.closing(to_ms(now)):
+            begin = int(candles.t.searchsorted(opened_ms))
+            event = next_event(
+                candles,
+                begin,
+                entry_price=position.entry_price,
+                side=position.side,
+                best_price=best_price,
+                trigger_price=position.trigger_price,
+                tiers_taken=position.tiers_taken,
+                deadline_ms=deadline_ms,
+                policy=self._desk.policy.exit,
+                legal=legal,
+            )
+            if event is not None:
+                opens = int(candles.t[event.index])
+                return from_ms(opens if event.kind is EventKind.TIME else opens + candles.interval_ms)
+            best_price = best_after(candles, begin, best_price, position.side)
+        return None

@@ -2,96 +2,122 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.backtest.desk import Recording, ReplayDesk, build, load
 from hlcopy.backtest.engine import Engine, Tally
 from hlcopy.backtest.report import Backtest, summarize
+from hlcopy.backtest.universe import read_universe
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from hlcopy.backtest.recorded import Recorded
     from hlcopy.domain.policy import Policy
-    from hlcopy.ports import History, Ledger, Progress
+    from hlcopy.ports import Ledger, Progress
     from hlcopy.ticks.report import Report
+
+_INSTANT: Final = timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to replay: whole UTC days, both ends among them, on what account, with whom.
+
+    The wallets whose `equity` is stated in USD are followed without scoring. Without any, traders are chosen on each day
+    from all that are recorded; `backdate_equity` lets an equity count from the moment it is of instead of its reading.
+    """
+
+    first_day: date
+    last_day: date
+    our_equity: float
+    policy: Policy
+    equity: Mapping[str, float]
+    backdate_equity: bool = False
+
+    @property
+    def start(self) -> datetime:
+        """The first moment."""
+        return datetime(self.first_day.year, self.first_day.month, self.first_day.day, tzinfo=UTC)
+
+    @property
+    def end(self) -> datetime:
+        """The moment after the last one."""
+        return datetime(self.last_day.year, self.last_day.month, self.last_day.day, tzinfo=UTC) + timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
     """A replay that has reached its end."""
 
+    plan: Plan
     replay: ReplayDesk
     recording: Recording
     tally: Tally
-    start: datetime
+
+    @property
+    def start(self) -> datetime:
+        """Where it began."""
+        return self.plan.start
+
+
+def record(recorded: Recorded, plan: Plan) -> Recording:
+    """Read what a replay runs on; raises `BadInputError` where a period or the fills for it are missing."""
+    if plan.last_day < plan.first_day:
+        message = f"--to {plan.last_day} lies before --from {plan.first_day}"
+        raise BadInputError(message)
+    recording = read(recorded, plan)
+    if not recording.fills:
+        message = (
+            f"no fills are stored up to {plan.last_day}, so there is nobody to choose from; "
+            "`hlcopy score` keeps those of whom it ranks, `hlcopy data fetch --trader ADDRESS` any"
+        )
+        raise BadInputError(message)
+    for address in plan.equity:
+        if not recording.fills[address]:
+            message = (
+                f"no fills of {address} are stored up to {plan.last_day}; "
+                "import them with: hlcopy data import fills FILE"
+            )
+            raise BadInputError(message)
+    return recording
+
+
+def read(recorded: Recorded, plan: Plan) -> Recording:
+    """Read what a replay runs on, as far as it is there."""
+    until = plan.end - _INSTANT
+    if plan.equity:
+        return load(recorded.history, list(plan.equity), plan.start, until)
+    wallets = [row.trader for row in recorded.history.fill_coverage() if row.first <= until]
+    universe = read_universe(recorded, wallets, backdated=plan.backdate_equity)
+    return replace(load(recorded.history, wallets, plan.start, until), universe=universe)
 
 
 def play(
-    history: History,
+    recording: Recording,
     ledger: Ledger,
+    plan: Plan,
     *,
-    first_day: date,
-    last_day: date,
-    equity: Mapping[str, float],
-    our_equity: float,
-    policy: Policy,
     progress: Progress | None = None,
     listen: Callable[[Report], None] | None = None,
 ) -> Played:
-    """Replay the days from `first_day` to `last_day`, both whole UTC days, on the traders whose equity is stated.
-
-    `history` is read, `ledger` takes everything that the ticks write; `listen` is told of every tick.
-    """
-    if last_day < first_day:
-        message = f"--to {last_day} lies before --from {first_day}"
-        raise BadInputError(message)
-    start = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
-    end = datetime(last_day.year, last_day.month, last_day.day, tzinfo=UTC) + timedelta(days=1)
-    recording = load(history, list(equity), start, end - timedelta(milliseconds=1))
-    for address, fills in recording.fills.items():
-        if not fills:
-            message = (
-                f"no fills of {address} are stored up to {last_day}; import them with: hlcopy data import fills FILE"
-            )
-            raise BadInputError(message)
-    replay = build(recording, ledger, equity, start, policy, our_equity)
-    tally = Engine(replay, end, progress=progress, listen=listen).run()
-    return Played(replay=replay, recording=recording, tally=tally, start=start)
+    """Replay a recording; `ledger` takes everything that the ticks write, `listen` is told of every tick."""
+    replay = build(recording, ledger, plan.equity, plan.start, plan.policy, plan.our_equity)
+    tally = Engine(replay, plan.end, progress=progress, listen=listen).run()
+    return Played(plan=plan, replay=replay, recording=recording, tally=tally)
 
 
 def run(
-    history: History,
+    recorded: Recorded,
     ledger: Ledger,
+    plan: Plan,
     *,
-    first_day: date,
-    last_day: date,
-    equity: Mapping[str, float],
-    our_equity: float,
-    policy: Policy,
     progress: Progress | None = None,
     listen: Callable[[Report], None] | None = None,
 ) -> Backtest:
-    """Replay as `play` does, and sum it up."""
-    played = play(
-        history,
-        ledger,
-        first_day=first_day,
-        last_day=last_day,
-        equity=equity,
-        our_equity=our_equity,
-        policy=policy,
-        progress=progress,
-        listen=listen,
-    )
-    return summarize(
-        played.replay,
-        played.recording,
-        played.tally,
-        equity=equity,
-        our_equity=our_equity,
-        start=played.start,
-        last_day=last_day,
-    )
+    """Read, replay and sum up; `recorded` is only read."""
+    played = play(record(recorded, plan), ledger, plan, progress=progress, listen=listen)
+    return summarize(played.replay, played.recording, played.tally, plan)

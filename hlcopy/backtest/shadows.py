@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum, unique
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.memory import MemoryLedger
@@ -14,15 +13,16 @@ from hlcopy.backtest.desk import build_alone
 from hlcopy.backtest.engine import Engine
 from hlcopy.backtest.replay import FRESH_INTERVALS
 from hlcopy.domain.gates import Approval, Timing
-from hlcopy.domain.models import OrderType, from_ms, to_ms
+from hlcopy.domain.models import OrderType, to_ms
 from hlcopy.domain.sizing import CopySize
+from hlcopy.domain.spans import missing
 from hlcopy.ticks import entry
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.backtest.replay import ReplayMarket
-    from hlcopy.domain.candles import Candles
+    from hlcopy.backtest.tape import Tape
     from hlcopy.domain.models import Signal
     from hlcopy.domain.policy import Policy
 
@@ -35,7 +35,7 @@ _PATIENCE: Final = timedelta(days=3)  # after its hours, in which an exit finds 
 
 @unique
 class Untold(StrEnum):
-    """Why nothing can be said of an entry; of two series of candles the one with the later reason says more."""
+    """Why nothing can be said of an entry."""
 
     NO_PRICE = "no price, or no trade at it, when they were decided"
     NO_EXIT = "candles that end before they could be left"
@@ -75,10 +75,10 @@ def follow(signal: Signal, market: ReplayMarket, policy: Policy, end: datetime) 
         notional = sum(fill.price * fill.size for fill in fills if fill.is_buy == (position.side.sign > 0))
         if outcome is None or not notional > 0:
             continue
-        candles = market.candles(signal.coin)
-        if outcome.closed_at is None or candles is None:
-            return Untold.PENDING if last == end and _reaches(candles, end) else Untold.NO_EXIT
-        if _has_hole(candles, position.opened_at, outcome.closed_at):
+        tape = market.tape(signal.coin)
+        if outcome.closed_at is None or tape is None:
+            return Untold.PENDING if last == end and _reaches(tape, end) else Untold.NO_EXIT
+        if _has_hole(tape, position.opened_at, outcome.closed_at):
             return Untold.HOLES
         return Shadow(
             opened_at=position.opened_at,
@@ -89,18 +89,21 @@ def follow(signal: Signal, market: ReplayMarket, policy: Policy, end: datetime) 
     return Untold.NO_PRICE
 
 
-def _reaches(candles: Candles | None, end: datetime) -> bool:
+def _reaches(tape: Tape | None, end: datetime) -> bool:
     """Whether candles go on to the end, but for the one in which an exit that is due would fill."""
-    if candles is None or not len(candles):
+    if tape is None or not tape.blocks:
         return False
-    return end - from_ms(int(candles.t[-1])) <= (FRESH_INTERVALS + 1) * timedelta(milliseconds=candles.interval_ms)
+    last = tape.blocks[-1]
+    return to_ms(end) - last.last_ms <= (FRESH_INTERVALS + 1) * last.interval_ms
 
 
-def _has_hole(candles: Candles, since: datetime, until: datetime) -> bool:
+def _has_hole(tape: Tape, since: datetime, until: datetime) -> bool:
     """Whether so many candles are missing in a row that there was no mark."""
-    opens = candles.between(to_ms(since), to_ms(until) + 1).t.tolist()
-    longest = (FRESH_INTERVALS + 1) * candles.interval_ms
-    return any(after - before > longest for before, after in pairwise(opens))
+    for begin, end in missing((to_ms(since), to_ms(until)), tape.covered()):
+        before = tape.last_closed(begin)
+        if before is None or end - begin > FRESH_INTERVALS * before[0].interval_ms:
+            return True
+    return False
 
 
 def _alone(policy: Policy) -> Policy:

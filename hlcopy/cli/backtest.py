@@ -6,7 +6,7 @@ import math
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hlcopy.backtest.report import Backtest
+    from hlcopy.backtest.run import Plan
     from hlcopy.cli.options import Session
     from hlcopy.ports import Ledger
 
@@ -65,6 +66,7 @@ _EXAMPLES: Final = """\
 Examples:
   hlcopy backtest --from 2025-03-16 --to 2025-05-01 \\
       --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
+  hlcopy backtest --from 2025-03-16 --to 2025-05-01   # chooses its traders by score
   hlcopy backtest ... --save april.db && hlcopy signals --db april.db
   hlcopy backtest ... --csv april
   hlcopy backtest ... --set STOP_LOSS_PERCENT=3 --set PROFIT_TAKE_TIER_1=0
@@ -85,11 +87,53 @@ def _commands() -> None:
 First = Annotated[str, typer.Option("--from", metavar="DATE", help="The first UTC day.")]
 Last = Annotated[str, typer.Option("--to", metavar="DATE", help="The last UTC day, whole.")]
 Traders = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
-        "--trader", metavar="ADDRESS=EQUITY_USD", help="A wallet to follow and what it is worth; may be repeated."
+        "--trader",
+        metavar="ADDRESS=EQUITY_USD",
+        help="A wallet to follow and what it is worth; may be repeated. Without any, traders are chosen on each day by "
+        "score from all that are recorded.",
     ),
 ]
+Backdate = Annotated[
+    bool,
+    typer.Option(
+        "--backdate-equity",
+        help="Let what an account was worth count from the moment it is of, though it was read later.",
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line asks to be replayed."""
+
+    first_day: date
+    last_day: date
+    equity: dict[str, float]
+    backdate_equity: bool
+
+    @classmethod
+    def of(cls, first: str, last: str, traders: list[str] | None, *, backdate_equity: bool) -> Asked:
+        """Read the options that say what; raises `BadInputError` for one that can't be meant."""
+        equity = stated_equity(traders)
+        if equity and backdate_equity:
+            message = "--backdate-equity is for traders chosen by score; with --trader their equity is stated"
+            raise BadInputError(message)
+        return cls(*whole_days(first, last), equity, backdate_equity)
+
+    def plan(self, session: Session) -> Plan:
+        """Return it with the session's settings."""
+        from hlcopy.backtest.run import Plan
+
+        return Plan(
+            first_day=self.first_day,
+            last_day=self.last_day,
+            our_equity=session.settings.paper_equity_usd,
+            policy=session.settings.replay_policy(),
+            equity=self.equity,
+            backdate_equity=self.backdate_equity,
+        )
 
 
 def whole_days(first: str, last: str) -> tuple[date, date]:
@@ -110,10 +154,10 @@ def day(option: str, given: str) -> date:
         raise BadInputError(message) from None
 
 
-def stated_equity(traders: list[str]) -> dict[str, float]:
+def stated_equity(traders: list[str] | None) -> dict[str, float]:
     """Return each wallet's stated equity by its lower-case address."""
     stated: dict[str, float] = {}
-    for given in traders:
+    for given in traders or ():
         match = _TRADER.fullmatch(given.strip())
         usd = _amount(match.group(2)) if match else None
         if match is None or usd is None:
@@ -165,7 +209,8 @@ def backtest(  # noqa: PLR0913 - an option each
     *,
     first: First,
     last: Last,
-    trader: Traders,
+    trader: Traders = None,
+    backdate_equity: Backdate = False,
     changes: Changes = None,
     save: Save = None,
     csv: Csv = None,
@@ -180,8 +225,7 @@ def backtest(  # noqa: PLR0913 - an option each
     Prints the return and its risk, our exits against the trader's and against holding, the trades, exits and skips by
     reason, what it cost, and everything that was assumed. Nothing is sent anywhere and the recorded history isn't changed.
     """
-    equity = stated_equity(trader)
-    first_day, last_day = whole_days(first, last)
+    asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
     if force and csv is None:
         message = "--force is for --csv DIR, which isn't given"
         raise BadInputError(message)
@@ -189,10 +233,10 @@ def backtest(  # noqa: PLR0913 - an option each
         _check_folder(csv, force=force)
     given = _changed(changes or [])
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=given)
-    result = _run(session, first_day, last_day, equity, save)
+    result = _run(session, asked.plan(session), save)
     if given:
         result = replace(result, assumptions={"set": given, **result.assumptions})
-    logs.log("backtest", first=str(first_day), last=str(last_day), entries=result.metrics.entries)
+    logs.log("backtest", first=str(result.start), last=str(result.end), entries=result.metrics.entries)
     from hlcopy.render.backtest import backtest_document, backtest_text
 
     if csv is not None:
@@ -249,12 +293,12 @@ def _write_sheets(folder: Path, result: Backtest) -> None:
             raise BadInputError(message) from error
 
 
-def _run(session: Session, first: date, last: date, equity: dict[str, float], save: Path | None) -> Backtest:
+def _run(session: Session, plan: Plan, save: Path | None) -> Backtest:
     from hlcopy.adapters.memory import MemoryLedger
 
     ledger = MemoryLedger()
     with _reserved(save), session.store() as store:
-        result = _replay(session, store, ledger, first, last, equity)
+        result = _replay(session, store, ledger, plan)
         if save is not None:
             from hlcopy.backtest.keep import keep
             from hlcopy.wiring import open_store
@@ -286,19 +330,8 @@ def _reserved(path: Path | None) -> Iterator[None]:
         raise
 
 
-def _replay(
-    session: Session, history: Ledger, ledger: Ledger, first: date, last: date, equity: dict[str, float]
-) -> Backtest:
+def _replay(session: Session, recorded: Ledger, ledger: Ledger, plan: Plan) -> Backtest:
     from hlcopy.backtest.run import run
 
     with session.progress() as progress:
-        return run(
-            history.history,
-            ledger,
-            first_day=first,
-            last_day=last,
-            equity=equity,
-            our_equity=session.settings.paper_equity_usd,
-            policy=session.settings.replay_policy(),
-            progress=progress,
-        )
+        return run(recorded, ledger, plan, progress=progress)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hlcopy.adapters.store import Store
     from hlcopy.backtest.decided import Decided
     from hlcopy.backtest.gates import Judgement
+    from hlcopy.backtest.run import Plan
     from hlcopy.cli.options import Session
     from hlcopy.ports import Clock, Progress
     from hlcopy.ticks.fetch import Fetched
@@ -47,7 +48,7 @@ def _commands() -> None:
 
 
 @app.command("gates", epilog=_EXAMPLES)
-def gates(
+def gates(  # noqa: PLR0913 - an option each
     *,
     days: Annotated[
         int | None,
@@ -73,6 +74,10 @@ def gates(
             show_default=False,
         ),
     ] = None,
+    replay: Annotated[
+        bool, typer.Option("--replay", help="Replay recorded history, with traders chosen on each day by score.")
+    ] = False,
+    backdate_equity: backtest.Backdate = False,
     no_fetch: Annotated[
         bool, typer.Option("--no-fetch", help="Ask the venue for nothing: judge on stored candles alone.")
     ] = False,
@@ -84,17 +89,19 @@ def gates(
     """Judge each gate by what the entries it refused would have made.
 
     Every entry that poll refused, paper or live, is entered in the shadow when it was decided and left by our exits, on
-    the market's candles; those that lack are downloaded first. With --trader the decisions are those of a replay of
-    recorded history. Tells the losses avoided, the gains missed, and whether what a gate refused loses by more than
+    the market's candles; those that lack are downloaded first. With --replay or --trader the decisions are those of a
+    replay of recorded history. Tells the losses avoided, the gains missed, and whether what a gate refused loses by more than
     chance. Nothing is traded.
     """
-    if trader:
+    if trader or replay:
         _check_replay(days, first, last, no_fetch=no_fetch)
-        equity = backtest.stated_equity(trader)
-        period = backtest.whole_days(first or "", last or "")
+        plan = backtest.Asked.of(first or "", last or "", trader, backdate_equity=backdate_equity)
         session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-        _tell(session, _replayed(session, *period, equity), ())
+        _tell(session, _replayed(session, plan.plan(session)), ())
         return
+    if backdate_equity:
+        message = "--backdate-equity is for a replay with traders chosen by score; give --replay with it"
+        raise BadInputError(message)
     asked = _asked(days, first, last)
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     judgement, failed = _decided(session, asked, may_fetch=not no_fetch)
@@ -121,32 +128,21 @@ def _tell(session: Session, judgement: Judgement, failed: Sequence[str]) -> None
 
 def _check_replay(days: int | None, first: str | None, last: str | None, *, no_fetch: bool) -> None:
     if days is not None or first is None or last is None:
-        message = (
-            "--trader replays recorded history, which needs --from and --to (--days is for the ledger's decisions)"
-        )
+        message = "a replay of recorded history needs --from and --to (--days is for the ledger's own decisions)"
         raise BadInputError(message)
     if no_fetch:
-        message = "--no-fetch is for the ledger's own decisions; a replay with --trader downloads nothing"
+        message = "--no-fetch is for the ledger's own decisions; a replay downloads nothing"
         raise BadInputError(message)
 
 
-def _replayed(session: Session, first: date, last: date, equity: dict[str, float]) -> Judgement:
+def _replayed(session: Session, plan: Plan) -> Judgement:
     from hlcopy.adapters.memory import MemoryLedger
     from hlcopy.backtest.gates import judge
-    from hlcopy.backtest.run import play
+    from hlcopy.backtest.run import play, record
 
     with session.store() as store, session.progress() as progress:
-        played = play(
-            store.history,
-            MemoryLedger(),
-            first_day=first,
-            last_day=last,
-            equity=equity,
-            our_equity=session.settings.paper_equity_usd,
-            policy=session.settings.replay_policy(),
-            progress=progress,
-        )
-        return judge(played, last, progress)
+        played = play(record(store, plan), MemoryLedger(), plan, progress=progress)
+        return judge(played, plan.last_day, progress)
 
 
 # What the ledger decided

@@ -111,6 +111,11 @@ def _deadline(candles: Candles, start: int, deadline_ms: int) -> int:
     return max(start, int(candles.t.searchsorted(deadline_ms)))
 
 
+def best_after(candles: Candles, start: int, best_price: float, side: Side) -> float:
+    """Return the best of a price and the closes from index `start` on; raises ValueError on one that isn't finite."""
+    return _View(candles, side).best(best_price, start, len(candles))
+
+
 def first_exit(
     candles: Candles,
     start: int,

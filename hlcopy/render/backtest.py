@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hlcopy.backtest.report import Backtest, Warn
+    from hlcopy.backtest.scored import Selection
     from hlcopy.domain.book import Position
     from hlcopy.domain.models import Signal
 
@@ -36,6 +37,7 @@ _TRADES: Final = (
 _REASONS: Final = (Column("EXIT"), Column("COUNT", right=True), Column("WON", right=True), Column("PNL", right=True))
 _TRADERS: Final = (
     Column("TRADER"),
+    Column("DAYS FOLLOWED", right=True),
     Column("JUDGED", right=True),
     Column("COPIED", right=True),
     Column("REALIZED", right=True),
@@ -56,8 +58,22 @@ def backtest_document(result: Backtest) -> dict[str, object]:
         "trades": trades_document(result),
         "skips": result.skips,
         "decisions": decisions_document(result.signals),
+        "selection": _selection_document(result.selection),
         "warnings": list(warning_lines(result.warnings)),
         **figures_document(result.figures),
+    }
+
+
+def _selection_document(selection: Selection | None) -> dict[str, object] | None:
+    """Return whom the daily selection chose; None where the traders were given."""
+    if selection is None:
+        return None
+    return {
+        "days": selection.days,
+        "days_with_leaderboard": selection.boards,
+        "scores": selection.scored,
+        "neutral_parts": selection.neutral,
+        "days_followed": selection.primary_days,
     }
 
 
@@ -212,7 +228,10 @@ def _trader_rows(result: Backtest) -> Iterable[tuple[str, ...]]:
         judged = sum(signal.trader == trader and signal.is_final for signal in result.signals)
         copies = [position for position in result.positions if position.source_trader == trader]
         pnl = sum(position.realized_pnl_usd or 0.0 for position in copies)
-        yield text.short_address(trader), f"{judged:,}", str(len(copies)), text.money(pnl)
+        days = (result.end - result.start).days + 1
+        if result.selection is not None:
+            days = result.selection.primary_days[trader]
+        yield text.short_address(trader), f"{days:,}", f"{judged:,}", str(len(copies)), text.money(pnl)
 
 
 def _sums(result: Backtest) -> str:
@@ -226,6 +245,7 @@ def _sums(result: Backtest) -> str:
         ("Equity", equity),
         ("Drawdown", _drawdown(result)),
         *_verdicts(result),
+        *_chosen(result.selection),
         ("Market", _market(result)),
         ("Realized", f"{text.money(metrics.realized_pnl_usd)} net of fees and funding"),
         ("Open", f"{open_pnl} so far, of it {unrealized} unrealized"),
@@ -260,6 +280,15 @@ def _verdicts(result: Backtest) -> Iterable[tuple[str, str]]:
         ("Our exits", verdict_line(comparison.ours_vs_trader, "the trader's")),
         ("", verdict_line(comparison.ours_vs_hold, "holding 72 hours")),
     )
+
+
+def _chosen(selection: Selection | None) -> Iterable[tuple[str, str]]:
+    """Say whom the daily selection of a replay chose."""
+    if selection is not None:
+        wallets = text.counted(len(selection.primary_days), "wallet")
+        daily = sum(selection.primary_days.values()) / max(selection.days, 1)
+        when = text.counted(selection.days, "day")
+        yield "Traders", f"chosen by score on each of {when}: {wallets} in all, {daily:.1f} at a time"
 
 
 def _market(result: Backtest) -> str:

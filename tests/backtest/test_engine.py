@@ -151,8 +151,7 @@ def test_accepted_entries_given_to_the_kernel_make_the_same_exits(minutes: int, 
         Engine(replay, end).run()
         for position in replay.desk.ledger.book.positions(live_only=False):
             reasons[position.close_reason] += 1
-            series, instrument = replay.market.candles(position.coin), replay.market.instrument(position.coin)
-            assert series is not None
+            series, instrument = recorded.candles[position.coin], replay.market.instrument(position.coin)
             assert instrument is not None
             found = first_exit(
                 series,

@@ -9,14 +9,14 @@ import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.gates import Judgement, Verdict, gate, is_entry, judge, verdict_of
-from hlcopy.backtest.run import Played, play
+from hlcopy.backtest.run import Played, play, record
 from hlcopy.backtest.shadows import Shadow, Untold, follow
 from hlcopy.domain import costs
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import DEFERRED, EXECUTE, Action, SkipReason
 from hlcopy.domain.policy import CostPolicy, ExitPolicy, LimitsPolicy, Policy
 from hlcopy.render.gates import gates_text
-from tests.backtest.worlds import OUR_EQUITY, Recorded, simulated
+from tests.backtest.worlds import Recorded, simulated
 from tests.builders import MINUTE_MS, T0, TRADER, at, candles, fill, funding_rate, signal
 
 DAYS = 15
@@ -25,15 +25,8 @@ FIVE = 5 * MINUTE_MS
 
 
 def played(world: Recorded, days: int, policy: Policy | None = None) -> Played:
-    return play(
-        world.store(MemoryLedger()).history,
-        MemoryLedger(),
-        first_day=T0.date(),
-        last_day=(T0 + timedelta(days=days - 1)).date(),
-        equity=world.equity,
-        our_equity=OUR_EQUITY,
-        policy=policy or Policy(),
-    )
+    plan = world.plan(days, policy)
+    return play(record(world.store(MemoryLedger()), plan), MemoryLedger(), plan)
 
 
 def judged(world: Recorded, days: int, policy: Policy | None = None) -> Judgement:

@@ -268,8 +268,10 @@ def test_while_another_fetch_is_running_it_is_waited_for(run: Run, database: Pat
         ("--from soon", "--from must be a day such as 2025-03-16, not 'soon'"),
         ("--days 0", "must be from 1 to 3650, not 0"),
         ("--days few", "must be a whole number, not 'few'"),
-        (f"--trader {TRADER}=1", "--trader replays recorded history, which needs --from and --to"),
-        (f"--trader {TRADER}=1 --days 3", "--trader replays recorded history, which needs --from and --to"),
+        (f"--trader {TRADER}=1", "a replay of recorded history needs --from and --to"),
+        (f"--trader {TRADER}=1 --days 3", "a replay of recorded history needs --from and --to"),
+        ("--replay --from 2026-02-28", "a replay of recorded history needs --from and --to"),
+        ("--backdate-equity", "--backdate-equity is for a replay with traders chosen by score"),
         (f"--from 2026-02-27 --to 2026-02-28 --trader {TRADER}=1 --no-fetch", "--no-fetch is for the ledger's own"),
     ],
 )
