@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from hlcopy.cli import logs, options
+from hlcopy.cli.fetching import EARLIEST
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -139,6 +140,9 @@ class Asked:
 def whole_days(first: str, last: str) -> tuple[date, date]:
     """Return the first and the last day, both over."""
     first_day, last_day = day("--from", first), day("--to", last)
+    if first_day < EARLIEST:
+        message = f"--from {first_day} lies before there was anything to record; {EARLIEST} is early enough"
+        raise BadInputError(message)
     if last_day >= datetime.now(UTC).date():
         message = f"--to {last_day} isn't over yet; a backtest needs whole days of the past"
         raise BadInputError(message)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 COMMAND: Final = "fetch"
 _DAY: Final = timedelta(days=1)
-_EARLIEST: Final = date(2020, 1, 1)
+EARLIEST: Final = date(2020, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,8 @@ def asked(first: str, last: str, traders: Sequence[str], coins: Sequence[str]) -
     if begin > end:
         message = f"--from {begin} lies after --to {end}"
         raise BadInputError(message)
-    if begin < _EARLIEST:
-        message = f"--from {begin} lies before there was anything to fetch; {_EARLIEST} is early enough"
+    if begin < EARLIEST:
+        message = f"--from {begin} lies before there was anything to fetch; {EARLIEST} is early enough"
         raise BadInputError(message)
     addresses = dict.fromkeys(address.lower() for address in traders)
     return Asked(first=begin, last=end, traders=list(addresses), coins=list(dict.fromkeys(coins)))
