@@ -185,9 +185,9 @@ EDGES = {
         said=["Equity $1,000,000,000,000.00 ->", "Return 0.00% net of all costs"],
         metrics={"trades": 1},
     ),
-    "an order larger than any price can bear": Edge(
+    "an order larger than anybody takes": Edge(
         changes={"PAPER_EQUITY_USD": "1e12", "MAX_SINGLE_POSITION_USD": "1e12"},
-        said=["SKIP_NOT_FILLED 1"],
+        said=["SKIP_ORDER_REFUSED 1"],
         metrics={"trades": 0},
     ),
     "a trader of boundless wealth": Edge(equity="1e300", said=["SKIP_LOW_WEIGHT 1"], metrics={"trades": 0}),
