@@ -66,10 +66,14 @@ class Played:
 
 def record(recorded: Recorded, plan: Plan) -> Recording:
     """Read what a replay runs on; raises `BadInputError` where a period or the fills for it are missing."""
+    return check(read(recorded, plan), plan)
+
+
+def check(recording: Recording, plan: Plan) -> Recording:
+    """Return a recording that can be replayed; raises `BadInputError` where a period or the fills for it are missing."""
     if plan.last_day < plan.first_day:
         message = f"--to {plan.last_day} lies before --from {plan.first_day}"
         raise BadInputError(message)
-    recording = read(recorded, plan)
     if not recording.fills:
         message = (
             f"no fills are stored up to {plan.last_day}, so there is nobody to choose from; "

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from hlcopy.cli import logs, options
+from hlcopy.cli import audit, logs, options
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -214,8 +215,24 @@ def _amount(given: str) -> float | None:
     return usd if math.isfinite(usd) and usd > 0 else None
 
 
-@app.command("backtest", epilog=_EXAMPLES)
+class _Backtest(TyperGroup):
+    """The group whose own options a command of it doesn't need."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's own signature
+        """Parse; what is required isn't where a command follows."""
+        if args and args[0] in self.commands:
+            for parameter in self.params:
+                parameter.required = False
+        return super().parse_args(ctx, args)
+
+
+group = typer.Typer(rich_markup_mode=None, cls=_Backtest, epilog=_EXAMPLES, invoke_without_command=True)
+app.add_typer(group, name="backtest")
+
+
+@group.callback()
 def backtest(  # noqa: PLR0913 - an option each
+    context: typer.Context,
     *,
     first: First,
     last: Last,
@@ -235,6 +252,8 @@ def backtest(  # noqa: PLR0913 - an option each
     Prints the return and its risk, our exits against the trader's and against holding, the trades, exits and skips by
     reason, what it cost, and everything that was assumed. Nothing is sent anywhere and the recorded history isn't changed.
     """
+    if context.invoked_subcommand is not None:
+        return
     asked = _Asked.of(first, last, trader, backdate_equity=backdate_equity)
     if force and csv is None:
         message = "--force is for --csv DIR, which isn't given"
@@ -261,6 +280,34 @@ def backtest(  # noqa: PLR0913 - an option each
         )
     if csv is not None:
         session.show(f"\nWritten to {csv}: {', '.join(_sheets())}\n")
+
+
+@group.command("audit", epilog=audit.EXAMPLES)
+def audit_(  # noqa: PLR0913 - an option each
+    *,
+    first: First,
+    last: Last,
+    trader: Traders = None,
+    backdate_equity: Backdate = False,
+    moments: audit.Moments = 10,
+    seed: audit.Seed = 1,
+    prove: audit.Prove = False,
+    changes: Changes = None,
+    db: options.Db = None,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Prove that no decision of a backtest knows what came after it.
+
+    Replays the period, then again with everything after a moment cut off or scrambled: fills, candles, funding, equity and
+    leaderboards. Until that moment every score, choice, gate, size and exit must stay the same.
+    """
+    asked = _Asked.of(first, last, trader, backdate_equity=backdate_equity)
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=_changed(changes or []))
+    code = audit.show(session, asked.plan(session), moments=moments, seed=seed, prove=prove)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command("gates", epilog=_GATES_EXAMPLES)
