@@ -111,7 +111,7 @@ def load(history: RecordedHistory, traders: Sequence[str], start: datetime, end:
         fills=fills,
         tapes=tapes,
         funding={coin: history.funding(coin, start, end) for coin in tapes},
-        size_decimals=_size_decimals(fills),
+        size_decimals=size_decimals(fills),
         candle_days={coin: _days_by_interval(tape, to_ms(start)) for coin, tape in tapes.items()},
         coins_without_candles=tuple(coin for coin in coins if coin in active and coin not in tapes),
         holes={coin: _holes(tape, to_ms(start), to_ms(end) + 1) for coin, tape in tapes.items()},
@@ -189,7 +189,7 @@ def _assembled(
     return ReplayDesk(desk=desk, clock=clock, source=source, market=market, equity=equity)
 
 
-def _size_decimals(fills: Mapping[str, Sequence[Fill]]) -> dict[str, int]:
+def size_decimals(fills: Mapping[str, Sequence[Fill]]) -> dict[str, int]:
     """Return the most decimals seen in each coin's sizes, whichever trader comes first."""
     decimals: dict[str, int] = {}
     for trader_fills in fills.values():

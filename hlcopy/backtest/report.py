@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hlcopy.backtest.books import trials
 from hlcopy.backtest.bootstrap import MIN_DAYS
 from hlcopy.backtest.comparison import Comparison, compare
+from hlcopy.backtest.fates import ruin_told, stranded, stranded_told
 from hlcopy.backtest.figures import Figures, figures
 from hlcopy.backtest.following import track
 from hlcopy.domain.book import PositionStatus
@@ -86,6 +87,7 @@ class Backtest:
     figures: Figures
     comparison: Comparison | None  # None without an entry
     marks: Mapping[int, float] = field(default_factory=dict)
+    stranded: Sequence[int] = ()  # the open positions that can't be left for want of a price, by id
     selection: Selection | None = None  # where traders were chosen anew on each day
 
 
@@ -131,6 +133,9 @@ def summarize(replay: ReplayDesk, recording: Recording, tally: Tally, plan: Plan
         slippage_usd=sum(fill.slippage_usd for fill in fills),
         average_hours=sum(hours) / len(hours) if hours else None,
     )
+    end = replay.clock.now
+    found = figures(positions, by_signal, ledger.paper, replay.market, start=start, end=end, start_equity=our_equity)
+    stuck, ruin = stranded(held, replay.market, end), ruin_told(found.points)
     return Backtest(
         start=start.date(),
         end=plan.last_day,
@@ -143,20 +148,15 @@ def summarize(replay: ReplayDesk, recording: Recording, tally: Tally, plan: Plan
         selection=selection,
         skips=Counter(signal.decision for signal in signals if signal.is_final and signal.decision != EXECUTE),
         warnings=[
-            *replay_warnings(replay, recording, tally, signals, positions, (start, replay.clock.now)),
-            *_comparison_warnings(comparison),
+            *replay_warnings(replay, recording, tally, signals, positions, (start, end)),
+            *(Warn(code="CANDLES_END", message=told) for told in stranded_told(held, stuck, marks)),
+            *_comparison_warnings(comparison, judged=metrics.decisions > 0),
+            *([Warn(code="RUINED", message=ruin)] if ruin is not None else []),
         ],
         marks={position.id or 0: marks[position.coin] for position in held if position.coin in marks},
-        figures=figures(
-            positions,
-            by_signal,
-            ledger.paper,
-            replay.market,
-            start=start,
-            end=replay.clock.now,
-            start_equity=our_equity,
-        ),
+        figures=found,
         comparison=comparison,
+        stranded=tuple(stuck),
     )
 
 
@@ -187,10 +187,11 @@ def _compared(
     )
 
 
-def _comparison_warnings(comparison: Comparison | None) -> list[Warn]:
+def _comparison_warnings(comparison: Comparison | None, *, judged: bool) -> list[Warn]:
     """Name what the comparison of exits doesn't know, if there is one."""
     if comparison is None:
-        message = "nothing was entered, so there is nothing to judge; the skips by reason say why"
+        why = "the skips by reason say why" if judged else "no order was judged"
+        message = f"nothing was entered, so there is nothing to judge; {why}"
         return [Warn(code="NO_ENTRIES", message=message)]
     found = []
     books = (("ours", comparison.ours), ("the trader's", comparison.trader), ("held for 72 hours", comparison.hold))
@@ -276,7 +277,11 @@ def replay_warnings(
         names = ", ".join(recording.coins_without_candles)
         blind = set(recording.coins_without_candles)
         lost = sum(signal.decision == SkipReason.NO_PRICE and signal.coin in blind for signal in signals)
-        message = f"{lost} orders passed every gate before the price and had none; no candles of {names}"
+        orders = "1 order" if lost == 1 else f"{lost} orders"
+        message = (
+            f"{orders} passed every gate before the price and had none; `hlcopy data fetch` or `hlcopy data import candles` "
+            f"brings the candles that are missing, of {names}"
+        )
         found.append(Warn(code="NO_CANDLES", message=message))
     for coin, holes in recording.holes.items():
         if holes:
@@ -298,7 +303,8 @@ def replay_warnings(
         message = f"{unseen} orders came too late to be polled within the period and aren't judged"
         found.append(Warn(code="UNSEEN_AT_END", message=message))
     found += [
-        Warn(code=code, message=f"{item}, in {count} ticks") for (code, item), count in sorted(tally.problems.items())
+        Warn(code=code, message=f"{item}, in {count} {'tick' if count == 1 else 'ticks'}")
+        for (code, item), count in sorted(tally.problems.items())
     ]
     return found
 

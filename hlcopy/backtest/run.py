@@ -82,8 +82,10 @@ def check(recording: Recording, plan: Plan) -> Recording:
         raise BadInputError(message)
     for address in plan.equity:
         if not recording.fills[address]:
+            later = next((row.first for row in recorded.history.fill_coverage() if row.trader == address), None)
+            reach = "" if later is None else f" (they begin on {later:%Y-%m-%d})"
             message = (
-                f"no fills of {address} are stored up to {plan.last_day}; "
+                f"no fills of {address} are stored up to {plan.last_day}{reach}; "
                 "import them with: hlcopy data import fills FILE"
             )
             raise BadInputError(message)

@@ -15,12 +15,12 @@ import typer
 from typer.core import TyperGroup
 
 from hlcopy.cli import audit, logs, options
+from hlcopy.cli.fetching import EARLIEST
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hlcopy.backtest.gates import Judgement
     from hlcopy.backtest.report import Backtest
     from hlcopy.backtest.run import Plan
     from hlcopy.cli.options import Session
@@ -78,16 +78,6 @@ The files it runs on come in with: hlcopy data import
 """
 _NOT_REPLAYED: Final = ("Keys, files and where we trade", "Which traders are followed")
 """The groups of settings that a replay of stated wallets doesn't look at."""
-_GATES_EXAMPLES: Final = """\
-\b
-Examples:
-  hlcopy gates --from 2025-01-01 --to 2025-05-01 \\
-      --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
-  hlcopy gates ... --json
-
-\b
-The files it runs on come in with: hlcopy data import
-"""
 _TRADER: Final = re.compile(r"(0[xX][0-9a-fA-F]{40})=(.+)")
 
 
@@ -117,7 +107,7 @@ Backdate = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class Asked:
     """What a command line asks to be replayed."""
 
     first_day: date
@@ -126,13 +116,13 @@ class _Asked:
     backdate_equity: bool
 
     @classmethod
-    def of(cls, first: str, last: str, traders: list[str] | None, *, backdate_equity: bool) -> _Asked:
+    def of(cls, first: str, last: str, traders: list[str] | None, *, backdate_equity: bool) -> Asked:
         """Read the options that say what; raises `BadInputError` for one that can't be meant."""
-        equity = _equity(traders)
+        equity = stated_equity(traders)
         if equity and backdate_equity:
             message = "--backdate-equity is for traders chosen by score; with --trader their equity is stated"
             raise BadInputError(message)
-        return cls(*_days(first, last), equity, backdate_equity)
+        return cls(*whole_days(first, last), equity, backdate_equity)
 
     def plan(self, session: Session) -> Plan:
         """Return it with the session's settings."""
@@ -148,16 +138,20 @@ class _Asked:
         )
 
 
-def _days(first: str, last: str) -> tuple[date, date]:
+def whole_days(first: str, last: str) -> tuple[date, date]:
     """Return the first and the last day, both over."""
-    first_day, last_day = _day("--from", first), _day("--to", last)
+    first_day, last_day = day("--from", first), day("--to", last)
+    if first_day < EARLIEST:
+        message = f"--from {first_day} lies before there was anything to record; {EARLIEST} is early enough"
+        raise BadInputError(message)
     if last_day >= datetime.now(UTC).date():
         message = f"--to {last_day} isn't over yet; a backtest needs whole days of the past"
         raise BadInputError(message)
     return first_day, last_day
 
 
-def _day(option: str, given: str) -> date:
+def day(option: str, given: str) -> date:
+    """Return the day that an option gives."""
     try:
         return date.fromisoformat(given)
     except ValueError:
@@ -165,7 +159,7 @@ def _day(option: str, given: str) -> date:
         raise BadInputError(message) from None
 
 
-def _equity(traders: list[str] | None) -> dict[str, float]:
+def stated_equity(traders: list[str] | None) -> dict[str, float]:
     """Return each wallet's stated equity by its lower-case address."""
     stated: dict[str, float] = {}
     for given in traders or ():
@@ -254,7 +248,7 @@ def backtest(  # noqa: PLR0913 - an option each
     """
     if context.invoked_subcommand is not None:
         return
-    asked = _Asked.of(first, last, trader, backdate_equity=backdate_equity)
+    asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
     if force and csv is None:
         message = "--force is for --csv DIR, which isn't given"
         raise BadInputError(message)
@@ -303,51 +297,11 @@ def audit_(  # noqa: PLR0913 - an option each
     Replays the period, then again with everything after a moment cut off or scrambled: fills, candles, funding, equity and
     leaderboards. Until that moment every score, choice, gate, size and exit must stay the same.
     """
-    asked = _Asked.of(first, last, trader, backdate_equity=backdate_equity)
+    asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=_changed(changes or []))
     code = audit.show(session, asked.plan(session), moments=moments, seed=seed, prove=prove)
     if code:
         raise typer.Exit(code)
-
-
-@app.command("gates", epilog=_GATES_EXAMPLES)
-def gates(
-    *,
-    first: First,
-    last: Last,
-    trader: Traders = None,
-    backdate_equity: Backdate = False,
-    db: options.Db = None,
-    env_file: options.EnvFile = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Judge each gate by what the entries it refused would have made.
-
-    Replays recorded history as a backtest does, then enters every refused entry in the shadow and leaves it by our exits:
-    losses avoided, gains missed, and whether what a gate refused loses by more than chance. Nothing is sent anywhere and
-    the recorded history isn't changed.
-    """
-    asked = _Asked.of(first, last, trader, backdate_equity=backdate_equity)
-    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    judgement = _judge(session, asked.plan(session))
-    logs.log("gates", first=str(judgement.start), last=str(judgement.end), gates=len(judgement.gates))
-    from hlcopy.render.gates import gates_document, gates_text
-
-    if as_json:
-        session.show_json(gates_document(judgement))
-    else:
-        session.show(gates_text(judgement, session.width))
-
-
-def _judge(session: Session, plan: Plan) -> Judgement:
-    from hlcopy.adapters.memory import MemoryLedger
-    from hlcopy.backtest.gates import judge
-    from hlcopy.backtest.run import play, record
-
-    with session.store() as store, session.progress() as progress:
-        played = play(record(store, plan), MemoryLedger(), plan, progress=progress)
-        return judge(played, plan.last_day, progress)
 
 
 def _sheets() -> tuple[str, ...]:

@@ -208,7 +208,7 @@ def _trade_row(result: Backtest, position: Position) -> tuple[str, ...]:
         text.price(exit_price) + ("" if closed is not None else "*"),
         text.DASH if hours is None else f"{hours:.1f}",
         text.DASH if position.realized_pnl_usd is None else f"{position.realized_pnl_usd:,.0f}",
-        position.close_reason or "(open)",
+        position.close_reason or ("(no price)" if position.id in result.stranded else "(open)"),
     )
 
 
@@ -251,7 +251,7 @@ def _sums(result: Backtest) -> str:
         ("Open", f"{open_pnl} so far, of it {unrealized} unrealized"),
         ("Positions", f"{metrics.closed:,} closed ({metrics.winners:,} won), {metrics.open_at_end:,} open at the end"),
         ("Held", f"{hours} on average"),
-        ("Decisions", f"{metrics.decisions:,} orders judged, {executed:,} copied"),
+        ("Decisions", f"{text.counted(metrics.decisions, 'order')} judged, {executed:,} copied"),
         ("Mind", ", ".join(dict.fromkeys(warning.code for warning in result.warnings)) or "nothing"),
     )
     indent = " " * 13

@@ -299,7 +299,7 @@ def test_a_coin_without_candles_is_skipped_and_reported_not_guessed() -> None:
     }
     assert [position.coin for position in ledger.book.positions()] == ["BTC"]
     (warning,) = [warning for warning in result.warnings if warning.code == "NO_CANDLES"]
-    assert warning.message.startswith("1 orders ")
+    assert warning.message.startswith("1 order ")
     assert warning.message.endswith(" DOGE")
 
 

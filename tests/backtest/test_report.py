@@ -198,7 +198,7 @@ def test_a_stop_that_had_no_price_to_watch_is_reported_with_its_coin() -> None:
         fills={TRADER: given},
         candles={"BTC": holed, "ETH": candles(closes, coin="ETH", interval_ms=5 * MINUTE_MS)},
     ).replay(1)
-    assert said(result, "NO_PRICE") == ["BTC, in 1 ticks"]
+    assert said(result, "NO_PRICE") == ["BTC, in 1 tick"]
     (held,) = [position.id for position in ledger.book.positions() if position.coin == "BTC"]
     assert said(result, "CANDLES_MISSING") == [
         f"BTC: none from 2026-03-01 03:00 to 2026-03-01 04:00; held through it with an untested stop: #{held}"
