@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from hlcopy.backtest.desk import Recording, ReplayDesk
     from hlcopy.backtest.engine import Tally
+    from hlcopy.backtest.picture import Picture
     from hlcopy.backtest.run import Plan
     from hlcopy.backtest.scored import Selection
     from hlcopy.domain.book import OurFill, Position
@@ -87,6 +88,7 @@ class Backtest:
     comparison: Comparison | None  # None without an entry
     marks: Mapping[int, float] = field(default_factory=dict)
     selection: Selection | None = None  # where traders were chosen anew on each day
+    picture: Picture | None = None  # only of a run that is to be drawn
 
 
 def summarize(replay: ReplayDesk, recording: Recording, tally: Tally, plan: Plan) -> Backtest:

@@ -117,7 +117,13 @@ def run(
     *,
     progress: Progress | None = None,
     listen: Callable[[Report], None] | None = None,
+    illustrated: bool = False,
 ) -> Backtest:
-    """Read, replay and sum up; `recorded` is only read."""
+    """Read, replay and sum up; `recorded` is only read. `illustrated` adds what a page draws."""
     played = play(record(recorded, plan), ledger, plan, progress=progress, listen=listen)
-    return summarize(played.replay, played.recording, played.tally, plan)
+    result = summarize(played.replay, played.recording, played.tally, plan)
+    if not illustrated:
+        return result
+    from hlcopy.backtest.picture import picture
+
+    return replace(result, picture=picture(played, result, progress))
