@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-# Shares of a page of ten megabytes: a stretch of prices takes about 70 bytes there, a stop's move 30, a skip 90.
-_STRETCHES: Final = 36_000  # of all coins together, and as many around trades
+# Shares of a page of ten megabytes: a stretch of prices takes about 100 bytes there, a stop's move 30, a skip 180.
+_STRETCHES: Final = 30_000  # of all coins together, and as many around trades
 _MOST_STRETCHES: Final = 1_000  # of a coin: about as many as a screen has columns
 _MOST_AROUND: Final = 150  # of a trade
 _MOST_COINS: Final = 40
-_MOVES: Final = 40_000
-_SKIPS: Final = 20_000
+_MOVES: Final = 30_000
+_SKIPS: Final = 16_000
 _MOST_SKIPS: Final = 2_000  # of a coin: more marks than that make a browser slow
 _LEAST_PAD: Final = timedelta(hours=2)
 _PAD_SHARE: Final = 0.1
