@@ -167,7 +167,9 @@ def excursion(position: Position, market: ReplayMarket) -> Excursion | None:
         return float(position.side.sign * (price / position.entry_price - 1) * 100)
 
     return Excursion(
-        favourable_percent=percent(best), adverse_percent=-percent(worst), gained_percent=percent(position.exit_price)
+        favourable_percent=abs(percent(best)),
+        adverse_percent=abs(percent(worst)),
+        gained_percent=percent(position.exit_price),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from hlcopy.backtest.curve import entry_curve
 from hlcopy.backtest.thinning import thinned
-from hlcopy.domain.models import EXECUTE, from_ms, to_ms
+from hlcopy.domain.models import EXECUTE, to_ms
 from hlcopy.ports import SilentProgress
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from hlcopy.backtest.run import Played
     from hlcopy.backtest.thinning import Line
     from hlcopy.domain.book import Position, PositionAction
-    from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Signal
     from hlcopy.domain.spans import Span
     from hlcopy.ports import Progress
@@ -61,10 +60,13 @@ class Exit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoinPicture:
-    """A coin's price within the period, and skips there with a few of many left out evenly; `skipped` counts them all."""
+    """A coin's price within the period, and skips there with a few of many left out evenly; `skipped` counts them all.
+
+    `candle_days` are the days of each interval in ms that it was drawn from, finest first.
+    """
 
     coin: str
-    interval_ms: int
+    candle_days: Mapping[int, int]
     line: Line
     skips: Sequence[Signal]
     skipped: int
@@ -155,39 +157,39 @@ def _by_interest(played: Played, result: Backtest) -> list[str]:
     """Return the coins with candles that anything was judged in, most entries first, then most skips."""
     entries = Counter(position.coin for position in result.positions)
     judged = Counter(signal.coin for signal in result.signals)
-    coins = [coin for coin in judged | entries if coin in played.recording.candles]
+    coins = [coin for coin in judged | entries if coin in played.recording.tapes]
     return sorted(coins, key=lambda coin: (-entries[coin], -judged[coin], coin))
 
 
 def _coin(played: Played, result: Backtest, coin: str, coins: int) -> CoinPicture:
     """Return one coin's picture, with its share of the room."""
-    points = result.figures.points
-    candles = played.recording.candles[coin].between(to_ms(points[0].at), to_ms(points[-1].at))
+    period = to_ms(played.plan.start), to_ms(played.plan.end)
     skips = [signal for signal in result.signals if signal.coin == coin and signal.is_final]
     skips = [signal for signal in reversed(skips) if signal.decision != EXECUTE]
     entries = max(1, len(result.positions))
     line = thinned(
-        candles,
-        _around(candles, [position for position in result.positions if position.coin == coin]),
+        played.recording.tapes[coin].opening(*period),
+        period,
+        _around(played.plan.end, [position for position in result.positions if position.coin == coin]),
         buckets=min(_MOST_STRETCHES, _STRETCHES // coins),
         fine_buckets=max(2, min(_MOST_AROUND, _STRETCHES // entries)),
     )
     return CoinPicture(
         coin=coin,
-        interval_ms=candles.interval_ms,
+        candle_days=played.recording.candle_days[coin],
         line=line,
         skips=_evenly(skips, min(_MOST_SKIPS, _SKIPS // coins)),
         skipped=len(skips),
     )
 
 
-def _around(candles: Candles, positions: Sequence[Position]) -> list[Span]:
+def _around(end: datetime, positions: Sequence[Position]) -> list[Span]:
     """Return the times in ms in which trades were held, with a little before and after."""
     spans = []
     for position in positions:
-        until = position.closed_at or from_ms(int(candles.t[-1]) if len(candles) else to_ms(position.opened_at))
+        until = position.closed_at or end
         pad = max(_LEAST_PAD, _PAD_SHARE * (until - position.opened_at))
-        spans.append((to_ms(position.opened_at - pad), to_ms(until + pad)))
+        spans.append((to_ms(position.opened_at - pad), to_ms(min(until + pad, end))))
     return spans
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.spans import Span
@@ -20,7 +22,7 @@ _DIGITS: Final = 7  # significant ones of a price: finer than any line is drawn
 class Line:
     """A price over time: moments in ms UTC, and prices, of which a None stands where candles are missing.
 
-    `coarse_ms` and `fine_ms` are the longest stretches of which four prices are kept, away from trades and around them.
+    `coarse_ms` and `fine_ms` are how long the stretches are of which four prices are kept, and those around trades.
     """
 
     at_ms: Sequence[int]
@@ -29,55 +31,89 @@ class Line:
     fine_ms: int
 
 
-def thinned(candles: Candles, around: Sequence[Span], *, buckets: int, fine_buckets: int) -> Line:
-    """Return the first, lowest, highest and last price of each of `buckets` equal stretches.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stretch:
+    """Candles one after the other, as four points of ms and price; `number` is that of the stretch they lie in."""
 
-    Each of the spans `around` (ms) is cut into `fine_buckets` more. A stretch holds one candle at least and none across
-    missing ones; the extremes stand in the middle of their candles, in the order in which they came.
+    number: int
+    first: tuple[int, float]
+    low: tuple[int, float]
+    high: tuple[int, float]
+    last: tuple[int, float]
+
+    @property
+    def points(self) -> Iterator[tuple[int, float]]:
+        """The points by time; of one moment the low comes first when the price rose."""
+        rose = self.last[1] >= self.first[1]
+        rising = self.low[0] < self.high[0] or (self.low[0] == self.high[0] and rose)
+        between = (self.low, self.high) if rising else (self.high, self.low)
+        yield from (self.first, *between, self.last)
+
+
+def thinned(parts: Iterable[Candles], period: Span, around: Sequence[Span], *, buckets: int, fine_buckets: int) -> Line:
+    """Return the first, lowest, highest and last price of each of `buckets` equal stretches of a period in ms.
+
+    Each of the spans `around` is cut into `fine_buckets` more. No stretch reaches across missing candles, and none is
+    shorter than a candle; the extremes stand in the middle of theirs. `parts` are the period's candles by time.
     """
-    if not len(candles):
-        return Line(at_ms=(), prices=(), coarse_ms=0, fine_ms=0)
-    runs = candles.runs()
-    begin, end = runs[0][0], runs[-1][1]
-    inside = [(max(since, begin), min(until, end)) for since, until in around if since < end and until > begin]
-    edges = np.concatenate(
-        [
-            np.linspace(begin, end, buckets, endpoint=False),
-            *(np.linspace(since, until, fine_buckets, endpoint=False) for since, until in inside),
-            [since for since, _ in runs],
-        ]
-    )
-    starts = np.unique(candles.t.searchsorted(edges)).tolist()
+    cuts = [(*period, buckets), *((*span, fine_buckets) for span in around)]
+    edges = np.unique(np.concatenate([np.linspace(*cut, endpoint=False) for cut in cuts]))
     points: list[tuple[int, float | None]] = []
-    for first, after in zip(starts, [*starts[1:], len(candles)], strict=True):
-        if first == after:
-            continue
-        opened = int(candles.t[first])
-        if points and opened > points[-1][0]:
-            points.append((opened, None))
-        points += _points(candles, first, after)
+    for stretch in _stretches(parts, edges):
+        if points and stretch.first[0] > points[-1][0]:
+            points.append((stretch.first[0], None))
+        points += stretch.points
     points = [point for point, before in zip(points, [None, *points], strict=False) if point != before]
-    longest = max((until - since for since, until in inside), default=0)
+    coarse_ms = round((period[1] - period[0]) / buckets)
     return Line(
         at_ms=[at for at, _ in points],
         prices=[price for _, price in points],
-        coarse_ms=max(candles.interval_ms, round((end - begin) / buckets)),
-        fine_ms=max(candles.interval_ms, round(longest / fine_buckets)),
+        coarse_ms=coarse_ms,
+        fine_ms=min(
+            coarse_ms, max((round((until - since) / fine_buckets) for since, until in around), default=coarse_ms)
+        ),
     )
 
 
-def _points(candles: Candles, first: int, after: int) -> Iterable[tuple[int, float]]:
-    """Yield the points of one stretch, by time."""
+def _stretches(parts: Iterable[Candles], edges: NDArray[np.float64]) -> Iterator[_Stretch]:
+    """Yield the stretches between edges, those joined that lie in two parts."""
+    before: _Stretch | None = None
+    for candles in parts:
+        numbers = edges.searchsorted(candles.t, side="right")
+        breaks = np.flatnonzero((np.diff(numbers) != 0) | (np.diff(candles.t) != candles.interval_ms)) + 1
+        starts = [0, *breaks.tolist()]
+        for first, after in zip(starts, [*starts[1:], len(candles)], strict=True):
+            stretch = _stretch(candles, first, after, int(numbers[first]))
+            if before is not None and (before.number, before.last[0]) == (stretch.number, stretch.first[0]):
+                before = _joined(before, stretch)
+                continue
+            if before is not None:
+                yield before
+            before = stretch
+    if before is not None:
+        yield before
+
+
+def _stretch(candles: Candles, first: int, after: int, number: int) -> _Stretch:
     low = first + int(candles.l[first:after].argmin())
     high = first + int(candles.h[first:after].argmax())
     middle = candles.interval_ms // 2
-    lowest = (int(candles.t[low]) + middle, _short(candles.l[low]))
-    highest = (int(candles.t[high]) + middle, _short(candles.h[high]))
-    # Which came first within one candle isn't known: the way that its close points is the shorter one.
-    rising = low < high or (low == high and candles.c[high] >= candles.o[low])
-    yield int(candles.t[first]), _short(candles.o[first])
-    yield from (lowest, highest) if rising else (highest, lowest)
-    yield int(candles.t[after - 1]) + candles.interval_ms, _short(candles.c[after - 1])
+    return _Stretch(
+        number=number,
+        first=(int(candles.t[first]), _short(candles.o[first])),
+        low=(int(candles.t[low]) + middle, _short(candles.l[low])),
+        high=(int(candles.t[high]) + middle, _short(candles.h[high])),
+        last=(int(candles.t[after - 1]) + candles.interval_ms, _short(candles.c[after - 1])),
+    )
+
+
+def _joined(earlier: _Stretch, later: _Stretch) -> _Stretch:
+    return replace(
+        earlier,
+        low=min(earlier.low, later.low, key=lambda point: point[1]),
+        high=max(earlier.high, later.high, key=lambda point: point[1]),
+        last=later.last,
+    )
 
 
 def _short(price: float) -> float:

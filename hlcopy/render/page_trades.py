@@ -121,7 +121,8 @@ def _coin(result: Backtest, picture: Picture, shown: CoinPicture, positions: Seq
         "that were skipped; the table of trades lists the entries."
     )
     net = sum(position.realized_pnl_usd or 0.0 for position in positions)
-    made = f", {text.money(net)} from those that are closed" if positions else ""
+    is_any_closed = any(position.status is PositionStatus.CLOSED for position in positions)
+    made = f", {text.money(net)} from those that are closed" if is_any_closed else ""
     return element(
         "div",
         element("h3", shown.coin),
@@ -137,22 +138,31 @@ def _coin(result: Backtest, picture: Picture, shown: CoinPicture, positions: Seq
 
 def _thinning(shown: CoinPicture) -> str:
     """Return how the line relates to the candles."""
-    candles = f"Candles of {_long(shown.interval_ms)}"
-    line = shown.line
-    if line.coarse_ms <= shown.interval_ms:
-        told = f"{candles}, every one drawn."
+    if not shown.candle_days:
+        return "No candles within the period."
+    line, finest = shown.line, min(shown.candle_days)
+    kinds = " and ".join(_long(interval) for interval in shown.candle_days)
+    told = f"Candles of {kinds}"
+    if line.coarse_ms <= finest:
+        told += ", every one drawn."
     else:
-        finer = f" ({_long(line.fine_ms)} around trades)" if line.fine_ms < line.coarse_ms else ""
-        told = f"{candles}; of each {_long(line.coarse_ms)}{finer} the first, lowest, highest and last price are kept."
+        told += f"; of each {_long(line.coarse_ms)} the first, lowest, highest and last price are kept"
+        if line.fine_ms < line.coarse_ms:
+            told += f", around trades {_around(line.fine_ms, finest)}"
+        told += "."
     if len(shown.skips) < shown.skipped:
         told += f" Of the skipped orders {len(shown.skips):,} are marked, evenly chosen."
     return told
 
 
+def _around(fine_ms: int, finest: int) -> str:
+    return "every candle" if fine_ms <= finest else f"those of each {_long(fine_ms)}"
+
+
 def _long(milliseconds: int) -> str:
     """Return a length of time in its largest fitting unit."""
     unit, name = next((each for each in _UNITS if milliseconds >= each[0]), _UNITS[-1])
-    return f"{milliseconds / unit:.3g} {name}"
+    return f"{milliseconds / unit:.2g} {name}" if milliseconds < 10 * unit else f"{milliseconds / unit:.0f} {name}"
 
 
 def _drawn(result: Backtest, picture: Picture, position: Position) -> Drawn:

@@ -23,6 +23,7 @@ from tests.builders import MINUTE_MS, T0, TRADER, at, candles, fill, funding_rat
 if TYPE_CHECKING:
     from hlcopy.backtest.picture import Picture
 
+WHOLE = (to_ms(T0), to_ms(at(hours=5)))
 NEVER = ExitPolicy(stop_loss_percent=90.0, trailing_stop_percent=90.0, tiers=())
 
 
@@ -45,6 +46,12 @@ def series(draw: st.DrawFn) -> Candles:
     return Candles("BTC", MINUTE_MS, *(getattr(whole, name)[kept] for name in "tohlcv"))
 
 
+def cut(whole: Candles) -> list[Candles]:
+    """Return candles as a tape reads them, a part at a time."""
+    parts = [whole.between(to_ms(at(hours=hour)), to_ms(at(hours=hour + 1))) for hour in range(24)]
+    return [part for part in parts if len(part)]
+
+
 def known(line: Line) -> list[float]:
     return [price for price in line.prices if price is not None]
 
@@ -54,7 +61,7 @@ def test_a_thinned_line_keeps_the_extremes_the_ends_and_every_hole(
     given_candles: Candles, buckets: int, fine: int, since: int
 ) -> None:
     begin = to_ms(T0) + since * MINUTE_MS
-    line = thinned(given_candles, [(begin, begin + 30 * MINUTE_MS)], buckets=buckets, fine_buckets=fine)
+    line = thinned(cut(given_candles), WHOLE, [(begin, begin + 30 * MINUTE_MS)], buckets=buckets, fine_buckets=fine)
     assert min(known(line)) == pytest.approx(given_candles.l.min(), rel=1e-6)
     assert max(known(line)) == pytest.approx(given_candles.h.max(), rel=1e-6)
     assert known(line)[0] == pytest.approx(given_candles.o[0], rel=1e-6)
@@ -67,24 +74,32 @@ def test_a_thinned_line_keeps_the_extremes_the_ends_and_every_hole(
 
 @given(given_candles=series())
 def test_where_there_is_room_every_candle_is_drawn(given_candles: Candles) -> None:
-    line = thinned(given_candles, [], buckets=600, fine_buckets=2)
+    line = thinned([given_candles], WHOLE, [], buckets=600, fine_buckets=2)
     shown = {price for price in line.prices if price is not None}
     for column in (given_candles.o, given_candles.h, given_candles.l, given_candles.c):
         assert {float(f"{price:.7g}") for price in column} <= shown
-    assert line.coarse_ms == MINUTE_MS
+    assert line.coarse_ms <= MINUTE_MS
 
 
 def test_around_a_trade_more_is_kept() -> None:
     """A dip within an hour that isn't the lowest price of its day is drawn where a trade saw it."""
     closes = [100.0] * 1_440
     closes[700], closes[100] = 90.0, 50.0
-    whole, around = candles(closes), (to_ms(at(690)), to_ms(at(710)))
-    assert 90.0 not in thinned(whole, [], buckets=1, fine_buckets=20).prices
-    assert 90.0 in thinned(whole, [around], buckets=1, fine_buckets=20).prices
+    parts, around = cut(candles(closes)), (to_ms(at(690)), to_ms(at(710)))
+    assert 90.0 not in thinned(parts, WHOLE, [], buckets=1, fine_buckets=20).prices
+    assert 90.0 in thinned(parts, WHOLE, [around], buckets=1, fine_buckets=20).prices
 
 
 def test_without_candles_there_is_no_line() -> None:
-    assert known(thinned(candles([]), [], buckets=5, fine_buckets=5)) == []
+    assert known(thinned([], WHOLE, [], buckets=5, fine_buckets=5)) == []
+
+
+@given(given_candles=series(), buckets=st.integers(1, 60))
+def test_how_candles_are_read_makes_no_difference(given_candles: Candles, buckets: int) -> None:
+    in_parts, whole = (
+        thinned(parts, WHOLE, [], buckets=buckets, fine_buckets=2) for parts in (cut(given_candles), [given_candles])
+    )
+    assert in_parts == whole
 
 
 # The books
