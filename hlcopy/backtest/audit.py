@@ -94,7 +94,7 @@ def audit(
     `planted` puts a leak into every one of these replays, which must be found. Raises `BadInputError` as `record` does.
     """
     recorded = Kept(recorded)
-    own = check(read(recorded, plan), plan)
+    own = check(recorded, read(recorded, plan), plan)
     if progress is not None:
         progress.start("Auditing", 1 + 2 * moments)
     decisions, _ = _decided(own, own, plan, plan.end, None, planted)
