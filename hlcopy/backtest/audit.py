@@ -1,10 +1,11 @@
 """Does a replay look ahead? Its future is changed after some moments, and every decision until then must stay the same.
 
-Half of the moments are those of decisions, where the smallest look ahead shows; the others are any.
+Most of the moments are those of decisions, where the smallest look ahead shows; the others are any.
 """
 
 from __future__ import annotations
 
+import math
 import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ from hlcopy.backtest.decisions import Decision, DecisionLedger, Kind
 from hlcopy.backtest.desk import build
 from hlcopy.backtest.engine import Engine
 from hlcopy.backtest.leaks import plant
-from hlcopy.backtest.run import read
+from hlcopy.backtest.recorded import Kept
+from hlcopy.backtest.run import check, read
 from hlcopy.domain.models import to_ms
 
 if TYPE_CHECKING:
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
     from hlcopy.ports import Level, PriceFeed, Progress, Quote
 
 _BEYOND: Final = timedelta(minutes=2)  # the ticks that end a replay come after every decision that is compared
-_PLENTY: Final = 3  # of each kind, where there are so many moments
+_AT_DECISIONS: Final = 0.75
+
+_TURNS: Final = (Kind.SIZING, Kind.EXIT, Kind.SELECTION, Kind.GATE)  # a score is made when a choice is
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +91,10 @@ def audit(
 ) -> Audit:
     """Replay a plan, then again with other futures from some moments on.
 
-    `planted` puts a leak into every one of these replays, which must be found.
+    `planted` puts a leak into every one of these replays, which must be found. Raises `BadInputError` as `record` does.
     """
-    own = read(recorded, plan)
+    recorded = Kept(recorded)
+    own = check(recorded, read(recorded, plan), plan)
     if progress is not None:
         progress.start("Auditing", 1 + 2 * moments)
     decisions, _ = _decided(own, own, plan, plan.end, None, planted)
@@ -123,12 +128,13 @@ def _moments(decisions: Sequence[Decision], plan: Plan, count: int, chance: rand
     for moments in by_kind.values():
         chance.shuffle(moments)
     found: dict[datetime, None] = {}
-    turns = [moments for _, moments in sorted(by_kind.items()) if moments]
-    while turns and len(found) < (count + 1) // 2:
+    turns = [by_kind[kind] for kind in _TURNS if by_kind[kind]]
+    wanted = math.ceil(count * _AT_DECISIONS)
+    while turns and len(found) < wanted:
         for moments in turns:
             found[moments.pop()] = None
         turns = [moments for moments in turns if moments]
-    chosen = list(found)[: (count + 1) // 2]
+    chosen = list(found)[:wanted]
     minutes = (plan.end - plan.start) // timedelta(minutes=1)
     while len(chosen) < count:
         chosen.append(plan.start + timedelta(minutes=chance.randrange(1, max(minutes, 2))))

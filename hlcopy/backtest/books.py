@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -32,11 +32,24 @@ _UNKNOWN_TRACK: Final = Track(fills=(), order_values=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """What an entry was from a fill on, to the next: base units held, and what it had brought until then in USD.
+
+    `cash_usd` is after fees and after the funding up to `funded_until`.
+    """
+
+    at: datetime
+    size: float
+    cash_usd: float
+    funded_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What an entry came to in one book, in USD; fees and funding are positive when paid, slippage is in the prices.
 
     `net_usd` is after fees and funding. Of what is still open (`open_size` base units) the last mark is its exit:
-    `closed_at` and `reason` are None then.
+    `closed_at` and `reason` are None then. `legs` is the way there, of a book that is played: ours is in the ledger.
     """
 
     net_usd: float
@@ -46,6 +59,7 @@ class Outcome:
     open_size: float
     closed_at: datetime | None
     reason: str | None
+    legs: tuple[Leg, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +87,14 @@ class _Holding:
     fees: float
     slippage: float
     funding: float = 0.0
+    legs: list[Leg] = field(default_factory=list)
+
+    def note(self, at: datetime, funded_until: datetime) -> None:
+        """Remember what is held from a fill on; what changed nothing is no leg of its own."""
+        if self.legs and self.legs[-1].size == self.size:
+            return
+        cash = self.cash - self.fees - self.funding
+        self.legs.append(Leg(at=at, size=self.size, cash_usd=cash, funded_until=funded_until))
 
 
 def trials(
@@ -171,17 +193,21 @@ class _Player:
             slippage=sum(fill.slippage_usd for fill in self._entering),
         )
         paid_until = self._position.opened_at
+        holding.note(self._entering[-1].time, paid_until)
         for step in steps:
             quote = self._next_open(step.seen_at)
             if quote is None or self._liquidated_before(quote):
                 break
             paid_until = self._pay_funding(holding, paid_until, step.seen_at)
-            if self._sell(holding, step.share, quote):
+            is_gone = self._sell(holding, step.share, quote)
+            holding.note(quote.at, paid_until)
+            if is_gone:
                 return _outcome(holding, quote.at, ExitReason.TRADER_LIQUIDATED if step.liquidated else reason)
         liquidation = self._liquidated(self._end)
         if liquidation is not None:
-            self._pay_funding(holding, paid_until, liquidation.at)
+            paid_until = self._pay_funding(holding, paid_until, liquidation.at)
             self._lose(holding, liquidation)
+            holding.note(liquidation.at, paid_until)
             return _outcome(holding, liquidation.at, ExitReason.LIQUIDATED)
         self._pay_funding(holding, paid_until, self._end)
         mark = self._market.mark(self._position.coin, self._end)
@@ -273,4 +299,5 @@ def _outcome(holding: _Holding, closed_at: datetime | None, reason: str | None) 
         open_size=holding.size,
         closed_at=closed_at,
         reason=reason,
+        legs=tuple(holding.legs),
     )

@@ -9,12 +9,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.backtest.metrics import Point
+from hlcopy.domain import costs
 from hlcopy.domain.models import to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from hlcopy.backtest.books import Leg
     from hlcopy.backtest.replay import ReplayMarket
     from hlcopy.domain.book import OurFill, Position
     from hlcopy.ports import PaperBooks
@@ -88,6 +90,28 @@ def equity_curve(
     return points
 
 
+def entry_curve(
+    legs: Sequence[Leg], position: Position, market: ReplayMarket, moments: Sequence[datetime]
+) -> list[float]:
+    """Return what an entry had brought at each moment in a book that plays it, marked and charged as the account is."""
+    sign, coin = position.side.sign, position.coin
+    values = []
+    done, size, cash, funded_until = 0, 0.0, 0.0, position.opened_at
+    for moment in moments:
+        while done < len(legs) and legs[done].at < moment:
+            size, cash, funded_until = legs[done].size, legs[done].cash_usd, legs[done].funded_until
+            done += 1
+        worth = 0.0
+        if size:
+            for at, rate in market.funding(coin, funded_until, moment - _INSTANT):
+                mark = market.mark(coin, at) or position.entry_price
+                cash -= costs.funding_payment(sign * size, mark, rate)
+            funded_until = max(funded_until, moment - _INSTANT)
+            worth = sign * size * (market.mark(coin, moment) or position.entry_price)
+        values.append(cash + worth)
+    return values
+
+
 def exposure(
     positions: Sequence[Position],
     fills: Mapping[str, Sequence[OurFill]],
@@ -143,7 +167,9 @@ def excursion(position: Position, market: ReplayMarket) -> Excursion | None:
         return float(position.side.sign * (price / position.entry_price - 1) * 100)
 
     return Excursion(
-        favourable_percent=percent(best), adverse_percent=-percent(worst), gained_percent=percent(position.exit_price)
+        favourable_percent=abs(percent(best)),
+        adverse_percent=abs(percent(worst)),
+        gained_percent=percent(position.exit_price),
     )
 
 

@@ -102,7 +102,8 @@ class _Signals(MemorySignals):
         facts = asdict(signal)
         sizes = {name: facts.pop(name) for name in _SIZES}
         self._note(Kind.GATE, signal.id, facts)
-        self._note(Kind.SIZING, signal.id, sizes)
+        if signal.copy_size_usd is not None:
+            self._note(Kind.SIZING, signal.id, sizes)
 
 
 class _Book(MemoryBook):

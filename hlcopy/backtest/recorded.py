@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill
     from hlcopy.ports import CandleBlock, FillCoverage, FundingRate, KnownEquity, Placing, Reach
+
+_KEPT_CANDLES: Final = 512
 
 
 class RecordedHistory(Protocol):
@@ -58,3 +61,31 @@ class Recorded(Protocol):
     @property
     def scoring(self) -> RecordedScoring:
         """Recorded leaderboards."""
+
+
+class Kept:
+    """A recorded ledger whose fills, equity and leaderboards are kept once they were read, for who reads them often."""
+
+    def __init__(self, recorded: Recorded) -> None:
+        self.history = _KeptHistory(recorded.history)
+        self.scoring = _KeptScoring(recorded.scoring)
+
+
+class _KeptHistory:
+    def __init__(self, inner: RecordedHistory) -> None:
+        self._fills = cache(lambda trader, until: inner.fills(trader, until=until))
+        self.fill_coverage = inner.fill_coverage
+        self.candles = lru_cache(_KEPT_CANDLES)(inner.candles)
+        self.candle_blocks = cache(inner.candle_blocks)
+        self.funding = cache(inner.funding)
+        self.equity = cache(inner.equity)
+
+    def fills(self, trader: str, *, until: datetime | None = None) -> list[Fill]:
+        return self._fills(trader, until)
+
+
+class _KeptScoring:
+    def __init__(self, inner: RecordedScoring) -> None:
+        self.boards = inner.boards
+        self.board = cache(inner.board)
+        self.reach = cache(inner.reach)

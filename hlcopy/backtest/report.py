@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from hlcopy.backtest.desk import Recording, ReplayDesk
     from hlcopy.backtest.engine import Tally
+    from hlcopy.backtest.picture import Picture
     from hlcopy.backtest.run import Plan
     from hlcopy.backtest.scored import Selection
     from hlcopy.domain.book import OurFill, Position
@@ -89,6 +90,7 @@ class Backtest:
     marks: Mapping[int, float] = field(default_factory=dict)
     stranded: Sequence[int] = ()  # the open positions that can't be left for want of a price, by id
     selection: Selection | None = None  # where traders were chosen anew on each day
+    picture: Picture | None = None  # only of a run that is to be drawn
 
 
 def summarize(replay: ReplayDesk, recording: Recording, tally: Tally, plan: Plan) -> Backtest:

@@ -66,10 +66,14 @@ class Played:
 
 def record(recorded: Recorded, plan: Plan) -> Recording:
     """Read what a replay runs on; raises `BadInputError` where a period or the fills for it are missing."""
+    return check(recorded, read(recorded, plan), plan)
+
+
+def check(recorded: Recorded, recording: Recording, plan: Plan) -> Recording:
+    """Return a recording that can be replayed; raises `BadInputError` where a period or the fills for it are missing."""
     if plan.last_day < plan.first_day:
         message = f"--to {plan.last_day} lies before --from {plan.first_day}"
         raise BadInputError(message)
-    recording = read(recorded, plan)
     if not recording.fills:
         message = (
             f"no fills are stored up to {plan.last_day}, so there is nobody to choose from; "
@@ -119,7 +123,13 @@ def run(
     *,
     progress: Progress | None = None,
     listen: Callable[[Report], None] | None = None,
+    illustrated: bool = False,
 ) -> Backtest:
-    """Read, replay and sum up; `recorded` is only read."""
+    """Read, replay and sum up; `recorded` is only read. `illustrated` adds what a page draws."""
     played = play(record(recorded, plan), ledger, plan, progress=progress, listen=listen)
-    return summarize(played.replay, played.recording, played.tally, plan)
+    result = summarize(played.replay, played.recording, played.tally, plan)
+    if not illustrated:
+        return result
+    from hlcopy.backtest.picture import picture
+
+    return replace(result, picture=picture(played, result, progress))

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from hlcopy.cli import logs, options
+from hlcopy.cli import audit, logs, options, pages
 from hlcopy.cli.fetching import EARLIEST
 from hlcopy.errors import BadInputError
 
@@ -60,7 +61,7 @@ Changes = Annotated[
         show_default=False,
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Let --csv write over files that exist.")]
+Force = Annotated[bool, typer.Option("--force", help="Let --csv and --html write over files that exist.")]
 
 _EXAMPLES: Final = """\
 \b
@@ -69,7 +70,7 @@ Examples:
       --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
   hlcopy backtest --from 2025-03-16 --to 2025-05-01   # chooses its traders by score
   hlcopy backtest ... --save april.db && hlcopy signals --db april.db
-  hlcopy backtest ... --csv april
+  hlcopy backtest ... --csv april --html april.html
   hlcopy backtest ... --set STOP_LOSS_PERCENT=3 --set PROFIT_TAKE_TIER_1=0
 
 \b
@@ -208,8 +209,24 @@ def _amount(given: str) -> float | None:
     return usd if math.isfinite(usd) and usd > 0 else None
 
 
-@app.command("backtest", epilog=_EXAMPLES)
+class _Backtest(TyperGroup):
+    """The group whose own options a command of it doesn't need."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's own signature
+        """Parse; what is required isn't where a command follows."""
+        if args and args[0] in self.commands:
+            for parameter in self.params:
+                parameter.required = False
+        return super().parse_args(ctx, args)
+
+
+group = typer.Typer(rich_markup_mode=None, cls=_Backtest, epilog=_EXAMPLES, invoke_without_command=True)
+app.add_typer(group, name="backtest")
+
+
+@group.callback()
 def backtest(  # noqa: PLR0913 - an option each
+    context: typer.Context,
     *,
     first: First,
     last: Last,
@@ -218,6 +235,7 @@ def backtest(  # noqa: PLR0913 - an option each
     changes: Changes = None,
     save: Save = None,
     csv: Csv = None,
+    html: pages.Html = None,
     force: Force = False,
     db: options.Db = None,
     env_file: options.EnvFile = None,
@@ -229,15 +247,13 @@ def backtest(  # noqa: PLR0913 - an option each
     Prints the return and its risk, our exits against the trader's and against holding, the trades, exits and skips by
     reason, what it cost, and everything that was assumed. Nothing is sent anywhere and the recorded history isn't changed.
     """
+    if context.invoked_subcommand is not None:
+        return
     asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
-    if force and csv is None:
-        message = "--force is for --csv DIR, which isn't given"
-        raise BadInputError(message)
-    if csv is not None:
-        _check_folder(csv, force=force)
+    _check_files(csv, html, save, force=force)
     given = _changed(changes or [])
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=given)
-    result = _run(session, asked.plan(session), save)
+    result = _run(session, asked.plan(session), save, illustrated=html is not None)
     if given:
         result = replace(result, assumptions={"set": given, **result.assumptions})
     logs.log("backtest", first=str(result.start), last=str(result.end), entries=result.metrics.entries)
@@ -245,6 +261,8 @@ def backtest(  # noqa: PLR0913 - an option each
 
     if csv is not None:
         _write_sheets(csv, result)
+    if html is not None:
+        pages.write(html, result)
     if as_json:
         session.show_json(backtest_document(result))
         return
@@ -255,6 +273,47 @@ def backtest(  # noqa: PLR0913 - an option each
         )
     if csv is not None:
         session.show(f"\nWritten to {csv}: {', '.join(_sheets())}\n")
+    if html is not None:
+        session.show(f"\nWritten to {html}; open it in a browser\n")
+
+
+@group.command("audit", epilog=audit.EXAMPLES)
+def audit_(  # noqa: PLR0913 - an option each
+    *,
+    first: First,
+    last: Last,
+    trader: Traders = None,
+    backdate_equity: Backdate = False,
+    moments: audit.Moments = 10,
+    seed: audit.Seed = 1,
+    prove: audit.Prove = False,
+    changes: Changes = None,
+    db: options.Db = None,
+    env_file: options.EnvFile = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Prove that no decision of a backtest knows what came after it.
+
+    Replays the period, then again with everything after a moment cut off or scrambled: fills, candles, funding, equity and
+    leaderboards. Until that moment every score, choice, gate, size and exit must stay the same.
+    """
+    asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=_changed(changes or []))
+    code = audit.show(session, asked.plan(session), moments=moments, seed=seed, prove=prove)
+    if code:
+        raise typer.Exit(code)
+
+
+def _check_files(csv: Path | None, html: Path | None, save: Path | None, *, force: bool) -> None:
+    """Refuse before the work what can't be written after it."""
+    if force and csv is None and html is None:
+        message = "--force is for --csv DIR and --html FILE, of which none is given"
+        raise BadInputError(message)
+    if csv is not None:
+        _check_folder(csv, force=force)
+    if html is not None:
+        pages.check(html, force=force, beside=save)
 
 
 def _sheets() -> tuple[str, ...]:
@@ -264,7 +323,6 @@ def _sheets() -> tuple[str, ...]:
 
 
 def _check_folder(folder: Path, *, force: bool) -> None:
-    """Refuse before the work what can't be written after it."""
     if folder.exists() and not folder.is_dir():
         message = f"{folder} is a file; --csv needs a folder"
         raise BadInputError(message)
@@ -297,12 +355,12 @@ def _write_sheets(folder: Path, result: Backtest) -> None:
             raise BadInputError(message) from error
 
 
-def _run(session: Session, plan: Plan, save: Path | None) -> Backtest:
+def _run(session: Session, plan: Plan, save: Path | None, *, illustrated: bool) -> Backtest:
     from hlcopy.adapters.memory import MemoryLedger
 
     ledger = MemoryLedger()
     with _reserved(save), session.store() as store:
-        result = _replay(session, store, ledger, plan)
+        result = _replay(session, store, ledger, plan, illustrated=illustrated)
         if save is not None:
             from hlcopy.backtest.keep import keep
             from hlcopy.wiring import open_store
@@ -334,8 +392,8 @@ def _reserved(path: Path | None) -> Iterator[None]:
         raise
 
 
-def _replay(session: Session, recorded: Ledger, ledger: Ledger, plan: Plan) -> Backtest:
+def _replay(session: Session, recorded: Ledger, ledger: Ledger, plan: Plan, *, illustrated: bool) -> Backtest:
     from hlcopy.backtest.run import run
 
     with session.progress() as progress:
-        return run(recorded, ledger, plan, progress=progress)
+        return run(recorded, ledger, plan, progress=progress, illustrated=illustrated)

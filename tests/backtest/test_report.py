@@ -262,19 +262,19 @@ def test_the_finest_candles_that_cover_a_day_are_used(hours: tuple[float, float]
     first, last = hours
     fine = candles([60_000.0] * round((last - first) * 60), start=at(hours=first))
     recorded = held_to_the_end(fills={TRADER: [fill(price=60_000.0, time=at(hours=2), oid=1)]})
-    history = recorded.store(MemoryLedger()).history
-    history.add_candles(fine)
-    result = running(history)
+    ledger = recorded.store(MemoryLedger())
+    ledger.history.add_candles(fine)
+    result = running(ledger)
     assert result.assumptions["candle_minutes"] == {"BTC": minutes}
     assert result.metrics.entries == 1
 
 
 def test_every_day_has_the_finest_candles_of_its_own_and_the_report_says_so() -> None:
     recorded = held_to_the_end(fills={TRADER: [fill(price=60_000.0, time=at(hours=2), oid=1)]})
-    history = recorded.store(MemoryLedger()).history
-    history.add_candles(candles([60_000.0] * 2880, start=at(days=1)))
-    history.add_candles(candles([60_000.0] * 24, start=at(days=3), interval_ms=60 * MINUTE_MS))
-    result = running(history, last=FIRST + 3 * DAY)
+    ledger = recorded.store(MemoryLedger())
+    ledger.history.add_candles(candles([60_000.0] * 2880, start=at(days=1)))
+    ledger.history.add_candles(candles([60_000.0] * 24, start=at(days=3), interval_ms=60 * MINUTE_MS))
+    result = running(ledger, last=FIRST + 3 * DAY)
     assert result.assumptions["candle_minutes"] == {"BTC": "1 (2 d) and 5 (1 d) and 60 (1 d)"}
     assert said(result, "CANDLES_MISSING") == []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,16 +12,15 @@ from hypothesis import strategies as st
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest import tape as tapes
-from hlcopy.backtest.desk import build, load
-from hlcopy.backtest.engine import DAY, Engine, Tally
+from hlcopy.backtest.engine import DAY
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
-from hlcopy.backtest.report import Backtest, summarize
+from hlcopy.backtest.report import summarize
+from hlcopy.backtest.run import play, record
 from hlcopy.backtest.tape import Tape, open_tapes
 from hlcopy.domain.models import Side, from_ms, to_ms
-from hlcopy.domain.policy import Policy
 from hlcopy.domain.spans import joined
 from hlcopy.render.backtest import backtest_document
-from tests.backtest.worlds import OUR_EQUITY, Recorded, simulated
+from tests.backtest.worlds import Recorded, simulated
 from tests.builders import MINUTE_MS, T0, at, candles
 
 if TYPE_CHECKING:
@@ -132,18 +130,12 @@ def test_a_market_is_the_same_by_day_and_whole(
 
 def replayed(recorded: Recorded, days: int, *, whole: bool) -> dict[str, object]:
     """Return the document of a replay from candles by day, or from all of them in memory."""
-    end = T0 + timedelta(days=days)
-    recording = load(recorded.store(MemoryLedger()).history, list(recorded.equity), T0, end - timedelta(milliseconds=1))
+    plan = recorded.plan(days)
+    recording = record(recorded.store(MemoryLedger()), plan)
     if whole:
         recording = replace(recording, tapes={coin: Tape.of(series) for coin, series in recorded.candles.items()})
-    desk = build(recording, MemoryLedger(), recorded.equity, T0, Policy(), OUR_EQUITY)
-    tally = Engine(desk, end).run()
-    return backtest_document(summary(recorded, desk, recording, tally, days))
-
-
-def summary(recorded: Recorded, desk: object, recording: object, tally: Tally, days: int) -> Backtest:
-    last_day = (T0 + timedelta(days=days - 1)).date()
-    return summarize(desk, recording, tally, equity=recorded.equity, our_equity=OUR_EQUITY, start=T0, last_day=last_day)
+    played = play(recording, MemoryLedger(), plan)
+    return backtest_document(summarize(played.replay, recording, played.tally, plan))
 
 
 def holed(recorded: Recorded, seed: int) -> Recorded:

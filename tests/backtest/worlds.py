@@ -58,10 +58,11 @@ class Recorded:
         recording = load(history, list(self.equity), T0, end - timedelta(milliseconds=1))
         return build(recording, MemoryLedger(), self.equity, T0, policy or Policy(), OUR_EQUITY), end
 
-    def replay(self, days: int, policy: Policy | None = None) -> tuple[Backtest, Ledger]:
+    def replay(self, days: int, policy: Policy | None = None, *, illustrated: bool = False) -> tuple[Backtest, Ledger]:
         """Replay the first days; return the result and the ledger that it was written to."""
         ledger = MemoryLedger()
-        return run(self.store(MemoryLedger()), ledger, self.plan(days, policy)), ledger
+        plan = self.plan(days, policy)
+        return run(self.store(MemoryLedger()), ledger, plan, illustrated=illustrated), ledger
 
     def plan(self, days: int, policy: Policy | None = None) -> Plan:
         """Return what to replay of the first days."""
@@ -72,6 +73,12 @@ class Recorded:
             our_equity=OUR_EQUITY,
             policy=policy or Policy(),
         )
+
+
+@cache
+def illustrated() -> tuple[Backtest, Ledger]:
+    """Return a drawn replay of six simulated days: a dozen entries of both sides that end in every usual way."""
+    return simulated(4, 6).replay(6, illustrated=True)
 
 
 @cache

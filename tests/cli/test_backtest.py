@@ -488,10 +488,13 @@ def test_no_folder_isn_t_the_one_we_are_in(run: Run, recorded: Path, given: str)
     assert (refused.code, refused.out, refused.err) == (2, "", "error: --csv is empty\n")
 
 
-def test_force_without_sheets_is_refused(run: Run, recorded: Path) -> None:
+def test_force_without_anything_to_write_over_is_refused(run: Run, recorded: Path) -> None:
     assert recorded.exists()
     refused = run(f"{ONE} --force")
-    assert (refused.code, refused.err) == (2, "error: --force is for --csv DIR, which isn't given\n")
+    assert (refused.code, refused.err) == (
+        2,
+        "error: --force is for --csv DIR and --html FILE, of which none is given\n",
+    )
 
 
 @pytest.mark.parametrize(
