@@ -68,7 +68,7 @@ _EXAMPLES: Final = """\
 Examples:
   hlcopy backtest --from 2025-03-16 --to 2025-05-01 \\
       --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
-  hlcopy backtest --from 2025-03-16 --to 2025-05-01   # chooses its traders by score
+  hlcopy backtest --from 2025-03-16 --to 2025-05-01   # traders by score
   hlcopy backtest ... --save april.db && hlcopy signals --db april.db
   hlcopy backtest ... --csv april --html april.html
   hlcopy backtest ... --set STOP_LOSS_PERCENT=3 --set PROFIT_TAKE_TIER_1=0

@@ -133,6 +133,7 @@ def _coin(result: Backtest, picture: Picture, shown: CoinPicture, positions: Seq
             name=name,
             below=zoom_buttons(name, trades) if trades else None,
         ),
+        class_="coin",
     )
 
 

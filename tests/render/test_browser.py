@@ -143,11 +143,12 @@ class Browser:
         """Return what the console was told since the last time."""
         return [row["message"] for row in self.driver.get_log("browser") if row["level"] != "INFO"]
 
-    def requests(self) -> set[str]:
-        """Return the addresses that were asked for since the page was opened, those of the data in it left out."""
+    def requests(self, address: str) -> set[str]:
+        """Return what a page has asked for since it was opened, the data in it left out."""
         messages = [json.loads(row["message"])["message"] for row in self.driver.get_log("performance")]
-        sent = [each["params"]["request"]["url"] for each in messages if each["method"] == "Network.requestWillBeSent"]
-        return {url for url in sent if not url.startswith("data:")}
+        sent = [each["params"] for each in messages if each["method"] == "Network.requestWillBeSent"]
+        asked = {each["request"]["url"] for each in sent if each["documentURL"] == address}
+        return {url for url in asked if not url.startswith("data:")}
 
     def ask(self, script: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever the page answers
         return self.driver.execute_script(script, *arguments)
@@ -172,7 +173,7 @@ def test_every_chart_is_drawn_without_a_complaint_or_a_request(opened: tuple[Bro
     assert len(charts) == COINS + 1 + 7
     assert all(chart["drawn"] >= chart["traces"] > 0 for chart in charts), charts
     assert browser.complaints() == []
-    assert browser.requests() == {address}
+    assert browser.requests(address) == {address}
     assert browser.ask("return performance.getEntriesByType('resource').map((entry) => entry.name)") == []
 
 
@@ -248,7 +249,7 @@ def test_a_hostile_name_runs_nothing_and_is_shown(browser: Browser) -> None:
     assert browser.ask("return document.querySelector('h3').textContent") == HOSTILE
     assert browser.ask("return document.querySelectorAll('svg b, svg script, main b > b').length") == 0
     assert browser.complaints() == []
-    assert browser.requests() == {address}
+    assert browser.requests(address) == {address}
 
 
 def test_even_a_script_in_the_page_could_fetch_nothing(opened: tuple[Browser, str]) -> None:
