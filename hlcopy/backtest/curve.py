@@ -159,8 +159,8 @@ def excursion(position: Position, market: ReplayMarket) -> Excursion | None:
     if tape is None or position.closed_at is None or position.exit_price is None:
         return None
     held = list(tape.opening(to_ms(position.opened_at), to_ms(position.closed_at)))
-    low = min(position.exit_price, position.entry_price, *(part.l.min() for part in held))
-    high = max(position.exit_price, position.entry_price, *(part.h.max() for part in held))
+    low = min(position.exit_price, position.entry_price, *(part.l[begin:end].min() for part, begin, end in held))
+    high = max(position.exit_price, position.entry_price, *(part.h[begin:end].max() for part, begin, end in held))
     best, worst = (high, low) if position.side.sign > 0 else (low, high)
 
     def percent(price: float) -> float:

@@ -168,7 +168,7 @@ def _coin(played: Played, result: Backtest, coin: str, coins: int) -> CoinPictur
     skips = [signal for signal in reversed(skips) if signal.decision != EXECUTE]
     entries = max(1, len(result.positions))
     line = thinned(
-        played.recording.tapes[coin].opening(*period),
+        (candles.part(begin, end) for candles, begin, end in played.recording.tapes[coin].opening(*period)),
         period,
         _around(played.plan.end, [position for position in result.positions if position.coin == coin]),
         buckets=min(_MOST_STRETCHES, _STRETCHES // coins),

@@ -178,7 +178,8 @@ class ReplayMarket:
         closed_at = from_ms(closed_ms)
         if now - closed_at > FRESH_INTERVALS * timedelta(milliseconds=candles.interval_ms):
             return None
-        closes = [part.c for part in tape.closing(min(to_ms(since), closed_ms - 1), closed_ms)]
+        parts = tape.closing(min(to_ms(since), closed_ms - 1), closed_ms)
+        closes = [part.c[begin:end] for part, begin, end in parts]
         low, high = min(float(part.min()) for part in closes), max(float(part.max()) for part in closes)
         return Marks(low, high, close, closed_at)
 
@@ -224,12 +225,13 @@ class ReplayMarket:
         tape, closed_by_ms = self._tapes.get(coin), to_ms(until or now)
         if tape is None:
             return None
-        for candles in tape.opening(to_ms(since), closed_by_ms):
-            adverse = candles.l if side is Side.LONG else candles.h
+        for candles, begin, end in tape.opening(to_ms(since), closed_by_ms):
+            adverse = (candles.l if side is Side.LONG else candles.h)[begin:end]
             reached = (adverse - trigger) * side.sign <= 0
-            index = int(reached.argmax())
-            if not reached[index]:
+            first = int(reached.argmax())
+            if not reached[first]:
                 continue
+            index = begin + first
             opens_ms = int(candles.t[index])
             if opens_ms + candles.interval_ms > closed_by_ms:
                 return None

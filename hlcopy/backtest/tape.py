@@ -22,12 +22,17 @@ _KEPT_DAYS: Final = 512  # of all coins together; 35 MB of one-minute candles
 _ALIKE: Final = 0.95  # of what the fullest series of a day covers: a little less of a much finer one is better
 
 
+Part = tuple["Candles", int, int]
+"""Candles, and which of them are meant: from an index on, and up to another."""
+
+
 class Tape:
     """A coin's candles, read block by block when they are looked at; blocks are by time, none empty, and don't overlap."""
 
     def __init__(self, blocks: Sequence[CandleBlock], read: Callable[[CandleBlock], Candles]) -> None:
         self.blocks = blocks
         self._read = read
+        self._covered: list[Span] | None = None
         self._last_opens = [block.last_ms for block in blocks]
         self._first_closes = [block.first_ms + block.interval_ms for block in blocks]
         self._last_closes = [block.last_ms + block.interval_ms for block in blocks]
@@ -45,27 +50,25 @@ class Tape:
         )
         return cls((whole,), lambda _: candles)
 
-    def opening(self, since_ms: int, until_ms: int | None = None) -> Iterator[Candles]:
-        """Return the candles that open at or after a moment, and before another where one is given, none of the parts empty."""
+    def opening(self, since_ms: int, until_ms: int | None = None) -> Iterator[Part]:
+        """Return the candles that open at or after a moment, and before another where one is given; no part is empty."""
         for number in range(bisect_left(self._last_opens, since_ms), len(self.blocks)):
             block = self.blocks[number]
             if until_ms is not None and block.first_ms >= until_ms:
                 return
-            part = self._read(block)
-            if block.first_ms < since_ms or (until_ms is not None and block.last_ms >= until_ms):
-                part = part.between(since_ms, block.last_ms + 1 if until_ms is None else until_ms)
-            if len(part):
+            part = _part(self._read(block), since_ms, block.last_ms + 1 if until_ms is None else until_ms)
+            if part[1] < part[2]:
                 yield part
 
-    def closing(self, after_ms: int, by_ms: int | None = None) -> Iterator[Candles]:
-        """Return the candles that close after a moment, and by another where one is given, none of the parts empty."""
+    def closing(self, after_ms: int, by_ms: int | None = None) -> Iterator[Part]:
+        """Return the candles that close after a moment, and by another where one is given; no part is empty."""
         for number in range(bisect_right(self._last_closes, after_ms), len(self.blocks)):
             block = self.blocks[number]
             last_ms = block.last_ms if by_ms is None else min(block.last_ms, by_ms - block.interval_ms)
             if last_ms < block.first_ms:
                 return
-            part = self._read(block).between(after_ms - block.interval_ms + 1, last_ms + 1)
-            if len(part):
+            part = _part(self._read(block), after_ms - block.interval_ms + 1, last_ms + 1)
+            if part[1] < part[2]:
                 yield part
 
     def last_closed(self, by_ms: int) -> tuple[Candles, int] | None:
@@ -84,14 +87,24 @@ class Tape:
         part = self._read(self.blocks[number])
         return part, int(part.t.searchsorted(since_ms))
 
-    def covered(self) -> list[Span]:
+    def covered(self) -> Sequence[Span]:
         """Return the spans in which no candle is missing; blocks that are whole aren't read for it."""
-        return joined(span for block in self.blocks for span in self._runs(block))
+        if self._covered is None:
+            self._covered = joined(span for block in self.blocks for span in self._runs(block))
+        return self._covered
 
     def _runs(self, block: CandleBlock) -> Iterable[Span]:
         if block.last_ms - block.first_ms == (block.count - 1) * block.interval_ms:
             return [(block.first_ms, block.last_ms + block.interval_ms)]
         return self._read(block).runs()
+
+
+def _part(candles: Candles, since_ms: int, until_ms: int) -> Part:
+    """Return those of some candles that open at or after a moment and before another."""
+    opens = candles.t
+    begin = 0 if since_ms <= opens[0] else int(opens.searchsorted(since_ms))
+    end = len(opens) if until_ms > opens[-1] else int(opens.searchsorted(until_ms))
+    return candles, begin, end
 
 
 def open_tapes(history: RecordedHistory, coins: Iterable[str], begin_ms: int, end_ms: int) -> dict[str, Tape]:

@@ -16,7 +16,7 @@ from hlcopy.backtest.engine import DAY
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
 from hlcopy.backtest.report import summarize
 from hlcopy.backtest.run import play, record
-from hlcopy.backtest.tape import Tape, open_tapes
+from hlcopy.backtest.tape import Part, Tape, open_tapes
 from hlcopy.domain.models import Side, from_ms, to_ms
 from hlcopy.domain.spans import joined
 from hlcopy.render.backtest import backtest_document
@@ -24,7 +24,7 @@ from tests.backtest.worlds import Recorded, simulated
 from tests.builders import MINUTE_MS, T0, at, candles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from hlcopy.domain.candles import Candles
     from hlcopy.ports import History
@@ -56,10 +56,13 @@ def by_day(*series: Candles) -> Tape:
     return opened.get("BTC") or Tape.of(series[0])
 
 
-def rows(parts: Sequence[Candles]) -> list[tuple[float, ...]]:
+def rows(parts: Iterable[Part]) -> list[tuple[float, ...]]:
     """All columns of candles that come in parts, of which none may be empty."""
-    assert all(len(part) for part in parts)
-    return [row for part in parts for row in zip(*(getattr(part, name).tolist() for name in "tohlcv"), strict=True)]
+    found = []
+    for part, begin, end in parts:
+        assert begin < end
+        found += zip(*(getattr(part, name)[begin:end].tolist() for name in "tohlcv"), strict=True)
+    return found
 
 
 def row(found: tuple[Candles, int] | None) -> tuple[float, ...] | None:
@@ -84,8 +87,8 @@ def test_a_question_of_the_tape_has_one_answer_however_it_is_cut(
 ) -> None:
     whole, cut = Tape.of(series), by_day(series)
     until = None if length is None else since + length
-    assert rows(list(cut.opening(since, until))) == rows(list(whole.opening(since, until)))
-    assert rows(list(cut.closing(since, until))) == rows(list(whole.closing(since, until)))
+    assert rows(cut.opening(since, until)) == rows(whole.opening(since, until))
+    assert rows(cut.closing(since, until)) == rows(whole.closing(since, until))
     assert row(cut.last_closed(since)) == row(whole.last_closed(since))
     assert row(cut.next_opening(since)) == row(whole.next_opening(since))
     assert cut.covered() == whole.covered() == joined(series.runs())
@@ -95,9 +98,9 @@ def test_a_question_of_the_tape_has_one_answer_however_it_is_cut(
 def test_a_tape_tells_what_opened_and_closed_when_it_is_asked_for(series: Candles, now: int, back: int) -> None:
     tape, since = by_day(series), now - back
     opens, closes = series.t.tolist(), (series.t + series.interval_ms).tolist()
-    told = [int(opened) for opened, *_ in rows(list(tape.opening(since, now)))]
+    told = [int(opened) for opened, *_ in rows(tape.opening(since, now))]
     assert told == [opened for opened in opens if since <= opened < now]
-    told = [int(opened) + series.interval_ms for opened, *_ in rows(list(tape.closing(since, now)))]
+    told = [int(opened) + series.interval_ms for opened, *_ in rows(tape.closing(since, now))]
     assert told == [closed for closed in closes if since < closed <= now]
     last, following = row(tape.last_closed(now)), row(tape.next_opening(now))
     assert (last and last[0]) == max((opened for opened in opens if opened + series.interval_ms <= now), default=None)
@@ -211,7 +214,7 @@ def test_of_several_series_each_day_has_the_finest_that_covers_it() -> None:
         (15, 96),
         (1, 60 * 23),
     ]
-    assert [part.c[0] for part in tape.opening(FIRST_MS)] == [1.0, 1.0, 2.0, 3.0]
+    assert [part.c[begin] for part, begin, _ in tape.opening(FIRST_MS)] == [1.0, 1.0, 2.0, 3.0]
 
 
 def test_where_the_interval_changes_the_last_candle_of_the_coarser_is_the_mark_until_a_finer_closes() -> None:

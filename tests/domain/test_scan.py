@@ -15,7 +15,7 @@ from hlcopy.domain.candles import Candles
 from hlcopy.domain.instrument import Instrument
 from hlcopy.domain.models import Side, from_ms
 from hlcopy.domain.policy import ExitPolicy, Tier
-from hlcopy.domain.scan import Event, EventKind, Exit, best_after, first_exit, next_event
+from hlcopy.domain.scan import Event, EventKind, Exit, best_of_closes, first_exit, next_event
 from tests import builders
 from tests.backtest.plain_exits import Bar, PlainPosition
 
@@ -341,7 +341,7 @@ def test_the_next_event_is_the_same_when_candles_come_in_parts(
         if event is not None:
             found = replace(event, index=begin + event.index)
             break
-        best = best_after(part, 0, best, side)
+        best = best_of_closes(part, 0, len(part), best, side)
     assert found == event_of(candles, side, **facts)
 
 
