@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.episodes import Market, market_of
 from hlcopy.domain.models import HYPERLIQUID
-from hlcopy.domain.scoring import MONTH, WEEK, part_from, realized_pnl
+from hlcopy.domain.scoring import MONTH, QUARTER, WEEK, part_from, realized_pnl
 from hlcopy.domain.selection import PRIMARY
 from hlcopy.ports import DeepFills, EquityPoint, Leader, Leaders, PollMark, Portfolio, ScoringDesk, SilentProgress
 from hlcopy.ticks import score
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from hlcopy.ports import Ledger, TradeSummary
 
 _INSTANT: Final = timedelta(milliseconds=1)
+_WINDOWS: Final = {"week": WEEK, "month": MONTH, "allTime": QUARTER}  # what scores look at of each
 
 
 @dataclass(slots=True)
@@ -111,7 +112,7 @@ class ReplayProfiles:
         self._clock.check(now)
         known = self._universe.known_equity(address, now)
         whole = [(point.at, point.value_usd, point.pnl_usd) for point in known if point.pnl_usd is not None]
-        windows = {"month": part_from(whole, now - MONTH), "week": part_from(whole, now - WEEK), "allTime": whole}
+        windows = {name: part_from(whole, now - length) for name, length in _WINDOWS.items()}
         if known:  # the profit of the latest point may be unknown, its value isn't
             windows["day"] = [(known[-1].at, known[-1].value_usd, 0.0)]
         return Portfolio(

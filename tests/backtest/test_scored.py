@@ -156,7 +156,8 @@ def test_a_window_of_equity_that_the_history_doesn_t_reach_back_to_is_absent() -
     portfolio = profiles.portfolio(ANNA, T0)
     assert isinstance(portfolio, Portfolio)
     assert portfolio.windows["month"][0].at == at(days=-30)
-    assert portfolio.windows["allTime"][-1].value_usd == 340_000.0
+    assert portfolio.windows["month"][-1].value_usd == 340_000.0
+    assert set(portfolio.windows) == {"day", "week", "month"}
     assert profiles.portfolio("0x" + "8" * 40, T0).windows == {}
 
 
