@@ -247,6 +247,8 @@ def test_a_hostile_name_runs_nothing_and_is_shown(browser: Browser) -> None:
     address = browser.open(written(fewer(renamed(HOSTILE), 1)))
     assert browser.driver.title.startswith("Backtest from")
     assert browser.ask("return document.querySelector('h3').textContent") == HOSTILE
+    ticks = browser.ask("return [...document.querySelectorAll('svg .ytick text')].map((text) => text.textContent)")
+    assert HOSTILE in ticks
     assert browser.ask("return document.querySelectorAll('svg b, svg script, main b > b').length") == 0
     assert browser.complaints() == []
     assert browser.requests(address) == {address}
