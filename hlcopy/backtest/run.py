@@ -45,21 +45,63 @@ def play(
 
     `history` is read, `ledger` takes everything that the ticks write; `listen` is told of every tick.
     """
-    if last_day < first_day:
-        message = f"--to {last_day} lies before --from {first_day}"
-        raise BadInputError(message)
-    start = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
-    end = datetime(last_day.year, last_day.month, last_day.day, tzinfo=UTC) + timedelta(days=1)
-    recording = load(history, list(equity), start, end - timedelta(milliseconds=1))
+    recording = record(history, first_day=first_day, last_day=last_day, equity=equity)
+    refuse_unknown(recording, last_day)
+    return replay(
+        recording,
+        ledger,
+        first_day=first_day,
+        last_day=last_day,
+        equity=equity,
+        our_equity=our_equity,
+        policy=policy,
+        progress=progress,
+        listen=listen,
+    )
+
+
+def record(history: History, *, first_day: date, last_day: date, equity: Mapping[str, float]) -> Recording:
+    """Read what a replay of those days needs, and nothing that came after them."""
+    start, end = _period(first_day, last_day)
+    return load(history, list(equity), start, end - timedelta(milliseconds=1))
+
+
+def refuse_unknown(recording: Recording, last_day: date) -> None:
+    """Raise `BadInputError` for a wallet of which nothing is stored."""
     for address, fills in recording.fills.items():
         if not fills:
             message = (
                 f"no fills of {address} are stored up to {last_day}; import them with: hlcopy data import fills FILE"
             )
             raise BadInputError(message)
-    replay = build(recording, ledger, equity, start, policy, our_equity)
-    tally = Engine(replay, end, progress=progress, listen=listen).run()
-    return Played(replay=replay, recording=recording, tally=tally, start=start)
+
+
+def replay(
+    recording: Recording,
+    ledger: Ledger,
+    *,
+    first_day: date,
+    last_day: date,
+    equity: Mapping[str, float],
+    our_equity: float,
+    policy: Policy,
+    progress: Progress | None = None,
+    listen: Callable[[Report], None] | None = None,
+) -> Played:
+    """Replay the days that a recording was read for; it is left as it is, so that it can be replayed again."""
+    start, end = _period(first_day, last_day)
+    desk = build(recording, ledger, equity, start, policy, our_equity)
+    tally = Engine(desk, end, progress=progress, listen=listen).run()
+    return Played(replay=desk, recording=recording, tally=tally, start=start)
+
+
+def _period(first_day: date, last_day: date) -> tuple[datetime, datetime]:
+    """Return the first moment of the first day and the first one after the last day."""
+    if last_day < first_day:
+        message = f"--to {last_day} lies before --from {first_day}"
+        raise BadInputError(message)
+    start, last = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (first_day, last_day))
+    return start, last + timedelta(days=1)
 
 
 def run(

@@ -103,7 +103,7 @@ Traders = Annotated[
 ]
 
 
-def _days(first: str, last: str) -> tuple[date, date]:
+def whole_days(first: str, last: str) -> tuple[date, date]:
     """Return the first and the last day, both over."""
     first_day, last_day = _day("--from", first), _day("--to", last)
     if last_day >= datetime.now(UTC).date():
@@ -120,7 +120,7 @@ def _day(option: str, given: str) -> date:
         raise BadInputError(message) from None
 
 
-def _equity(traders: list[str]) -> dict[str, float]:
+def stated_equity(traders: list[str]) -> dict[str, float]:
     """Return each wallet's stated equity by its lower-case address."""
     stated: dict[str, float] = {}
     for given in traders:
@@ -137,7 +137,7 @@ def _equity(traders: list[str]) -> dict[str, float]:
     return stated
 
 
-def _changed(changes: list[str]) -> dict[str, str]:
+def changed_settings(changes: list[str]) -> dict[str, str]:
     """Return the settings that a run changes, by variable; refuse those that a replay doesn't look at."""
     from hlcopy.config.meanings import GROUPS
     from hlcopy.config.settings import PREFIX, VARIABLES
@@ -190,14 +190,14 @@ def backtest(  # noqa: PLR0913 - an option each
     Prints the return and its risk, our exits against the trader's and against holding, the trades, exits and skips by
     reason, what it cost, and everything that was assumed. Nothing is sent anywhere and the recorded history isn't changed.
     """
-    equity = _equity(trader)
-    first_day, last_day = _days(first, last)
+    equity = stated_equity(trader)
+    first_day, last_day = whole_days(first, last)
     if force and csv is None:
         message = "--force is for --csv DIR, which isn't given"
         raise BadInputError(message)
     if csv is not None:
         _check_folder(csv, force=force)
-    given = _changed(changes or [])
+    given = changed_settings(changes or [])
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=given)
     result = _run(session, first_day, last_day, equity, save)
     if given:
@@ -236,8 +236,8 @@ def gates(
     losses avoided, gains missed, and whether what a gate refused loses by more than chance. Nothing is sent anywhere and
     the recorded history isn't changed.
     """
-    equity = _equity(trader)
-    first_day, last_day = _days(first, last)
+    equity = stated_equity(trader)
+    first_day, last_day = whole_days(first, last)
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     judgement = _judge(session, first_day, last_day, equity)
     logs.log("gates", first=str(first_day), last=str(last_day), gates=len(judgement.gates))
