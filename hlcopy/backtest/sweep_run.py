@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor
 
-    from optuna.storages import RDBStorage
+    from optuna.storages import BaseStorage
 
     from hlcopy.backtest.sweep import Fold
     from hlcopy.backtest.sweep_space import Space
@@ -84,7 +84,7 @@ class Sweeper:
     def __init__(
         self,
         plan: Plan,
-        storage: RDBStorage,
+        storage: BaseStorage,
         pool: Executor,
         *,
         jobs: int,
@@ -116,9 +116,13 @@ class Sweeper:
         for fold, each in walked:
             each.finish()
             results.append(self._tested(fold, each.study))
-        as_set = self._noted(whole.study, _AS_SET, plan.window, {})
-        whole.finish()
-        kept = as_set()
+        as_set = self._aside(whole.study, _AS_SET, plan.window, {})
+        try:
+            whole.finish()
+        except BaseException:
+            as_set.keep()
+            raise
+        kept = as_set.get()
         self.progress.finish()
         tries = all_tries(self._storage, plan.data(plan.window))
         return report(plan, whole.study, as_set=kept, tries=list(tries.values()), folds=results)
@@ -139,24 +143,37 @@ class Sweeper:
     def _tested(self, fold: Fold, study: Study) -> FoldResult:
         """Replay a fold's best configuration, or the settings as they are where none can win, on the days that follow."""
         best = next((each for each in ranked(study.tried()) if each.score is not None), None)
-        tested = self._noted(study, f"test {best.key}", fold.test, best.values) if best else None
-        as_set = self._noted(study, f"test {_AS_SET}", fold.test, {})
-        unchanged = as_set()
-        return FoldResult(fold=fold, chosen=best, tested=tested() if tested else unchanged, as_set=unchanged)
+        tested = self._aside(study, f"test {best.key}", fold.test, best.values) if best else None
+        as_set = self._aside(study, f"test {_AS_SET}", fold.test, {})
+        unchanged = as_set.get()
+        return FoldResult(fold=fold, chosen=best, tested=tested.get() if tested else unchanged, as_set=unchanged)
 
-    def _noted(self, study: Study, name: str, window: Window, values: Mapping[str, str]) -> Callable[[], Outcome]:
-        """Return how to get an outcome that is kept beside the trials of a study; the workers begin with it at once."""
+    def _aside(self, study: Study, name: str, window: Window, values: Mapping[str, str]) -> _Aside:
         noted = study.noted(name)
-        if noted is not None:
-            return lambda: noted
-        future = submit(self.pool, Job(window=window, equity=self.plan.equity, setup=self.plan.rules(values)))
+        job = Job(window=window, equity=self.plan.equity, setup=self.plan.rules(values))
+        return _Aside(study, name, submit(self.pool, job) if noted is None else noted)
 
-        def got() -> Outcome:
-            outcome = _result(future)
-            study.note(name, outcome)
-            return outcome
 
-        return got
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """A replay beside the trials of a study: what it came to, or that the workers have it."""
+
+    study: Study
+    name: str
+    found: Outcome | Future[Outcome]
+
+    def keep(self) -> None:
+        """Keep what it came to, if it is done."""
+        if isinstance(self.found, Future) and self.found.done() and not self.found.exception():
+            self.study.note(self.name, self.found.result())
+
+    def get(self) -> Outcome:
+        """Wait for what it came to, and keep it."""
+        if not isinstance(self.found, Future):
+            return self.found
+        outcome = _result(self.found)
+        self.study.note(self.name, outcome)
+        return outcome
 
 
 class _Round:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import optuna
 from optuna.trial import TrialState
 
+from hlcopy.adapters.store.studies import reading
 from hlcopy.backtest.sweep import Outcome
 from hlcopy.backtest.sweep_space import Listed, number_text
 from hlcopy.errors import BadInputError
@@ -16,7 +17,7 @@ from hlcopy.errors import BadInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from optuna.storages import RDBStorage
+    from optuna.storages import BaseStorage
     from optuna.trial import FrozenTrial, Trial
 
     from hlcopy.backtest.sweep_space import Axis, Space
@@ -25,6 +26,7 @@ GRACE_S: Final = 60.0  # a trial of which nothing was heard for so long is taken
 BEAT_S: Final = 10.0
 
 _FACTS: Final = "facts"
+_FINISHED: Final = {TrialState.COMPLETE, TrialState.PRUNED}
 _FIXED: Final = "fixed_params"  # Optuna's own name for what a waiting trial is to try
 
 
@@ -69,7 +71,7 @@ class Study:
     @classmethod
     def open(
         cls,
-        storage: RDBStorage,
+        storage: BaseStorage,
         name: str,
         facts: Mapping[str, object],
         space: Space,
@@ -146,12 +148,12 @@ class Study:
 
     def tried(self) -> list[Tried]:
         """Return what is finished, by number."""
-        return [_tried(trial) for trial in self._trials() if trial.state in {TrialState.COMPLETE, TrialState.PRUNED}]
+        return [_tried(trial) for trial in self._trials() if trial.state in _FINISHED]
 
     @property
     def left(self) -> int:
         """How many trials aren't finished."""
-        return max(0, self.total - len(self.tried()))
+        return max(0, self.total - sum(trial.state in _FINISHED for trial in self._trials()))
 
     @property
     def importances(self) -> dict[str, float]:
@@ -211,18 +213,23 @@ class Study:
 
     def _trials(self) -> list[FrozenTrial]:
         """Return the trials that count: one that failed was given up, and another stands in its place."""
-        return [trial for trial in self._study.get_trials(deepcopy=False) if trial.state is not TrialState.FAIL]
+        return [trial for trial in _all(self._study) if trial.state is not TrialState.FAIL]
 
 
-def all_tries(storage: RDBStorage, data: str) -> dict[str, Outcome]:
+def all_tries(storage: BaseStorage, data: str) -> dict[str, Outcome]:
     """Return every configuration that any study has tried on the same data, by its key."""
     found: dict[str, Outcome] = {}
-    for summary in optuna.get_all_study_summaries(storage, include_best_trial=False):
-        if summary.user_attrs.get(_FACTS, {}).get("recording") == data:
-            study = optuna.load_study(study_name=summary.study_name, storage=storage)
-            tried = (_tried(trial) for trial in study.get_trials(deepcopy=False) if "result" in trial.user_attrs)
+    for name in optuna.get_all_study_names(storage):
+        study = optuna.load_study(study_name=name, storage=storage)
+        if study.user_attrs.get(_FACTS, {}).get("recording") == data:
+            tried = (_tried(trial) for trial in _all(study) if trial.state in _FINISHED)
             found |= {each.key: each.outcome for each in tried if each.key and each.outcome}
     return found
+
+
+def _all(study: optuna.Study) -> list[FrozenTrial]:
+    with reading():
+        return study.get_trials(deepcopy=False)
 
 
 def _suggested(trial: Trial, axis: Axis) -> str:

@@ -7,13 +7,13 @@ import os
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.report import summarize
-from hlcopy.backtest.run import record, replay
+from hlcopy.backtest import run
 from hlcopy.backtest.sweep import Outcome, Setup, Window, outcome
 
 if TYPE_CHECKING:
@@ -57,8 +57,8 @@ class Worker:
         Nothing later than its days is read. A wallet of which nothing is stored by then isn't known yet.
         """
         recording = self._read(job)
-        known = {address: usd for address, usd in job.equity.items() if recording.fills.get(address)}
-        played = replay(
+        known = {address: job.equity[address] for address in recording.fills}
+        played = run.replay(
             recording,
             MemoryLedger(),
             first_day=job.window.first,
@@ -83,8 +83,9 @@ class Worker:
         if self._recording is None or self._window != job.window:
             self._recording = None  # two at a time may be more than fits into memory
             with self._opener() as ledger:
-                read = record(ledger.history, first_day=job.window.first, last_day=job.window.last, equity=job.equity)
-            self._recording, self._window = read, job.window
+                read = run.record(ledger.history, first_day=job.window.first, last_day=job.window.last, equity=job.equity)
+            known = {address: fills for address, fills in read.fills.items() if fills}
+            self._recording, self._window = replace(read, fills=known), job.window
         return self._recording
 
 

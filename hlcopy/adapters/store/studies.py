@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from hlcopy.adapters.store.connection import connect, in_our_words
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from optuna.storages import RDBStorage
 
 _PATIENCE_MS: Final = 60_000  # how long a sweep waits for the ticks, or other sweeps, to let it write
+_only_reads = ContextVar("only_reads", default=False)
 _ATTEMPTS: Final = 8
 _BETWEEN_S: Final = (0.02, 0.2)
 _WANTED: Final = "must be a database URL such as sqlite:////shared/sweep.db or postgresql://user@host/name"
@@ -26,7 +28,8 @@ def open_studies(path: Path, url: str | None) -> Iterator[RDBStorage]:
     """Open the studies in our file at `path`, or at a database `url`, while the block runs.
 
     In our file their connections obey its rules: no automatic checkpoints, write-ahead log, a wait while it is busy. In any
-    SQLite file transactions take the write lock when they begin, so that two sweeps never take the same trial.
+    SQLite file transactions take the write lock when they begin, so that two sweeps never take the same trial; what reads
+    much is done under `reading`, so that no tick waits for it.
     Raises `BadInputError` for a URL that names no database, `TryLaterError` when it can't be reached.
     """
     import optuna
@@ -89,6 +92,16 @@ def shown(url: str) -> str:
         raise BadInputError(message) from None
 
 
+@contextmanager
+def reading() -> Iterator[None]:
+    """Let transactions only read while the block runs: they take no lock, however much they read."""
+    before = _only_reads.set(True)
+    try:
+        yield
+    finally:
+        _only_reads.reset(before)
+
+
 def _prepare(raw: Any, _record: object) -> None:  # noqa: ANN401 - whatever the driver's connection is
     """Let a SQLite connection wait, and leave the beginning of transactions to `_take_the_lock`."""
     if isinstance(raw, sqlite3.Connection):
@@ -98,7 +111,7 @@ def _prepare(raw: Any, _record: object) -> None:  # noqa: ANN401 - whatever the 
 
 def _take_the_lock(connection: Any) -> None:  # noqa: ANN401 - SQLAlchemy's, imported when it is needed
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql("BEGIN" if _only_reads.get() else "BEGIN IMMEDIATE")
 
 
 @contextmanager
