@@ -13,10 +13,10 @@ from hlcopy.adapters.hyperliquid.source import HyperliquidSource
 from hlcopy.adapters.nansen.board import AutoLeaderboard, NansenLeaderboard, NansenProfiles
 from hlcopy.adapters.nansen.equity import WeighedSource
 from hlcopy.cli.clock import SystemClock
-from hlcopy.cli.progress import SilentProgress
 from hlcopy.config import load_settings
 from hlcopy.domain.models import HYPERLIQUID, NANSEN
 from hlcopy.errors import SourceDownError
+from hlcopy.ports import SilentProgress
 from hlcopy.wiring import open_store
 from hlcopy.wiring.desks import ALLOWANCES, open_desk, open_scoring_desk
 from hlcopy.wiring.http import BoundedHttp, venue_time

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +10,7 @@ from hlcopy.backtest.following import Step, Track, course
 from hlcopy.domain import booking, costs, exits, margin, stops
 from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.models import from_ms, to_ms
+from hlcopy.ticks.schedule import slot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +24,24 @@ if TYPE_CHECKING:
 
 HOLD: Final = timedelta(hours=72)  # the third book of decision 36, whatever our own time stop is set to
 
+_DAY: Final = timedelta(days=1)
+
 TRADER_LEFT: Final = "TRADER_LEFT"
 HELD: Final = "HELD_72H"
 _UNKNOWN_TRACK: Final = Track(fills=(), order_values=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """What an entry was from a fill on, to the next: base units held, and what it had brought until then in USD.
+
+    `cash_usd` is after fees and after the funding up to `funded_until`.
+    """
+
+    at: datetime
+    size: float
+    cash_usd: float
+    funded_until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +49,7 @@ class Outcome:
     """What an entry came to in one book, in USD; fees and funding are positive when paid, slippage is in the prices.
 
     `net_usd` is after fees and funding. Of what is still open (`open_size` base units) the last mark is its exit:
-    `closed_at` and `reason` are None then.
+    `closed_at` and `reason` are None then. `legs` is the way there, of a book that is played: ours is in the ledger.
     """
 
     net_usd: float
@@ -43,6 +59,7 @@ class Outcome:
     open_size: float
     closed_at: datetime | None
     reason: str | None
+    legs: tuple[Leg, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +87,14 @@ class _Holding:
     fees: float
     slippage: float
     funding: float = 0.0
+    legs: list[Leg] = field(default_factory=list)
+
+    def note(self, at: datetime, funded_until: datetime) -> None:
+        """Remember what is held from a fill on; what changed nothing is no leg of its own."""
+        if self.legs and self.legs[-1].size == self.size:
+            return
+        cash = self.cash - self.fees - self.funding
+        self.legs.append(Leg(at=at, size=self.size, cash_usd=cash, funded_until=funded_until))
 
 
 def trials(
@@ -156,7 +181,8 @@ class _Player:
         self._policy = policy
         self._end = end
         self._instrument = market.instrument(position.coin)
-        self._liquidation = self._liquidated()
+        self._touched: Quote | None = None
+        self._looked_until = position.opened_at
 
     def play(self, steps: Sequence[Step], reason: str) -> Outcome | None:
         """Return what comes of leaving step by step; None when the coin has no mark at the end."""
@@ -167,17 +193,22 @@ class _Player:
             slippage=sum(fill.slippage_usd for fill in self._entering),
         )
         paid_until = self._position.opened_at
+        holding.note(self._entering[-1].time, paid_until)
         for step in steps:
             quote = self._next_open(step.seen_at)
             if quote is None or self._liquidated_before(quote):
                 break
             paid_until = self._pay_funding(holding, paid_until, step.seen_at)
-            if self._sell(holding, step.share, quote):
+            is_gone = self._sell(holding, step.share, quote)
+            holding.note(quote.at, paid_until)
+            if is_gone:
                 return _outcome(holding, quote.at, ExitReason.TRADER_LIQUIDATED if step.liquidated else reason)
-        if self._liquidation is not None:
-            self._pay_funding(holding, paid_until, self._liquidation.at)
-            self._lose(holding, self._liquidation)
-            return _outcome(holding, self._liquidation.at, ExitReason.LIQUIDATED)
+        liquidation = self._liquidated(self._end)
+        if liquidation is not None:
+            paid_until = self._pay_funding(holding, paid_until, liquidation.at)
+            self._lose(holding, liquidation)
+            holding.note(liquidation.at, paid_until)
+            return _outcome(holding, liquidation.at, ExitReason.LIQUIDATED)
         self._pay_funding(holding, paid_until, self._end)
         mark = self._market.mark(self._position.coin, self._end)
         if mark is None:
@@ -187,11 +218,11 @@ class _Player:
 
     def _next_open(self, moment: datetime) -> Quote | None:
         """Return the open of the first candle at or after a moment, however long that takes; None when none comes."""
-        candles = self._market.candles(self._position.coin)
-        index = 0 if candles is None else int(candles.t.searchsorted(to_ms(moment)))
-        if candles is None or index >= len(candles):
+        tape = self._market.tape(self._position.coin)
+        following = None if tape is None else tape.next_opening(to_ms(moment))
+        if following is None:
             return None
-        return self._market.next_price(self._position.coin, from_ms(int(candles.t[index])))
+        return self._market.next_price(self._position.coin, from_ms(int(following[0].t[following[1]])))
 
     def _sell(self, holding: _Holding, share: float, quote: Quote) -> bool:
         """Leave all but a share of the entry; return whether nothing is left. What is too small for an order waits."""
@@ -218,8 +249,16 @@ class _Player:
             holding.funding += costs.funding_payment(position.side.sign * holding.size, mark, rate)
         return max(since, until)
 
-    def _liquidated(self) -> Quote | None:
-        """Return where an entry that nobody leaves is liquidated, None when the price never gets there."""
+    def _liquidated(self, by: datetime) -> Quote | None:
+        """Return where an entry that nobody leaves is liquidated; None when the price doesn't get there by a moment."""
+        if self._touched is None and self._looked_until < self._end and self._looked_until <= by:
+            # To the end of that day, where no candle runs on, and not to the end of years.
+            until = min(slot(by, _DAY) + _DAY, self._end)
+            self._touched = self._touch(self._looked_until, until)
+            self._looked_until = until
+        return self._touched
+
+    def _touch(self, since: datetime, until: datetime) -> Quote | None:
         if self._instrument is None:
             return None
         position = self._position
@@ -228,11 +267,11 @@ class _Player:
         )
         if price <= 0:
             return None
-        return self._market.first_touch(position.coin, price, position.side, position.opened_at, self._end)
+        return self._market.first_touch(position.coin, price, position.side, since, self._end, until=until)
 
     def _liquidated_before(self, quote: Quote) -> bool:
         """Whether the venue took the position before an order could fill; of one moment, a gap is the venue's."""
-        touched = self._liquidation
+        touched = self._liquidated(quote.at)
         if touched is None or touched.at > quote.at:
             return False
         return touched.at < quote.at or touched.price == quote.price
@@ -260,4 +299,5 @@ def _outcome(holding: _Holding, closed_at: datetime | None, reason: str | None) 
         open_size=holding.size,
         closed_at=closed_at,
         reason=reason,
+        legs=tuple(holding.legs),
     )

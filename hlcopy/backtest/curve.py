@@ -9,12 +9,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.backtest.metrics import Point
+from hlcopy.domain import costs
 from hlcopy.domain.models import to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from hlcopy.backtest.books import Leg
     from hlcopy.backtest.replay import ReplayMarket
     from hlcopy.domain.book import OurFill, Position
     from hlcopy.ports import PaperBooks
@@ -88,6 +90,28 @@ def equity_curve(
     return points
 
 
+def entry_curve(
+    legs: Sequence[Leg], position: Position, market: ReplayMarket, moments: Sequence[datetime]
+) -> list[float]:
+    """Return what an entry had brought at each moment in a book that plays it, marked and charged as the account is."""
+    sign, coin = position.side.sign, position.coin
+    values = []
+    done, size, cash, funded_until = 0, 0.0, 0.0, position.opened_at
+    for moment in moments:
+        while done < len(legs) and legs[done].at < moment:
+            size, cash, funded_until = legs[done].size, legs[done].cash_usd, legs[done].funded_until
+            done += 1
+        worth = 0.0
+        if size:
+            for at, rate in market.funding(coin, funded_until, moment - _INSTANT):
+                mark = market.mark(coin, at) or position.entry_price
+                cash -= costs.funding_payment(sign * size, mark, rate)
+            funded_until = max(funded_until, moment - _INSTANT)
+            worth = sign * size * (market.mark(coin, moment) or position.entry_price)
+        values.append(cash + worth)
+    return values
+
+
 def exposure(
     positions: Sequence[Position],
     fills: Mapping[str, Sequence[OurFill]],
@@ -131,19 +155,21 @@ def excursion(position: Position, market: ReplayMarket) -> Excursion | None:
 
     The candle that it was closed in counts by the exit alone: what came first in it isn't known.
     """
-    candles = market.candles(position.coin)
-    if candles is None or position.closed_at is None or position.exit_price is None:
+    tape = market.tape(position.coin)
+    if tape is None or position.closed_at is None or position.exit_price is None:
         return None
-    held = candles.between(to_ms(position.opened_at), to_ms(position.closed_at))
-    low = min(position.exit_price, position.entry_price, *(held.l.min(),) if len(held) else ())
-    high = max(position.exit_price, position.entry_price, *(held.h.max(),) if len(held) else ())
+    held = list(tape.opening(to_ms(position.opened_at), to_ms(position.closed_at)))
+    low = min(position.exit_price, position.entry_price, *(part.l[begin:end].min() for part, begin, end in held))
+    high = max(position.exit_price, position.entry_price, *(part.h[begin:end].max() for part, begin, end in held))
     best, worst = (high, low) if position.side.sign > 0 else (low, high)
 
     def percent(price: float) -> float:
         return float(position.side.sign * (price / position.entry_price - 1) * 100)
 
     return Excursion(
-        favourable_percent=percent(best), adverse_percent=-percent(worst), gained_percent=percent(position.exit_price)
+        favourable_percent=abs(percent(best)),
+        adverse_percent=abs(percent(worst)),
+        gained_percent=percent(position.exit_price),
     )
 
 
@@ -154,9 +180,10 @@ def market_change_percent(coins: Sequence[str], market: ReplayMarket, start: dat
     """
     changes = []
     for coin in coins:
-        candles = market.candles(coin)
-        part = None if candles is None else candles.between(to_ms(start), to_ms(end))
-        if part is None or not len(part):
+        tape = market.tape(coin)
+        first = None if tape is None else tape.next_opening(to_ms(start))
+        last = None if tape is None else tape.last_closed(to_ms(end))
+        if first is None or last is None or first[0].t[first[1]] > last[0].t[last[1]]:
             return None
-        changes.append(float(part.c[-1] / part.o[0] - 1) * 100)
+        changes.append(float(last[0].c[last[1]] / first[0].o[first[1]] - 1) * 100)
     return statistics.fmean(changes) if changes else None

@@ -7,24 +7,28 @@ happens to a position of ours, or midnight, when what is known of the traders is
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Protocol
 
 from hlcopy.domain.book import Position, PositionStatus
 from hlcopy.domain.models import from_ms, to_ms
-from hlcopy.domain.scan import EventKind, next_event
+from hlcopy.domain.scan import EventKind, best_of_closes, next_event
+from hlcopy.ports import PollMark
 from hlcopy.ticks import monitor, poll, positions, reconcile
 from hlcopy.ticks.schedule import is_due, next_slot, slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from hlcopy.domain.candles import Candles
+    from hlcopy.backtest.tape import Tape
     from hlcopy.ports import Desk, Progress
     from hlcopy.ticks.report import Report
 
 DAY: Final = timedelta(days=1)
+_WHAT_COUNTS: Final = attrgetter("status", "trigger_price", "tiers_taken", "entry_price", "opened_at", "coin", "side")
+"""What the next event of a position depends on, beside its best price."""
 
 
 class Stage(Protocol):
@@ -47,11 +51,29 @@ class Stage(Protocol):
     def next_visible(self, trader: str, after: datetime) -> datetime | None:
         """Return when the trader's first fill that isn't visible yet at a moment will be."""
 
-    def candles(self, coin: str) -> Candles | None:
+    def tape(self, coin: str) -> Tape | None:
         """Return a coin's candles, those to come among them."""
 
     def new_day(self, now: datetime) -> None:
         """Bring what is known of the traders up to date at midnight."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """When something next happens to a position, None when nothing does, as it was seen at a moment."""
+
+    position: Position
+    seen_at: datetime
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """When the first fill that a poll didn't see becomes visible, and when its trader is polled for it; None without one."""
+
+    polled_at: datetime
+    visible: datetime | None
+    turn: datetime | None
 
 
 @dataclass(slots=True)
@@ -81,7 +103,8 @@ class Engine:
         self._progress = progress
         self._listen = listen
         self._midnight = slot(self._start, DAY)
-        self._watch: dict[int, tuple[Position, datetime | None]] = {}
+        self._watch: dict[int, _Watch] = {}
+        self._turns: dict[str, _Turn] = {}
         self._refreshed: datetime | None = None
         self._polled: datetime | None = None
         self._tally = Tally()
@@ -113,7 +136,7 @@ class Engine:
         if due is not None and due <= now:
             self._tick(monitor.run, now)
             # What was due and left no trace, such as an exit that found no liquidity, must be looked at anew.
-            self._watch = {key: seen for key, seen in self._watch.items() if seen[1] is None or seen[1] > now}
+            self._watch = {key: seen for key, seen in self._watch.items() if seen.due is None or seen.due > now}
         if self._next_poll() <= now:
             self._keep_schedule(now)
             self._tick(poll.run, now)
@@ -152,10 +175,9 @@ class Engine:
         moments = [self._end]
         for address in self._stage.traders():
             mark = self._desk.ledger.traders.mark(address)
-            polled_at = mark.polled_at if mark is not None else self._start
-            visible = self._stage.next_visible(address, polled_at)
-            if visible is not None:
-                moments.append(next_slot(visible, cadence.address_trades))
+            turn = self._turn(address, mark.polled_at if mark is not None else self._start).turn
+            if turn is not None:
+                moments.append(turn)
         deferred = self._desk.ledger.signals.deferred()
         if deferred:
             check_at = deferred[0].check_at or self._stage.now
@@ -163,6 +185,15 @@ class Engine:
         due = min(moments)
         # Traders whom a source's limits made wait, or who couldn't be read, have their turn in the next minute.
         return due if self._polled is None else max(due, slot(self._polled, cadence.trades) + cadence.trades)
+
+    def _turn(self, address: str, polled_at: datetime) -> _Turn:
+        """Return what comes of a trader after a poll; it is the same until the next one."""
+        known = self._turns.get(address)
+        if known is None or known.polled_at != polled_at:
+            visible = self._stage.next_visible(address, polled_at)
+            turn = None if visible is None else next_slot(visible, self._desk.policy.cadence.address_trades)
+            known = self._turns[address] = _Turn(polled_at, visible, turn)
+        return known
 
     def _next_refresh(self) -> datetime:
         """Return when what the traders hold is read whatever we hold: `end`, unless consensus asks for it."""
@@ -178,9 +209,10 @@ class Engine:
             mark = self._desk.ledger.traders.mark(address)
             if mark is None or mark.polled_at >= turn:
                 continue
-            visible = self._stage.next_visible(address, mark.polled_at)
+            visible = self._turn(address, mark.polled_at).visible
             if visible is None or visible > turn:
-                self._desk.ledger.traders.put_mark(address, replace(mark, polled_at=turn))
+                passed = PollMark(followed_from=mark.followed_from, read_until=mark.read_until, polled_at=turn)
+                self._desk.ledger.traders.put_mark(address, passed)
 
     # Days
 
@@ -196,41 +228,63 @@ class Engine:
         """Return when something next happens to a position of ours."""
         live = self._desk.ledger.book.positions()
         self._watch = {position.id or 0: self._watched(position) for position in live}
-        return min((due for _, due in self._watch.values() if due is not None), default=None)
+        return min((watch.due for watch in self._watch.values() if watch.due is not None), default=None)
 
-    def _watched(self, position: Position) -> tuple[Position, datetime | None]:
+    def _watched(self, position: Position) -> _Watch:
         known = self._watch.get(position.id or 0)
-        if known is not None and known[0] == position:
+        if known is None:
+            return _Watch(position, self._stage.now, self._due(position))
+        if known.position is position or known.position == position:
             return known
-        return position, self._due(position)
+        due = known.due if self._still_holds(known, position) else self._due(position)
+        return _Watch(position, self._stage.now, due)
+
+    def _still_holds(self, known: _Watch, position: Position) -> bool:
+        """Whether nothing has become of a position since but what the candles brought that have closed."""
+        if _WHAT_COUNTS(known.position) != _WHAT_COUNTS(position) or (known.due and known.due <= self._stage.now):
+            return False
+        tape = self._stage.tape(position.coin)
+        best_price, opened_ms = known.position.best_price, to_ms(position.opened_at)
+        parts = () if tape is None else tape.closing(to_ms(known.seen_at), to_ms(self._stage.now))
+        for candles, start, end in parts:
+            begin = max(start, int(candles.t.searchsorted(opened_ms)))
+            best_price = best_of_closes(candles, min(begin, end), end, best_price, position.side)
+        return best_price == position.best_price
 
     def _due(self, position: Position) -> datetime | None:
         now = self._stage.now
-        candles = self._stage.candles(position.coin)
-        if candles is None:
+        tape = self._stage.tape(position.coin)
+        if tape is None:
             return None
         if position.status is not PositionStatus.OPEN or position.trigger_price is None:
             # What couldn't be finished now, for want of a price, can be when the next candle opens, if there is one.
-            following = int(candles.t.searchsorted(to_ms(now), side="right"))
-            return from_ms(int(candles.t[following])) if following < len(candles) else None
+            following = tape.next_opening(to_ms(now) + 1)
+            return None if following is None else from_ms(int(following[0].t[following[1]]))
         instrument = self._desk.market.instrument(position.coin)
-        deadline = position.opened_at + self._desk.policy.exit.max_duration
+
+        def legal(price: float) -> float:
+            return price if instrument is None else instrument.stop_price(price, is_buy=position.side.sign < 0)
+
+        best_price = position.best_price
+        opened_ms = to_ms(position.opened_at)
+        deadline_ms = to_ms(position.opened_at + self._desk.policy.exit.max_duration)
         # The candle that runs now counts, too: its close is still to come, whatever a poll has changed in the middle of it.
-        running_ms = to_ms(now) - candles.interval_ms + 1
-        begin = int(candles.t.searchsorted(max(to_ms(position.opened_at), running_ms)))
-        event = next_event(
-            candles,
-            begin,
-            entry_price=position.entry_price,
-            side=position.side,
-            best_price=position.best_price,
-            trigger_price=position.trigger_price,
-            tiers_taken=position.tiers_taken,
-            deadline_ms=to_ms(deadline),
-            policy=self._desk.policy.exit,
-            legal=(lambda price: instrument.stop_price(price, is_buy=position.side.sign < 0)) if instrument else None,
-        )
-        if event is None:
-            return None
-        opens = int(candles.t[event.index])
-        return from_ms(opens if event.kind is EventKind.TIME else opens + candles.interval_ms)
+        for candles, start, end in tape.closing(to_ms(now)):
+            begin = max(start, int(candles.t.searchsorted(opened_ms)))
+            event = next_event(
+                candles,
+                begin,
+                entry_price=position.entry_price,
+                side=position.side,
+                best_price=best_price,
+                trigger_price=position.trigger_price,
+                tiers_taken=position.tiers_taken,
+                deadline_ms=deadline_ms,
+                policy=self._desk.policy.exit,
+                legal=legal,
+            )
+            if event is not None:
+                opens = int(candles.t[event.index])
+                return from_ms(opens if event.kind is EventKind.TIME else opens + candles.interval_ms)
+            best_price = best_of_closes(candles, begin, end, best_price, position.side)
+        return None

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.backtest.bootstrap import MIN_DAYS, mean_interval
 from hlcopy.backtest.report import Warn, replay_warnings
-from hlcopy.backtest.shadows import follow
+from hlcopy.backtest.shadows import Shadow, Untold, follow
 from hlcopy.domain.models import EXECUTE, Action, SkipReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
 
     from hlcopy.backtest.run import Played
-    from hlcopy.backtest.shadows import Shadow
     from hlcopy.domain.models import Signal
     from hlcopy.ports import Progress
 
+    Followed = tuple[Signal, Shadow | Untold]
+
 _NO_ENTRY: Final = {SkipReason.ACTION, SkipReason.ADD_NO_OPEN, SkipReason.ADD_TOO_OLD}
+
+
+@unique
+class Source(StrEnum):
+    """Whose decisions are judged: those of a replay, or those that the ticks really made."""
+
+    REPLAY = "replay"
+    LEDGER = "ledger"
 
 
 @unique
@@ -40,12 +49,14 @@ class Gate:
     """What one decision held back, or let through if it is EXECUTE; percents are of each entry's notional, net of costs.
 
     `loss_avoided_pct` is the sum of the negative results and `gain_missed_pct` that of the positive ones. What passed was
-    not refused, so it has no verdict.
+    not refused, so it has no verdict. Of those not followed, `pending` may still be held, of `unknown` no candles tell.
     """
 
     decision: str
     refused: int
     followed: int
+    pending: int
+    unknown: int
     loss_avoided_pct: float
     gain_missed_pct: float
     mean_pct: float | None
@@ -56,8 +67,9 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """The gates of a replay, the one that refused most first; the last is EXECUTE, what passed."""
+    """The gates of a period, the one that refused most first; the last is EXECUTE, what passed."""
 
+    source: Source
     start: date
     end: date
     gates: Sequence[Gate]
@@ -76,9 +88,10 @@ def verdict_of(interval: tuple[float, float] | None) -> Verdict:
     return Verdict.EARNS if interval[1] < 0 else Verdict.DOES_NOT
 
 
-def gate(decision: str, shadows: Sequence[Shadow | None]) -> Gate:
-    """Return what the entries of one decision came to; None stands for one that couldn't be followed."""
-    known = [shadow for shadow in shadows if shadow is not None]
+def gate(decision: str, shadows: Sequence[Shadow | Untold]) -> Gate:
+    """Return what the entries of one decision came to."""
+    known = [shadow for shadow in shadows if isinstance(shadow, Shadow)]
+    pending = shadows.count(Untold.PENDING)
     results = [shadow.result_pct for shadow in known]
     days = [shadow.opened_at.date() for shadow in known]
     interval = mean_interval(results, days)
@@ -86,6 +99,8 @@ def gate(decision: str, shadows: Sequence[Shadow | None]) -> Gate:
         decision=decision,
         refused=len(shadows),
         followed=len(known),
+        pending=pending,
+        unknown=len(shadows) - len(known) - pending,
         loss_avoided_pct=math.fsum(result for result in results if result < 0),
         gain_missed_pct=math.fsum(result for result in results if result > 0),
         mean_pct=statistics.fmean(results) if results else None,
@@ -100,47 +115,54 @@ def judge(played: Played, last_day: date, progress: Progress | None = None) -> J
     replay, end = played.replay, played.replay.clock.now
     ledger = replay.desk.ledger
     signals = ledger.signals.list()
-    entries = [signal for signal in signals if is_entry(signal)]
+    followed = follow_each(
+        [signal for signal in signals if is_entry(signal)],
+        lambda signal: follow(signal, replay.market, replay.desk.policy, end),
+        progress,
+    )
+    positions = ledger.book.positions(live_only=False)
+    warnings = replay_warnings(replay, played.recording, played.tally, signals, positions, (played.start, end))
+    return judged(Source.REPLAY, played.start.date(), last_day, followed, warnings)
+
+
+def follow_each(
+    entries: Sequence[Signal], tell: Callable[[Signal], Shadow | Untold], progress: Progress | None
+) -> list[Followed]:
+    """Return entries with what `tell` says of each."""
     if progress is not None:
         progress.start("Following", len(entries))
-    followed: list[tuple[Signal, Shadow | None]] = []
+    followed = []
     for signal in entries:
-        followed.append((signal, follow(signal, replay.market, replay.desk.policy, end)))
+        followed.append((signal, tell(signal)))
         if progress is not None:
             progress.advance()
     if progress is not None:
         progress.finish()
-    by_decision: dict[str, list[Shadow | None]] = defaultdict(list)
+    return followed
+
+
+def judged(source: Source, start: date, end: date, followed: Sequence[Followed], warnings: Iterable[Warn]) -> Judgement:
+    """Return the judgement on what became of entries; `warnings` are those that the entries themselves don't give."""
+    by_decision: dict[str, list[Shadow | Untold]] = defaultdict(list)
     for signal, shadow in followed:
         by_decision[signal.decision].append(shadow)
     passed = by_decision.pop(EXECUTE, [])
     refusing = sorted(by_decision.items(), key=lambda item: (-len(item[1]), item[0]))
     gates = [gate(decision, shadows) for decision, shadows in (*refusing, (EXECUTE, passed))]
-    positions = ledger.book.positions(live_only=False)
     return Judgement(
-        start=played.start.date(),
-        end=last_day,
-        gates=gates,
-        warnings=[
-            *replay_warnings(replay, played.recording, played.tally, signals, positions, (played.start, end)),
-            *_warnings(followed, gates),
-        ],
+        source=source, start=start, end=end, gates=gates, warnings=[*warnings, *_warnings(followed, gates)]
     )
 
 
-def _warnings(followed: Sequence[tuple[Signal, Shadow | None]], gates: Sequence[Gate]) -> Iterable[Warn]:
+def _warnings(followed: Sequence[Followed], gates: Sequence[Gate]) -> Iterable[Warn]:
     """Name what the judgement doesn't know."""
     if all(each.decision == EXECUTE for each in gates):
         yield Warn(code="NOTHING_REFUSED", message="no entry was refused, so there is no gate to judge")
-    lost = [signal.coin for signal, shadow in followed if shadow is None]
-    if lost:
-        coins = ", ".join(f"{coin} {lost.count(coin)}" for coin in sorted(set(lost)))
-        yield Warn(
-            code="NOT_FOLLOWED", message=f"entries without a price, or no trade at it, when they were decided: {coins}"
-        )
-    still = sum(shadow is not None and shadow.closed_at is None for _, shadow in followed)
-    if still:
-        yield Warn(code="OPEN_AT_END", message=f"{still} followed entries were open at the end: their last mark counts")
+    for why in Untold:
+        lost = Counter(signal.coin for signal, shadow in followed if shadow is why)
+        if lost and why is not Untold.PENDING:
+            coins = ", ".join(f"{coin} {count}" for coin, count in sorted(lost.items()))
+            yield Warn(code="NOT_FOLLOWED", message=f"entries with {why}: {coins}")
     few = [f"{each.decision} {each.days}" for each in gates if each.days < MIN_DAYS and each.verdict is not None]
     if few:
         message = f"of a gate nothing is claimed under {MIN_DAYS} days with followed entries: {', '.join(few)}"

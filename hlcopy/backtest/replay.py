@@ -17,7 +17,8 @@ from hlcopy.ports import Marks, Quote, UnknownType
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from hlcopy.domain.candles import Candles
+    from hlcopy.backtest.tape import Tape
+    from hlcopy.backtest.universe import Universe
     from hlcopy.ports import FundingRate, Level
 
 # A mark older than this many candles is no mark (decision 32).
@@ -48,7 +49,8 @@ class ReplaySource:
     """The traders' fills and accounts as they could be known at the simulated present.
 
     A fill becomes visible `feed_delay` after it happened, and so do the positions that are rebuilt from fills: were they
-    known sooner, a close of the last minute would look like a position that vanished. The equity of each wallet is stated by the user and never ages.
+    known sooner, a close of the last minute would look like a position that vanished. The equity of a wallet is stated by
+    the user and never ages, else it is the last one that had been read.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class ReplaySource:
         equity: Mapping[str, float],
         market: ReplayMarket,
         feed_delay: timedelta,
+        universe: Universe | None = None,
     ) -> None:
         self._clock = clock
+        self._universe = universe
         self._fills = {trader: chained(trader_fills) for trader, trader_fills in fills.items()}
         self._times = {trader: [fill.time for fill in trader_fills] for trader, trader_fills in self._fills.items()}
         self._equity = equity
@@ -67,6 +71,23 @@ class ReplaySource:
         self._feed_delay = feed_delay
         self._applied = dict.fromkeys(self._fills, 0)
         self._latest: dict[str, dict[str, Fill]] = {trader: {} for trader in self._fills}
+
+    @property
+    def wallets(self) -> Sequence[str]:
+        """The wallets whose fills are recorded."""
+        return tuple(self._fills)
+
+    def first(self, trader: str) -> datetime | None:
+        """Return when a trader's recorded fills begin, None when none is visible yet."""
+        times = self._times.get(trader, [])
+        return times[0] if times and times[0] <= self._clock.now - self._feed_delay else None
+
+    def between(self, trader: str, since: datetime, until: datetime) -> Sequence[Fill]:
+        """Return the fills after `since` and up to `until` that have become visible."""
+        self._clock.check(until)
+        times = self._times.get(trader, [])
+        end = bisect_right(times, min(until, self._clock.now - self._feed_delay))
+        return self._fills.get(trader, [])[bisect_right(times, since) : end]
 
     def room(self, now: datetime) -> int | None:
         """Return None: recorded history has no rate limit."""
@@ -97,10 +118,10 @@ class ReplaySource:
                 positions[coin] = TraderPosition(coin=coin, size=size, value_usd=abs(size) * price)
         return TraderState(
             trader=trader,
-            equity=self._equity.get(trader),
+            equity=self._worth(trader, now),
             positions=positions,
             read_at=now,
-            equity_source="stated",
+            equity_source="stated" if trader in self._equity else "recorded",
         )
 
     def next_visible(self, trader: str, after: datetime) -> datetime | None:
@@ -108,6 +129,11 @@ class ReplaySource:
         times = self._times.get(trader, [])
         index = bisect_right(times, after - self._feed_delay)
         return times[index] + self._feed_delay if index < len(times) else None
+
+    def _worth(self, trader: str, now: datetime) -> float | None:
+        if trader in self._equity or self._universe is None:
+            return self._equity.get(trader)
+        return self._universe.equity_at(trader, now)
 
     def _advance(self, trader: str, now: datetime) -> dict[str, Fill]:
         end = bisect_right(self._times.get(trader, []), now)
@@ -125,12 +151,12 @@ class ReplayMarket:
     def __init__(
         self,
         clock: ReplayClock,
-        candles: Mapping[str, Candles],
+        tapes: Mapping[str, Tape],
         funding: Mapping[str, Sequence[FundingRate]],
         size_decimals: Mapping[str, int],
     ) -> None:
         self._clock = clock
-        self._candles = candles
+        self._tapes = tapes
         self._funding = funding
         self._funding_times = {coin: [rate.time for rate in rates] for coin, rates in funding.items()}
         self._instruments: dict[str, Instrument] = {}
@@ -138,28 +164,31 @@ class ReplayMarket:
 
     def under(self, clock: ReplayClock) -> ReplayMarket:
         """Return the same history under another clock."""
-        return ReplayMarket(clock, self._candles, self._funding, self._size_decimals)
+        return ReplayMarket(clock, self._tapes, self._funding, self._size_decimals)
 
     def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
         """Return the closes of the candles that closed after `since`, at least the last one; None when that is too old."""
         self._clock.check(now)
-        candles = self._candles.get(coin)
-        if candles is None:
+        tape = self._tapes.get(coin)
+        found = None if tape is None else tape.last_closed(to_ms(now))
+        if tape is None or found is None:
             return None
-        end = self._closed(candles, now)
-        closed_at = from_ms(int(candles.t[end - 1]) + candles.interval_ms) if end else None
-        if closed_at is None or now - closed_at > FRESH_INTERVALS * timedelta(milliseconds=candles.interval_ms):
+        candles, last = found
+        closed_ms, close = int(candles.t[last]) + candles.interval_ms, float(candles.c[last])
+        closed_at = from_ms(closed_ms)
+        if now - closed_at > FRESH_INTERVALS * timedelta(milliseconds=candles.interval_ms):
             return None
-        begin = min(self._closed(candles, since), end - 1)
-        closes = candles.c[begin:end]
-        return Marks(float(closes.min()), float(closes.max()), float(closes[-1]), closed_at)
+        parts = tape.closing(min(to_ms(since), closed_ms - 1), closed_ms)
+        closes = [part.c[begin:end] for part, begin, end in parts]
+        low, high = min(float(part.min()) for part in closes), max(float(part.max()) for part in closes)
+        return Marks(low, high, close, closed_at)
 
     def mark(self, coin: str, now: datetime) -> float | None:
         """Return the close of the last closed candle, however old."""
         self._clock.check(now)
-        candles = self._candles.get(coin)
-        end = 0 if candles is None else self._closed(candles, now)
-        return float(candles.c[end - 1]) if candles is not None and end else None
+        tape = self._tapes.get(coin)
+        found = None if tape is None else tape.last_closed(to_ms(now))
+        return None if found is None else float(found[0].c[found[1]])
 
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         """Return the open of the first candle that opens now or later: what an order sent now is filled at.
@@ -167,13 +196,15 @@ class ReplayMarket:
         It is a look past the clock, but by the venue and not by a decision; None when trading has stopped by then.
         """
         self._clock.check(now)
-        candles = self._candles.get(coin)
-        if candles is None:
+        tape, now_ms = self._tapes.get(coin), to_ms(now)
+        found = None if tape is None else tape.next_opening(now_ms)
+        if found is None:
             return None
-        index = int(candles.t.searchsorted(to_ms(now)))
-        if index == len(candles) or int(candles.t[index]) - to_ms(now) > FRESH_INTERVALS * candles.interval_ms:
+        candles, index = found
+        opens_ms = int(candles.t[index])
+        if opens_ms - now_ms > FRESH_INTERVALS * candles.interval_ms:
             return None
-        return Quote(float(candles.o[index]), from_ms(int(candles.t[index])))
+        return Quote(float(candles.o[index]), from_ms(opens_ms))
 
     def look(self, since: Mapping[str, datetime], now: datetime) -> None:
         """Read nothing: the history is in memory."""
@@ -191,19 +222,24 @@ class ReplayMarket:
         `until` is the moment at which an order sent now fills: like `next_price` a look past the clock by the venue.
         """
         self._clock.check(now)
-        candles = self._candles.get(coin)
-        if candles is None:
+        tape, closed_by_ms = self._tapes.get(coin), to_ms(until or now)
+        if tape is None:
             return None
-        begin, end = int(candles.t.searchsorted(to_ms(since))), self._closed(candles, until or now)
-        adverse = candles.l if side is Side.LONG else candles.h
-        reached = (adverse[begin:end] - trigger) * side.sign <= 0
-        if not reached.any():
-            return None
-        index = begin + int(reached.argmax())
-        price = stops.fill_in_candle(
-            trigger, float(candles.o[index]), float(candles.l[index]), float(candles.h[index]), side
-        )
-        return None if price is None else Quote(price, from_ms(int(candles.t[index])))
+        for candles, begin, end in tape.opening(to_ms(since), closed_by_ms):
+            adverse = (candles.l if side is Side.LONG else candles.h)[begin:end]
+            reached = (adverse - trigger) * side.sign <= 0
+            first = int(reached.argmax())
+            if not reached[first]:
+                continue
+            index = begin + first
+            opens_ms = int(candles.t[index])
+            if opens_ms + candles.interval_ms > closed_by_ms:
+                return None
+            price = stops.fill_in_candle(
+                trigger, float(candles.o[index]), float(candles.l[index]), float(candles.h[index]), side
+            )
+            return None if price is None else Quote(price, from_ms(opens_ms))
+        return None
 
     def funding(self, coin: str, since: datetime, until: datetime) -> Sequence[tuple[datetime, float]]:
         """Return the recorded rates after `since` and up to `until`."""
@@ -220,11 +256,6 @@ class ReplayMarket:
             self._instruments[coin] = assumed_instrument(coin, self._size_decimals.get(coin, 0))
         return self._instruments[coin]
 
-    def candles(self, coin: str) -> Candles | None:
-        """Return a coin's candles whole: for the engine's search of the next event, not for a tick."""
-        return self._candles.get(coin)
-
-    @staticmethod
-    def _closed(candles: Candles, moment: datetime) -> int:
-        """Return how many candles have closed by a moment."""
-        return int(candles.t.searchsorted(to_ms(moment) - candles.interval_ms, side="right"))
+    def tape(self, coin: str) -> Tape | None:
+        """Return all of a coin's candles: for the engine's search of the next event, not for a tick."""
+        return self._tapes.get(coin)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hlcopy.backtest.books import trials
 from hlcopy.backtest.bootstrap import MIN_DAYS
 from hlcopy.backtest.comparison import Comparison, compare
+from hlcopy.backtest.fates import ruin_told, stranded, stranded_told
 from hlcopy.backtest.figures import Figures, figures
 from hlcopy.backtest.following import track
 from hlcopy.domain.book import PositionStatus
@@ -18,11 +19,14 @@ from hlcopy.domain.models import EXECUTE, SkipReason
 from hlcopy.ports import UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date, datetime
 
     from hlcopy.backtest.desk import Recording, ReplayDesk
     from hlcopy.backtest.engine import Tally
+    from hlcopy.backtest.picture import Picture
+    from hlcopy.backtest.run import Plan
+    from hlcopy.backtest.scored import Selection
     from hlcopy.domain.book import OurFill, Position
     from hlcopy.domain.episodes import Gap
     from hlcopy.domain.models import Fill, Signal
@@ -84,20 +88,15 @@ class Backtest:
     figures: Figures
     comparison: Comparison | None  # None without an entry
     marks: Mapping[int, float] = field(default_factory=dict)
+    stranded: Sequence[int] = ()  # the open positions that can't be left for want of a price, by id
+    selection: Selection | None = None  # where traders were chosen anew on each day
+    picture: Picture | None = None  # only of a run that is to be drawn
 
 
-def summarize(
-    replay: ReplayDesk,
-    recording: Recording,
-    tally: Tally,
-    *,
-    equity: Mapping[str, float],
-    our_equity: float,
-    start: datetime,
-    last_day: date,
-) -> Backtest:
+def summarize(replay: ReplayDesk, recording: Recording, tally: Tally, plan: Plan) -> Backtest:
     """Read a finished replay's ledger."""
-    ledger = replay.desk.ledger
+    ledger, our_equity, start = replay.desk.ledger, plan.our_equity, plan.start
+    selection = None if replay.selector is None else replay.selector.selection
     positions = ledger.book.positions(live_only=False)
     signals = ledger.signals.list()
     account = replay.desk.exchange.account(replay.clock.now)
@@ -136,31 +135,30 @@ def summarize(
         slippage_usd=sum(fill.slippage_usd for fill in fills),
         average_hours=sum(hours) / len(hours) if hours else None,
     )
+    end = replay.clock.now
+    found = figures(positions, by_signal, ledger.paper, replay.market, start=start, end=end, start_equity=our_equity)
+    stuck, ruin = stranded(held, replay.market, end), ruin_told(found.points)
     return Backtest(
         start=start.date(),
-        end=last_day,
+        end=plan.last_day,
         policy=replay.desk.policy,
-        assumptions=_assumptions(replay, recording, equity, our_equity),
+        assumptions=_assumptions(replay, recording, plan),
         metrics=metrics,
         positions=positions,
         signals=signals,
-        traders=list(equity),
+        traders=list(plan.equity) if selection is None else list(selection.primary_days),
+        selection=selection,
         skips=Counter(signal.decision for signal in signals if signal.is_final and signal.decision != EXECUTE),
         warnings=[
-            *replay_warnings(replay, recording, tally, signals, positions, (start, replay.clock.now)),
-            *_comparison_warnings(comparison),
+            *replay_warnings(replay, recording, tally, signals, positions, (start, end)),
+            *(Warn(code="CANDLES_END", message=told) for told in stranded_told(held, stuck, marks)),
+            *_comparison_warnings(comparison, judged=metrics.decisions > 0),
+            *([Warn(code="RUINED", message=ruin)] if ruin is not None else []),
         ],
         marks={position.id or 0: marks[position.coin] for position in held if position.coin in marks},
-        figures=figures(
-            positions,
-            by_signal,
-            ledger.paper,
-            replay.market,
-            start=start,
-            end=replay.clock.now,
-            start_equity=our_equity,
-        ),
+        figures=found,
         comparison=comparison,
+        stranded=tuple(stuck),
     )
 
 
@@ -191,10 +189,11 @@ def _compared(
     )
 
 
-def _comparison_warnings(comparison: Comparison | None) -> list[Warn]:
+def _comparison_warnings(comparison: Comparison | None, *, judged: bool) -> list[Warn]:
     """Name what the comparison of exits doesn't know, if there is one."""
     if comparison is None:
-        message = "nothing was entered, so there is nothing to judge; the skips by reason say why"
+        why = "the skips by reason say why" if judged else "no order was judged"
+        message = f"nothing was entered, so there is nothing to judge; {why}"
         return [Warn(code="NO_ENTRIES", message=message)]
     found = []
     books = (("ours", comparison.ours), ("the trader's", comparison.trader), ("held for 72 hours", comparison.hold))
@@ -215,13 +214,13 @@ def _comparison_warnings(comparison: Comparison | None) -> list[Warn]:
 
 
 def _assumptions(
-    replay: ReplayDesk, recording: Recording, equity: Mapping[str, float], our_equity: float
+    replay: ReplayDesk, recording: Recording, plan: Plan
 ) -> dict[str, str | float | int | bool | Mapping[str, str | float] | None]:
     policy = replay.desk.policy
     return {
-        "our_equity_usd": our_equity,
-        "trader_equity_usd": dict(equity),
-        "candle_minutes": {coin: candles.interval_ms / 60_000 for coin, candles in recording.candles.items()},
+        "our_equity_usd": plan.our_equity,
+        **_whom(plan),
+        "candle_minutes": {coin: _minutes_told(days) for coin, days in recording.candle_days.items() if days},
         "mark": "the close of the last closed candle",
         "entry_fill": "the open of the next candle, made worse by slippage",
         "exit_fill": "a stop at its trigger or, gapped, at the candle's open; tiers and the time stop at the next open",
@@ -235,9 +234,30 @@ def _assumptions(
         "trader_exits": "his reductions and close in proportion, at the poll that sees them, filled at the next open",
         "exit_books": "same entries; no stop under the trader's exits and the 72 hours, so liquidation is possible there",
         "equity_curve": "at UTC midnight; falls within a day aren't seen",
-        "trader_leverage": "effective: position values over stated equity, rebuilt from fills",
+        "trader_leverage": "effective: position values over equity, rebuilt from fills",
         "instruments": "size decimals and maximum leverage assumed, a recording has no meta",
     }
+
+
+def _whom(plan: Plan) -> dict[str, str | Mapping[str, str | float]]:
+    if plan.equity:
+        return {"trader_equity_usd": dict(plan.equity)}
+    return {
+        "traders": "chosen anew at each UTC midnight, by the rules of score, from what was recorded before",
+        "trader_equity": (
+            "the venue's histories, each point from the moment it is of"
+            if plan.backdate_equity
+            else "the last value that had been read by then"
+        ),
+    }
+
+
+def _minutes_told(days: Mapping[int, int]) -> float | str:
+    """Return the length of a coin's candles in minutes; where it isn't the same every day, each with its number of days."""
+    minutes = {interval_ms / 60_000: count for interval_ms, count in days.items()}
+    if len(minutes) == 1:
+        return next(iter(minutes))
+    return " and ".join(f"{length:g} ({count} d)" for length, count in minutes.items())
 
 
 def _funding_told(recording: Recording) -> str:
@@ -254,22 +274,24 @@ def replay_warnings(
     period: tuple[datetime, datetime],
 ) -> list[Warn]:
     """Name what a replay assumed, lacked and couldn't do."""
-    found = [
-        Warn(code="EQUITY_ASSUMED", message="the equity of every wallet is stated, not measured"),
-        Warn(code="SURVIVORSHIP_BIASED", message="the traders are a fixed list, chosen with hindsight"),
-    ]
+    found = list(_whom_warnings(replay, recording))
     if recording.coins_without_candles:
         names = ", ".join(recording.coins_without_candles)
         blind = set(recording.coins_without_candles)
         lost = sum(signal.decision == SkipReason.NO_PRICE and signal.coin in blind for signal in signals)
-        message = f"{lost} orders passed every gate before the price and had none; no candles of {names}"
+        orders = "1 order" if lost == 1 else f"{lost} orders"
+        message = (
+            f"{orders} passed every gate before the price and had none; `hlcopy data fetch` or `hlcopy data import candles` "
+            f"brings the candles that are missing, of {names}"
+        )
         found.append(Warn(code="NO_CANDLES", message=message))
     for coin, holes in recording.holes.items():
         if holes:
             found.append(Warn(code="CANDLES_MISSING", message=_holes_told(coin, holes, positions)))
     found += _silence(recording, period)
-    for trader, trader_fills in recording.fills.items():
-        found += [_gap_warning(trader, gap) for gap in gaps(trader_fills)]
+    followed = set(replay.traders() if replay.selector is None else replay.selector.selection.primary_days)
+    for trader in sorted(followed):
+        found += [_gap_warning(trader, gap) for gap in gaps(recording.fills[trader])]
     unfunded = sorted({position.coin for position in positions if not recording.funding.get(position.coin)})
     if unfunded:
         message = f"no funding rates are stored of {', '.join(unfunded)}: none was charged there"
@@ -278,21 +300,62 @@ def replay_warnings(
     if undecided:
         message = f"{undecided} orders were still deferred when the period ended"
         found.append(Warn(code="UNDECIDED_AT_END", message=message))
-    unseen = sum(_unseen(replay, trader, trader_fills) for trader, trader_fills in recording.fills.items())
+    unseen = sum(_unseen(replay, trader, recording.fills[trader]) for trader in replay.traders())
     if unseen:
         message = f"{unseen} orders came too late to be polled within the period and aren't judged"
         found.append(Warn(code="UNSEEN_AT_END", message=message))
     found += [
-        Warn(code=code, message=f"{item}, in {count} ticks") for (code, item), count in sorted(tally.problems.items())
+        Warn(code=code, message=f"{item}, in {count} {'tick' if count == 1 else 'ticks'}")
+        for (code, item), count in sorted(tally.problems.items())
     ]
     return found
+
+
+def _whom_warnings(replay: ReplayDesk, recording: Recording) -> Iterable[Warn]:
+    """Name what hindsight had a part in the choice of traders, and what scores had to do without."""
+    if replay.selector is None:
+        yield Warn(code="EQUITY_ASSUMED", message="the equity of every wallet is stated, not measured")
+        yield Warn(code="SURVIVORSHIP_BIASED", message="the traders are a fixed list, chosen with hindsight")
+        return
+    chosen = replay.selector.selection
+    lacking = chosen.days - chosen.boards
+    if lacking:
+        message = (
+            f"on {lacking} of {chosen.days} days no leaderboard had been read in the week before, so the choice was among "
+            f"the {len(recording.fills)} recorded wallets: whoever recorded them may have known how they would do"
+        )
+        yield Warn(code="SURVIVORSHIP_BIASED", message=message)
+    if recording.universe is not None and recording.universe.backdated:
+        message = "equity counts from the moment it is of, though it was read later"
+        yield Warn(code="EQUITY_READ_LATER", message=message)
+    if chosen.unread:
+        message = f"of {len(chosen.unread)} wallets on the leaderboards no fills are recorded: they couldn't be chosen"
+        yield Warn(code="UNIVERSE_PARTIAL", message=message)
+    if chosen.worthless:
+        message = (
+            f"of {len(chosen.worthless)} recorded wallets no equity had ever been read: they couldn't be chosen "
+            "(--backdate-equity takes histories that were read later)"
+        )
+        yield Warn(code="EQUITY_UNKNOWN", message=message)
+    if chosen.neutral:
+        parts = ", ".join(f"{part} {count}" for part, count in chosen.neutral.most_common())
+        message = f"of {chosen.scored} scores these parts lacked their input and counted 0.5: {parts}"
+        yield Warn(code="NEUTRAL_PARTS", message=message)
 
 
 def _unseen(replay: ReplayDesk, trader: str, fills: Sequence[Fill]) -> int:
     """Count a trader's perp orders of which no poll saw a fill before the period ended."""
     ledger = replay.desk.ledger
-    seen = {fill.identity for fill in ledger.history.fills(trader)}
-    late = [fill for fill in fills if fill.identity not in seen and market_of(fill.coin) is Market.PERP]
+    mark = ledger.traders.mark(trader)
+    if mark is None:
+        return 0
+    polled = mark.polled_at - replay.desk.policy.cadence.feed_delay
+    seen = {fill.identity for fill in ledger.history.fills(trader, since=polled)}
+    late = [
+        fill
+        for fill in fills
+        if fill.time > polled and fill.identity not in seen and market_of(fill.coin) is Market.PERP
+    ]
     return sum(ledger.signals.get(signal_id(order)) is None for order in group_orders(late))
 
 
@@ -312,7 +375,9 @@ def _holes_told(coin: str, holes: Sequence[tuple[datetime, datetime]], positions
 
 def _silence(recording: Recording, period: tuple[datetime, datetime]) -> list[Warn]:
     """Name the wallets whose fills don't reach the end of the period, or that did nothing in it."""
-    found = []
+    found: list[Warn] = []
+    if recording.universe is not None:
+        return found  # many a wallet trades rarely, and who isn't chosen doesn't matter
     for trader, fills in recording.fills.items():
         who = f"{trader[:6]}…{trader[-4:]}"
         last = max(fill.time for fill in fills)

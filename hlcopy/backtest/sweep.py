@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,22 +17,9 @@ if TYPE_CHECKING:
 
     from hlcopy.backtest.desk import Recording
     from hlcopy.backtest.report import Backtest
-    from hlcopy.domain.policy import Policy
+    from hlcopy.backtest.run import Plan
 
 _DAY: Final = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setup:
-    """A configuration as a replay takes it: the rules, and our equity at its start in USD."""
-
-    policy: Policy
-    our_equity: float
-
-    @property
-    def key(self) -> str:
-        """The same for two configurations that are the same, whatever their texts."""
-        return hashlib.sha256(repr((self.policy, self.our_equity)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +36,15 @@ class Window:
 
     def __str__(self) -> str:
         return f"{self.first} to {self.last}"
+
+    def of(self, plan: Plan) -> Plan:
+        """Return a plan for these days."""
+        return replace(plan, first_day=self.first, last_day=self.last)
+
+
+def key_of(plan: Plan) -> str:
+    """Return the same for two plans of the same rules and equity of ours, whatever texts made them."""
+    return hashlib.sha256(repr((plan.policy, plan.our_equity)).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,17 +198,17 @@ def folds(whole: Window, count: int) -> list[Fold]:
     ]
 
 
-def fingerprint(recording: Recording, *parts: object) -> str:
-    """Return what changes whenever the recording does, or anything else that is handed over with it."""
-    digest = hashlib.sha256(repr(parts).encode())
-    for trader in sorted(recording.fills):
+def fingerprint(recording: Recording) -> str:
+    """Return what changes whenever a recording does; all its candles are read."""
+    digest = hashlib.sha256(repr(recording.universe).encode())
+    for trader, fills in sorted(recording.fills.items()):
         digest.update(trader.encode())
-        for fill in recording.fills[trader]:
+        for fill in fills:
             digest.update(repr(fill).encode())
-    for coin in sorted(recording.candles):
-        candles = recording.candles[coin]
-        digest.update(f"{coin} {candles.interval_ms}".encode())
-        for column in (candles.t, candles.o, candles.h, candles.l, candles.c, candles.v):
-            digest.update(column.tobytes())
-        digest.update(repr(recording.funding.get(coin, ())).encode())
+    for coin, tape in sorted(recording.tapes.items()):
+        digest.update(f"{coin} {recording.funding.get(coin)!r}".encode())
+        for candles, begin, end in tape.opening(0):
+            digest.update(f"{candles.interval_ms}".encode())
+            for column in (candles.t, candles.o, candles.h, candles.l, candles.c, candles.v):
+                digest.update(column[begin:end].tobytes())
     return digest.hexdigest()[:16]

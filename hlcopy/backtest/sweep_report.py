@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hlcopy.backtest.sweep import Fold, Measure, Outcome, Window
-    from hlcopy.backtest.sweep_run import Plan
+    from hlcopy.backtest.sweep_run import SweepPlan
     from hlcopy.backtest.sweep_space import Space
     from hlcopy.backtest.sweep_study import Study, Tried
 
@@ -142,7 +142,7 @@ def ranked(tried: Iterable[Tried]) -> list[Tried]:
 
 
 def report(
-    plan: Plan, study: Study, *, as_set: Outcome, tries: Sequence[Outcome], folds: Sequence[FoldResult]
+    plan: SweepPlan, study: Study, *, as_set: Outcome, tries: Sequence[Outcome], folds: Sequence[FoldResult]
 ) -> Sweep:
     """Return what a finished study says; `tries` are all configurations that were ever tried on its days."""
     rows, by = ranked(study.tried()), plan.measure

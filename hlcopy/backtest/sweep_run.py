@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hlcopy import __version__
-from hlcopy.backtest.sweep import MEASURES, Measure, Outcome, Setup, Window, folds, judged
+from hlcopy.backtest.sweep import MEASURES, Measure, Outcome, Window, folds, judged, key_of
 from hlcopy.backtest.sweep_report import FoldResult, Sweep, ranked, report
 from hlcopy.backtest.sweep_study import BEAT_S, Study, all_tries
-from hlcopy.backtest.sweep_worker import Job, submit
+from hlcopy.backtest.sweep_worker import submit
 from hlcopy.errors import ConfigError, TryLaterError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from optuna.storages import BaseStorage
 
+    from hlcopy.backtest.run import Plan
     from hlcopy.backtest.sweep import Fold
     from hlcopy.backtest.sweep_space import Space
     from hlcopy.backtest.sweep_study import Claim
@@ -31,41 +32,46 @@ _AS_SET: Final = "as_set"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class SweepPlan:
     """What a sweep is to do.
 
-    `recording` is the fingerprint of what is replayed. `rules` makes a configuration's settings into rules, those of the
-    settings as they are when none is given; it raises `ConfigError` where they contradict each other. Without `trials` the
-    grid is tried. `given_name` is None for a name that follows from all of it, so that other data or rules never go on with
-    an old study. `as_set` has the values that the settings have as they are.
+    `recording` is the fingerprint of what is replayed. `rules` makes a configuration's settings into a plan of all days,
+    that of the settings as they are when none is given; it raises `ConfigError` where they contradict each other. `as_set`
+    has the values that these settings have as they are. Without `trials` the grid is tried. `given_name` is None for a name
+    that follows from all of it, so that other data or rules never go on with an old study.
     """
 
     recording: str
-    window: Window
-    equity: Mapping[str, float]
-    rules: Callable[[Mapping[str, str]], Setup]
+    rules: Callable[[Mapping[str, str]], Plan]
+    as_set: Mapping[str, str]
     space: Space
     trials: int | None
     seed: int
     by: str
     folds: int
     given_name: str | None
-    as_set: Mapping[str, str]
 
     @property
     def measure(self) -> Measure:
         """What is maximised."""
         return MEASURES[self.by]
 
+    @property
+    def window(self) -> Window:
+        """All days."""
+        base = self.rules({})
+        return Window(first=base.first_day, last=base.last_day)
+
     def data(self, window: Window) -> str:
         """Return what two studies of the same days share, so that what one has tried the other needn't."""
-        return f"{self.recording} {sorted(self.equity.items())} {window} {__version__}"
+        base = self.rules({})
+        return f"{self.recording} {sorted(base.equity.items())} {base.backdate_equity} {window} {__version__}"
 
     def facts(self, window: Window) -> dict[str, object]:
         """Return what a study of some days rests on."""
         return {
             "recording": self.data(window),
-            "settings": self.rules({}).key,
+            "settings": key_of(self.rules({})),
             "values": self.space.document(),
             "measure": self.by,
             "seed": None if self.trials is None else self.seed,
@@ -83,7 +89,7 @@ class Sweeper:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: SweepPlan,
         storage: BaseStorage,
         pool: Executor,
         *,
@@ -150,8 +156,8 @@ class Sweeper:
 
     def _aside(self, study: Study, name: str, window: Window, values: Mapping[str, str]) -> _Aside:
         noted = study.noted(name)
-        job = Job(window=window, equity=self.plan.equity, setup=self.plan.rules(values))
-        return _Aside(study, name, submit(self.pool, job) if noted is None else noted)
+        found = submit(self.pool, window.of(self.plan.rules(values))) if noted is None else noted
+        return _Aside(study, name, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,15 +219,15 @@ class _Round:
         """Hand a trial to the workers, unless its end is known already."""
         plan = self._sweeper.plan
         try:
-            setup = plan.rules(claim.values)
+            replayed = self._window.of(plan.rules(claim.values))
         except ConfigError as error:
             self.study.finish(claim, None, None, None, f"INFEASIBLE: {error}")
             return
-        if setup.key in self._known:
-            self._tell(claim, setup.key)
-            return
-        job = Job(window=self._window, equity=plan.equity, setup=setup)
-        self._running[submit(self._sweeper.pool, job)] = (claim, setup.key)
+        key = key_of(replayed)
+        if key in self._known:
+            self._tell(claim, key)
+        else:
+            self._running[submit(self._sweeper.pool, replayed)] = (claim, key)
 
     def _collect(self) -> None:
         """Wait for a result: of a grid whichever comes first, of a search the oldest, so that it can be repeated."""

@@ -7,23 +7,25 @@ import os
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.report import summarize
-from hlcopy.backtest import run
-from hlcopy.backtest.sweep import Outcome, Setup, Window, outcome
+from hlcopy.backtest.run import play, read
+from hlcopy.backtest.sweep import outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator
+    from datetime import date
 
     from hlcopy.backtest.desk import Recording
-    from hlcopy.ports import Ledger
+    from hlcopy.backtest.recorded import Recorded
+    from hlcopy.backtest.run import Plan
+    from hlcopy.backtest.sweep import Outcome
 
-    Opener = Callable[[], AbstractContextManager[Ledger]]
+    Opener = Callable[[], Recorded]
 
 
 def _read_only(table: dict[str, float]) -> MappingProxyType[str, float]:
@@ -34,58 +36,29 @@ def _read_only(table: dict[str, float]) -> MappingProxyType[str, float]:
 copyreg.pickle(MappingProxyType, lambda table: (_read_only, (dict(table),)))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """A replay to do: the days, the wallets with their stated equity, and the configuration."""
-
-    window: Window
-    equity: Mapping[str, float]
-    setup: Setup
-
-
 class Worker:
-    """Replays jobs; a recording is read once for all jobs in a row that share its days."""
+    """Replays plans; a recording is read once for all plans in a row that share its days."""
 
-    def __init__(self, opener: Opener) -> None:
-        self._opener = opener
-        self._window: Window | None = None
+    def __init__(self, recorded: Recorded) -> None:
+        self._recorded = recorded
+        self._days: tuple[date, date] | None = None
         self._recording: Recording | None = None
 
-    def work(self, job: Job) -> Outcome:
-        """Replay a job: it begins with the starting equity and nothing held, and what is held at its end counts at its mark.
+    def work(self, plan: Plan) -> Outcome:
+        """Replay a plan: it begins with the starting equity and nothing held, and what is held at its end counts at its mark.
 
-        Nothing later than its days is read. A wallet of which nothing is stored by then isn't known yet.
+        Nothing that was recorded of later days plays a part. A wallet that did nothing by then isn't known yet.
         """
-        recording = self._read(job)
-        known = {address: job.equity[address] for address in recording.fills}
-        played = run.replay(
-            recording,
-            MemoryLedger(),
-            first_day=job.window.first,
-            last_day=job.window.last,
-            equity=known,
-            our_equity=job.setup.our_equity,
-            policy=job.setup.policy,
-        )
-        return outcome(
-            summarize(
-                played.replay,
-                played.recording,
-                played.tally,
-                equity=known,
-                our_equity=job.setup.our_equity,
-                start=played.start,
-                last_day=job.window.last,
-            )
-        )
+        recording = self._read(plan)
+        plan = replace(plan, equity={each: usd for each, usd in plan.equity.items() if each in recording.fills})
+        played = play(recording, MemoryLedger(), plan)
+        return outcome(summarize(played.replay, played.recording, played.tally, plan))
 
-    def _read(self, job: Job) -> Recording:
-        if self._recording is None or self._window != job.window:
-            self._recording = None  # two at a time may be more than fits into memory
-            with self._opener() as ledger:
-                read = run.record(ledger.history, first_day=job.window.first, last_day=job.window.last, equity=job.equity)
-            known = {address: fills for address, fills in read.fills.items() if fills}
-            self._recording, self._window = replace(read, fills=known), job.window
+    def _read(self, plan: Plan) -> Recording:
+        if self._recording is None or self._days != (plan.first_day, plan.last_day):
+            whole = read(self._recorded, plan)
+            known = {address: fills for address, fills in whole.fills.items() if fills}
+            self._recording, self._days = replace(whole, fills=known), (plan.first_day, plan.last_day)
         return self._recording
 
 
@@ -93,11 +66,11 @@ _workers: list[Worker] = []  # the one of this process
 
 
 def start(opener: Opener) -> None:
-    """Make this process a worker, which ends when its parent does."""
+    """Make this process a worker, which holds the recorded history open and ends when its parent does."""
     import multiprocessing
     import threading
 
-    _workers[:] = [Worker(opener)]
+    _workers[:] = [Worker(opener())]
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
@@ -111,16 +84,16 @@ def _end_with(sentinel: int) -> None:
     os._exit(1)
 
 
-def work(job: Job) -> Outcome:
-    """Replay a job in a worker's process."""
-    return _workers[0].work(job)
+def work(plan: Plan) -> Outcome:
+    """Replay a plan in a worker's process."""
+    return _workers[0].work(plan)
 
 
-def submit(pool: Executor, job: Job) -> Future[Outcome]:
-    """Hand a job to the workers; one that is started for it never hears of Ctrl-C, which is its parent's business."""
+def submit(pool: Executor, plan: Plan) -> Future[Outcome]:
+    """Hand a plan to the workers; one that is started for it never hears of Ctrl-C, which is its parent's business."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(work, job)
+        return pool.submit(work, plan)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -6,21 +6,23 @@ import math
 import os
 import re
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
-from hlcopy.cli import logs, options
+from hlcopy.cli import audit, logs, options, pages
+from hlcopy.cli.fetching import EARLIEST
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from hlcopy.backtest.gates import Judgement
     from hlcopy.backtest.report import Backtest
+    from hlcopy.backtest.run import Plan
     from hlcopy.cli.options import Session
     from hlcopy.ports import Ledger
 
@@ -59,15 +61,16 @@ Changes = Annotated[
         show_default=False,
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Let --csv write over files that exist.")]
+Force = Annotated[bool, typer.Option("--force", help="Let --csv and --html write over files that exist.")]
 
 _EXAMPLES: Final = """\
 \b
 Examples:
   hlcopy backtest --from 2025-03-16 --to 2025-05-01 \\
       --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
+  hlcopy backtest --from 2025-03-16 --to 2025-05-01   # traders by score
   hlcopy backtest ... --save april.db && hlcopy signals --db april.db
-  hlcopy backtest ... --csv april
+  hlcopy backtest ... --csv april --html april.html
   hlcopy backtest ... --set STOP_LOSS_PERCENT=3 --set PROFIT_TAKE_TIER_1=0
 
 \b
@@ -75,16 +78,6 @@ The files it runs on come in with: hlcopy data import
 """
 _NOT_REPLAYED: Final = ("Keys, files and where we trade", "Which traders are followed")
 """The groups of settings that a replay of stated wallets doesn't look at."""
-_GATES_EXAMPLES: Final = """\
-\b
-Examples:
-  hlcopy gates --from 2025-01-01 --to 2025-05-01 \\
-      --trader 0x513b8629fe877bb581bf244e326a047b249c4ff1=2000000
-  hlcopy gates ... --json
-
-\b
-The files it runs on come in with: hlcopy data import
-"""
 _TRADER: Final = re.compile(r"(0[xX][0-9a-fA-F]{40})=(.+)")
 
 
@@ -96,23 +89,69 @@ def _commands() -> None:
 First = Annotated[str, typer.Option("--from", metavar="DATE", help="The first UTC day.")]
 Last = Annotated[str, typer.Option("--to", metavar="DATE", help="The last UTC day, whole.")]
 Traders = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
-        "--trader", metavar="ADDRESS=EQUITY_USD", help="A wallet to follow and what it is worth; may be repeated."
+        "--trader",
+        metavar="ADDRESS=EQUITY_USD",
+        help="A wallet to follow and what it is worth; may be repeated. Without any, traders are chosen on each day by "
+        "score from all that are recorded.",
+    ),
+]
+Backdate = Annotated[
+    bool,
+    typer.Option(
+        "--backdate-equity",
+        help="Let what an account was worth count from the moment it is of, though it was read later.",
     ),
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command line asks to be replayed."""
+
+    first_day: date
+    last_day: date
+    equity: dict[str, float]
+    backdate_equity: bool
+
+    @classmethod
+    def of(cls, first: str, last: str, traders: list[str] | None, *, backdate_equity: bool) -> Asked:
+        """Read the options that say what; raises `BadInputError` for one that can't be meant."""
+        equity = stated_equity(traders)
+        if equity and backdate_equity:
+            message = "--backdate-equity is for traders chosen by score; with --trader their equity is stated"
+            raise BadInputError(message)
+        return cls(*whole_days(first, last), equity, backdate_equity)
+
+    def plan(self, session: Session) -> Plan:
+        """Return it with the session's settings."""
+        from hlcopy.backtest.run import Plan
+
+        return Plan(
+            first_day=self.first_day,
+            last_day=self.last_day,
+            our_equity=session.settings.paper_equity_usd,
+            policy=session.settings.replay_policy(),
+            equity=self.equity,
+            backdate_equity=self.backdate_equity,
+        )
+
+
 def whole_days(first: str, last: str) -> tuple[date, date]:
     """Return the first and the last day, both over."""
-    first_day, last_day = _day("--from", first), _day("--to", last)
+    first_day, last_day = day("--from", first), day("--to", last)
+    if first_day < EARLIEST:
+        message = f"--from {first_day} lies before there was anything to record; {EARLIEST} is early enough"
+        raise BadInputError(message)
     if last_day >= datetime.now(UTC).date():
         message = f"--to {last_day} isn't over yet; a backtest needs whole days of the past"
         raise BadInputError(message)
     return first_day, last_day
 
 
-def _day(option: str, given: str) -> date:
+def day(option: str, given: str) -> date:
+    """Return the day that an option gives."""
     try:
         return date.fromisoformat(given)
     except ValueError:
@@ -120,10 +159,10 @@ def _day(option: str, given: str) -> date:
         raise BadInputError(message) from None
 
 
-def stated_equity(traders: list[str]) -> dict[str, float]:
+def stated_equity(traders: list[str] | None) -> dict[str, float]:
     """Return each wallet's stated equity by its lower-case address."""
     stated: dict[str, float] = {}
-    for given in traders:
+    for given in traders or ():
         match = _TRADER.fullmatch(given.strip())
         usd = _amount(match.group(2)) if match else None
         if match is None or usd is None:
@@ -170,15 +209,33 @@ def _amount(given: str) -> float | None:
     return usd if math.isfinite(usd) and usd > 0 else None
 
 
-@app.command("backtest", epilog=_EXAMPLES)
+class _Backtest(TyperGroup):
+    """The group whose own options a command of it doesn't need."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's own signature
+        """Parse; what is required isn't where a command follows."""
+        if args and args[0] in self.commands:
+            for parameter in self.params:
+                parameter.required = False
+        return super().parse_args(ctx, args)
+
+
+group = typer.Typer(rich_markup_mode=None, cls=_Backtest, epilog=_EXAMPLES, invoke_without_command=True)
+app.add_typer(group, name="backtest")
+
+
+@group.callback()
 def backtest(  # noqa: PLR0913 - an option each
+    context: typer.Context,
     *,
     first: First,
     last: Last,
-    trader: Traders,
+    trader: Traders = None,
+    backdate_equity: Backdate = False,
     changes: Changes = None,
     save: Save = None,
     csv: Csv = None,
+    html: pages.Html = None,
     force: Force = False,
     db: options.Db = None,
     env_file: options.EnvFile = None,
@@ -190,23 +247,22 @@ def backtest(  # noqa: PLR0913 - an option each
     Prints the return and its risk, our exits against the trader's and against holding, the trades, exits and skips by
     reason, what it cost, and everything that was assumed. Nothing is sent anywhere and the recorded history isn't changed.
     """
-    equity = stated_equity(trader)
-    first_day, last_day = whole_days(first, last)
-    if force and csv is None:
-        message = "--force is for --csv DIR, which isn't given"
-        raise BadInputError(message)
-    if csv is not None:
-        _check_folder(csv, force=force)
+    if context.invoked_subcommand is not None:
+        return
+    asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
+    _check_files(csv, html, save, force=force)
     given = changed_settings(changes or [])
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=given)
-    result = _run(session, first_day, last_day, equity, save)
+    result = _run(session, asked.plan(session), save, illustrated=html is not None)
     if given:
         result = replace(result, assumptions={"set": given, **result.assumptions})
-    logs.log("backtest", first=str(first_day), last=str(last_day), entries=result.metrics.entries)
+    logs.log("backtest", first=str(result.start), last=str(result.end), entries=result.metrics.entries)
     from hlcopy.render.backtest import backtest_document, backtest_text
 
     if csv is not None:
         _write_sheets(csv, result)
+    if html is not None:
+        pages.write(html, result)
     if as_json:
         session.show_json(backtest_document(result))
         return
@@ -217,55 +273,47 @@ def backtest(  # noqa: PLR0913 - an option each
         )
     if csv is not None:
         session.show(f"\nWritten to {csv}: {', '.join(_sheets())}\n")
+    if html is not None:
+        session.show(f"\nWritten to {html}; open it in a browser\n")
 
 
-@app.command("gates", epilog=_GATES_EXAMPLES)
-def gates(
+@group.command("audit", epilog=audit.EXAMPLES)
+def audit_(  # noqa: PLR0913 - an option each
     *,
     first: First,
     last: Last,
-    trader: Traders,
+    trader: Traders = None,
+    backdate_equity: Backdate = False,
+    moments: audit.Moments = 10,
+    seed: audit.Seed = 1,
+    prove: audit.Prove = False,
+    changes: Changes = None,
     db: options.Db = None,
     env_file: options.EnvFile = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Judge each gate by what the entries it refused would have made.
+    """Prove that no decision of a backtest knows what came after it.
 
-    Replays recorded history as a backtest does, then enters every refused entry in the shadow and leaves it by our exits:
-    losses avoided, gains missed, and whether what a gate refused loses by more than chance. Nothing is sent anywhere and
-    the recorded history isn't changed.
+    Replays the period, then again with everything after a moment cut off or scrambled: fills, candles, funding, equity and
+    leaderboards. Until that moment every score, choice, gate, size and exit must stay the same.
     """
-    equity = stated_equity(trader)
-    first_day, last_day = whole_days(first, last)
-    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    judgement = _judge(session, first_day, last_day, equity)
-    logs.log("gates", first=str(first_day), last=str(last_day), gates=len(judgement.gates))
-    from hlcopy.render.gates import gates_document, gates_text
-
-    if as_json:
-        session.show_json(gates_document(judgement))
-    else:
-        session.show(gates_text(judgement, session.width))
+    asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=changed_settings(changes or []))
+    code = audit.show(session, asked.plan(session), moments=moments, seed=seed, prove=prove)
+    if code:
+        raise typer.Exit(code)
 
 
-def _judge(session: Session, first: date, last: date, equity: dict[str, float]) -> Judgement:
-    from hlcopy.adapters.memory import MemoryLedger
-    from hlcopy.backtest.gates import judge
-    from hlcopy.backtest.run import play
-
-    with session.store() as store, session.progress() as progress:
-        played = play(
-            store.history,
-            MemoryLedger(),
-            first_day=first,
-            last_day=last,
-            equity=equity,
-            our_equity=session.settings.paper_equity_usd,
-            policy=session.settings.replay_policy(),
-            progress=progress,
-        )
-        return judge(played, last, progress)
+def _check_files(csv: Path | None, html: Path | None, save: Path | None, *, force: bool) -> None:
+    """Refuse before the work what can't be written after it."""
+    if force and csv is None and html is None:
+        message = "--force is for --csv DIR and --html FILE, of which none is given"
+        raise BadInputError(message)
+    if csv is not None:
+        _check_folder(csv, force=force)
+    if html is not None:
+        pages.check(html, force=force, beside=save)
 
 
 def _sheets() -> tuple[str, ...]:
@@ -275,7 +323,6 @@ def _sheets() -> tuple[str, ...]:
 
 
 def _check_folder(folder: Path, *, force: bool) -> None:
-    """Refuse before the work what can't be written after it."""
     if folder.exists() and not folder.is_dir():
         message = f"{folder} is a file; --csv needs a folder"
         raise BadInputError(message)
@@ -308,12 +355,12 @@ def _write_sheets(folder: Path, result: Backtest) -> None:
             raise BadInputError(message) from error
 
 
-def _run(session: Session, first: date, last: date, equity: dict[str, float], save: Path | None) -> Backtest:
+def _run(session: Session, plan: Plan, save: Path | None, *, illustrated: bool) -> Backtest:
     from hlcopy.adapters.memory import MemoryLedger
 
     ledger = MemoryLedger()
     with _reserved(save), session.store() as store:
-        result = _replay(session, store, ledger, first, last, equity)
+        result = _replay(session, store, ledger, plan, illustrated=illustrated)
         if save is not None:
             from hlcopy.backtest.keep import keep
             from hlcopy.wiring import open_store
@@ -345,19 +392,8 @@ def _reserved(path: Path | None) -> Iterator[None]:
         raise
 
 
-def _replay(
-    session: Session, history: Ledger, ledger: Ledger, first: date, last: date, equity: dict[str, float]
-) -> Backtest:
+def _replay(session: Session, recorded: Ledger, ledger: Ledger, plan: Plan, *, illustrated: bool) -> Backtest:
     from hlcopy.backtest.run import run
 
     with session.progress() as progress:
-        return run(
-            history.history,
-            ledger,
-            first_day=first,
-            last_day=last,
-            equity=equity,
-            our_equity=session.settings.paper_equity_usd,
-            policy=session.settings.replay_policy(),
-            progress=progress,
-        )
+        return run(recorded, ledger, plan, progress=progress, illustrated=illustrated)

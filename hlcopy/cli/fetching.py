@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -9,15 +10,17 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.errors import BadInputError, TryLaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from hlcopy.adapters.http import Http
+    from hlcopy.adapters.store import Store
     from hlcopy.cli.options import Session
-    from hlcopy.ports import FetchDesk
+    from hlcopy.ports import Clock, FetchDesk, Progress
     from hlcopy.ticks.fetch import Fetched, Wanted
 
 COMMAND: Final = "fetch"
 _DAY: Final = timedelta(days=1)
-_EARLIEST: Final = date(2020, 1, 1)
+EARLIEST: Final = date(2020, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +39,8 @@ def asked(first: str, last: str, traders: Sequence[str], coins: Sequence[str]) -
     if begin > end:
         message = f"--from {begin} lies after --to {end}"
         raise BadInputError(message)
-    if begin < _EARLIEST:
-        message = f"--from {begin} lies before there was anything to fetch; {_EARLIEST} is early enough"
+    if begin < EARLIEST:
+        message = f"--from {begin} lies before there was anything to fetch; {EARLIEST} is early enough"
         raise BadInputError(message)
     addresses = dict.fromkeys(address.lower() for address in traders)
     return Asked(first=begin, last=end, traders=list(addresses), coins=list(dict.fromkeys(coins)))
@@ -56,40 +59,47 @@ def fetch(session: Session, what: Asked) -> tuple[Fetched, list[str]]:
 
     Raises `TryLaterError` when another process is fetching into the same file.
     """
-    from hlcopy.adapters.locks import command_lock
     from hlcopy.cli import clock as clocks
-    from hlcopy.cli import ticking
     from hlcopy.ticks import fetch as fetching
-    from hlcopy.wiring import desks
     from hlcopy.wiring.http import BoundedHttp
 
-    settings = session.settings
     real = clocks.SystemClock()
-    tell = ticking.Teller(session.warn)
-    with command_lock(settings.database, COMMAND) as held, session.store(create=True) as store:
-        if not held:
-            message = f"another `hlcopy data fetch` is filling {settings.database}; wait for it to end"
-            raise TryLaterError(message)
-        with BoundedHttp(real) as http, session.progress() as progress:
-            clock = clocks.clock_of(settings, real, http)
-            opened = desks.open_fetch_desk(settings, store, http, clock, tell=tell, progress=progress)
-            with opened as desk:
-                wanted, warnings = _wanted(desk, what)
-                found = fetching.run(desk, wanted)
+    with session.store(create=True) as store, BoundedHttp(real) as http, session.progress() as progress:
+        clock = clocks.clock_of(session.settings, real, http)
+        with desk(session, store, http, clock, progress) as opened:
+            wanted, warnings = _wanted(opened, what)
+            found = fetching.run(opened, wanted)
     return found, warnings + [f"{each.code}: {each.message}" for each in found.warnings]
 
 
-def _wanted(desk: FetchDesk, what: Asked) -> tuple[Wanted, list[str]]:
+@contextmanager
+def desk(session: Session, store: Store, http: Http, clock: Clock, progress: Progress) -> Iterator[FetchDesk]:
+    """Open what fills the recorded history; `TryLaterError` when another process is filling it."""
+    from hlcopy.adapters.locks import command_lock
+    from hlcopy.cli import ticking
+    from hlcopy.wiring import desks
+
+    settings = session.settings
+    tell = ticking.Teller(session.warn)
+    with command_lock(settings.database, COMMAND) as held:
+        if not held:
+            message = f"another `hlcopy data fetch` is filling {settings.database}; wait for it to end"
+            raise TryLaterError(message)
+        with desks.open_fetch_desk(settings, store, http, clock, tell=tell, progress=progress) as opened:
+            yield opened
+
+
+def _wanted(opened: FetchDesk, what: Asked) -> tuple[Wanted, list[str]]:
     from hlcopy.ticks import fetch as fetching
 
-    now = desk.clock.now()
+    now = opened.clock.now()
     today, warnings = now.date(), []
     if what.first > today:
         message = f"--from {what.first} lies in the future: today is {today}"
         raise BadInputError(message)
     if what.last > today:
         warnings.append(f"TO_CLIPPED: --to {what.last} lies in the future; fetched up to now, {today}")
-    traders = what.traders or fetching.followed(desk)
+    traders = what.traders or fetching.followed(opened)
     if not traders and not what.coins:
         message = "nobody is followed yet; run `hlcopy score` first, or name --trader ADDRESS or --coin COIN"
         raise BadInputError(message)

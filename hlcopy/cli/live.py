@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hlcopy.cli.progress import SilentProgress
+from hlcopy.ports import SilentProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

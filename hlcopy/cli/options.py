@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from hlcopy.ports import Progress
 
 
-def _file(option: str) -> Callable[[str], Path]:
+def file_of(option: str) -> Callable[[str], Path]:
     """Return a parser of an option's path that refuses what names no file, such as a shell variable that isn't set."""
 
     def parse(given: str) -> Path:
@@ -40,7 +40,7 @@ Db = Annotated[
     Path | None,
     typer.Option(
         "--db",
-        parser=_file("--db"),
+        parser=file_of("--db"),
         metavar="PATH",
         help="The database file; wins over HLCOPY_DB.",
         show_default=False,
@@ -50,7 +50,7 @@ EnvFile = Annotated[
     Path | None,
     typer.Option(
         "--env-file",
-        parser=_file("--env-file"),
+        parser=file_of("--env-file"),
         metavar="PATH",
         help="The settings file, in place of ./.env.",
         show_default=False,

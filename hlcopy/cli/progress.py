@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from hlcopy.ports import SilentProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,21 +15,6 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from hlcopy.ports import Progress
-
-from contextlib import contextmanager
-
-
-class SilentProgress:
-    """Says nothing."""
-
-    def start(self, title: str, total: int | None) -> None:
-        """Begin a step."""
-
-    def advance(self, units: int = 1) -> None:
-        """Count units done."""
-
-    def finish(self) -> None:
-        """End the step."""
 
 
 class RichProgress:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.adapters.store import Store
+    from hlcopy.backtest.tape import Tape
     from hlcopy.config import Settings
-    from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Trader
     from hlcopy.ports import Desk, Ledger, Progress, ScoringDesk
     from hlcopy.simulator.clock import DrivenClock
@@ -88,15 +88,16 @@ class LocalStage:
         index = bisect_right(rows, to_ms(after), key=lambda row: row["time"])
         return from_ms(rows[index]["time"]) if index < len(rows) else None
 
-    def candles(self, coin: str) -> Candles | None:
+    def tape(self, coin: str) -> Tape | None:
         """Return a coin's candles, those to come among them."""
+        from hlcopy.backtest.tape import Tape
         from hlcopy.domain.candles import Candles
         from hlcopy.simulator.market import MINUTE_MS
 
         series = self.world.candles.get(coin)
         if series is None:
             return None
-        return Candles(coin, MINUTE_MS, series.t, series.o, series.h, series.l, series.c, series.v)
+        return Tape.of(Candles(coin, MINUTE_MS, series.t, series.o, series.h, series.l, series.c, series.v))
 
     def new_day(self, now: datetime) -> None:
         """Run the daily selection."""

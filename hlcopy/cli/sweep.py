@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from hlcopy.cli import logs, options
-from hlcopy.cli.backtest import First, Last, Traders, changed_settings, stated_equity, whole_days
+from hlcopy.cli.backtest import Asked, Backdate, First, Last, Traders, changed_settings
 from hlcopy.errors import BadInputError, TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from hlcopy.backtest.sweep import Setup, Window
+    from hlcopy.backtest.run import Plan
     from hlcopy.backtest.sweep_report import Sweep
-    from hlcopy.backtest.sweep_run import Plan
+    from hlcopy.backtest.sweep_run import SweepPlan
     from hlcopy.backtest.sweep_space import Space
     from hlcopy.cli.options import Session
 
@@ -98,8 +99,9 @@ def sweep(  # noqa: PLR0913 - an option each
     *,
     first: First,
     last: Last,
-    trader: Traders,
     changes: Sets,
+    trader: Traders = None,
+    backdate_equity: Backdate = False,
     trials: Trials = None,
     folds: Folds = 0,
     by: By = "sharpe",
@@ -121,32 +123,29 @@ def sweep(  # noqa: PLR0913 - an option each
     from hlcopy.backtest.sweep import MEASURES, Window
     from hlcopy.backtest.sweep import folds as cut
 
-    equity = stated_equity(trader)
-    first_day, last_day = whole_days(first, last)
+    asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
     if by not in MEASURES:
         message = f"--by must be {', '.join(MEASURES)}, not {by!r}"
         raise BadInputError(message)
-    window = Window(first=first_day, last=last_day)
     if folds:
-        cut(window, folds)
-    asked = _space(changes, trials)
-    if asked.size is not None and trials is not None and trials >= asked.size:
+        cut(Window(first=asked.first_day, last=asked.last_day), folds)
+    space = _space(changes, trials)
+    if space.size is not None and trials is not None and trials >= space.size:
         trials = None  # the grid is no larger
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    from hlcopy.backtest.sweep_run import Plan
+    base = asked.plan(session)
+    from hlcopy.backtest.sweep_run import SweepPlan
 
-    plan = Plan(
-        recording=_recording(session, window, equity),
-        window=window,
-        equity=equity,
-        rules=partial(_setup, db, env_file),
-        space=asked,
+    plan = SweepPlan(
+        recording=_recording(session, base),
+        rules=partial(_replayed, base, db, env_file),
+        as_set=_as_set(session, space),
+        space=space,
         trials=trials,
         seed=seed,
         by=by,
         folds=folds,
         given_name=name,
-        as_set=_as_set(session, asked),
     )
     result = _run(session, plan, jobs or _cores(), storage)
     logs.log(_COMMAND, study=result.study, configurations=len(result.rows), tries=result.tries)
@@ -179,16 +178,14 @@ def _space(changes: list[str], trials: int | None) -> Space:
     return made
 
 
-def _setup(db: Path | None, env_file: Path | None, values: Mapping[str, str]) -> Setup:
-    """Return the rules that the settings make with some of them changed."""
-    from hlcopy.backtest.sweep import Setup
+def _replayed(base: Plan, db: Path | None, env_file: Path | None, values: Mapping[str, str]) -> Plan:
+    """Return what to replay with some settings changed."""
     from hlcopy.config import load_settings
     from hlcopy.config.settings import PREFIX
 
-    settings = load_settings(
-        options.environment(db, {PREFIX + name: value for name, value in values.items()}), env_file
-    )
-    return Setup(policy=settings.replay_policy(), our_equity=settings.paper_equity_usd)
+    given = {PREFIX + name: value for name, value in values.items()}
+    settings = load_settings(options.environment(db, given), env_file)
+    return replace(base, policy=settings.replay_policy(), our_equity=settings.paper_equity_usd)
 
 
 def _as_set(session: Session, asked: Space) -> dict[str, str]:
@@ -207,18 +204,16 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _recording(session: Session, window: Window, equity: Mapping[str, float]) -> str:
+def _recording(session: Session, base: Plan) -> str:
     """Return the fingerprint of what is replayed, once all of it is there."""
-    from hlcopy.backtest.run import record, refuse_unknown
+    from hlcopy.backtest.run import record
     from hlcopy.backtest.sweep import fingerprint
 
     with session.store() as store:
-        recording = record(store.history, first_day=window.first, last_day=window.last, equity=equity)
-    refuse_unknown(recording, window.last)
-    return fingerprint(recording)
+        return fingerprint(record(store, base))
 
 
-def _run(session: Session, plan: Plan, jobs: int, storage: str | None) -> Sweep:
+def _run(session: Session, plan: SweepPlan, jobs: int, storage: str | None) -> Sweep:
     from hlcopy.adapters.store.studies import open_studies
     from hlcopy.backtest.sweep_run import Sweeper
     from hlcopy.backtest.sweep_worker import workers

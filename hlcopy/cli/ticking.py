@@ -77,7 +77,7 @@ def opened_work(
     with ExitStack() as opened:
         work: Callable[[datetime], Report]
         if command == "score":
-            from hlcopy.cli.progress import SilentProgress
+            from hlcopy.ports import SilentProgress
             from hlcopy.ticks import score
 
             progress = SilentProgress() if silent else opened.enter_context(session.progress())

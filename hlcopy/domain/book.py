@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum, unique
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -78,6 +78,13 @@ class Position:
     fees_usd: float = 0.0
     funding_usd: float = 0.0
     funding_until: datetime | None = None  # up to when funding has been read, None before the first time
+
+
+def revised(position: Position, **changes: Any) -> Position:  # noqa: ANN401 - any of its fields
+    """Return a position with other values; itself where they are the ones it has, as they are in most ticks."""
+    if all(getattr(position, name) == value for name, value in changes.items()):
+        return position
+    return replace(position, **changes)
 
 
 @unique

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain.book import Position, PositionStatus
+from hlcopy.domain.book import Position, PositionStatus, revised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,7 @@ def reduced(position: Position, fills: Sequence[OurFill], size: float) -> Positi
     """Return a position after its fills, with `size` still open; more may have been entered than was known at first."""
     sums = tally(position.side, fills)
     entered = max(position.entry_size, sums.entry_size, size)
-    return replace(
+    return revised(
         position,
         opened_at=_opened_at(position, fills),
         size=size,

@@ -30,7 +30,11 @@ class Candles:
 
     def between(self, start_ms: int, end_ms: int) -> Candles:
         """Return the candles that open at or after `start_ms` and before `end_ms`, as views."""
-        part = slice(*self.t.searchsorted((start_ms, end_ms)))
+        return self.part(*self.t.searchsorted((start_ms, end_ms)).tolist())
+
+    def part(self, begin: int, end: int) -> Candles:
+        """Return the candles from an index up to another, as views."""
+        part = slice(begin, end)
         return Candles(
             self.coin,
             self.interval_ms,

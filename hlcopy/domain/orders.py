@@ -53,6 +53,11 @@ def entry_order(
     )
 
 
+def stop_trigger(trigger: stops.Trigger, side: Side, instrument: Instrument) -> float:
+    """Return where a stop rests: its trigger on a legal price toward safety."""
+    return instrument.stop_price(trigger.price, is_buy=side.sign < 0)
+
+
 def stop_order(
     position: Position,
     trigger: stops.Trigger,
@@ -67,7 +72,7 @@ def stop_order(
     Its limit price is the slippage bound of the order that fires: `stop_slippage_percent` past the trigger.
     """
     is_buy = position.side.sign < 0
-    trigger_price = instrument.stop_price(trigger.price, is_buy=is_buy)
+    trigger_price = stop_trigger(trigger, position.side, instrument)
     bound = trigger_price * (1 - position.side.sign * policy.stop_slippage_percent / 100)
     return Order(
         client_order_id=client_order_id(Purpose.STOP, position.signal_id, "stop", attempt),

@@ -111,6 +111,11 @@ def _deadline(candles: Candles, start: int, deadline_ms: int) -> int:
     return max(start, int(candles.t.searchsorted(deadline_ms)))
 
 
+def best_of_closes(candles: Candles, start: int, end: int, best_price: float, side: Side) -> float:
+    """Return the best of a price and the closes from one index up to another; raises ValueError on one that isn't finite."""
+    return _View(candles, side).best(best_price, start, end)
+
+
 def first_exit(
     candles: Candles,
     start: int,

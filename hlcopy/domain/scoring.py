@@ -334,7 +334,7 @@ def history_return_percent(
     transfer, half way between two points; a beginning between two points is interpolated. None when the history doesn't
     reach back to the moment, or has no two points.
     """
-    known = list(points) if since is None else _from(points, since)
+    known = list(points) if since is None else part_from(points, since)
     if len(known) < _MIN_POINTS:
         return None
     flows = [
@@ -345,7 +345,8 @@ def history_return_percent(
     return modified_dietz_percent(begin_value, end_value, flows, start, end)
 
 
-def _from(points: Sequence[tuple[datetime, float, float]], since: datetime) -> list[tuple[datetime, float, float]]:
+def part_from(points: Sequence[tuple[datetime, float, float]], since: datetime) -> list[tuple[datetime, float, float]]:
+    """Return an equity history from a moment within it on, its beginning interpolated; nothing when it isn't within."""
     for index, ((before, value, pnl), (after, value_after, pnl_after)) in enumerate(pairwise(points)):
         if before <= since < after:
             share = (since - before) / (after - before)

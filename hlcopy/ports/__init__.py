@@ -24,6 +24,7 @@ from hlcopy.ports.discovery import (
 )
 from hlcopy.ports.ledgers import (
     Book,
+    CandleBlock,
     CandleCoverage,
     Crawl,
     EquityCoverage,
@@ -42,7 +43,7 @@ from hlcopy.ports.ledgers import (
     Traders,
 )
 from hlcopy.ports.paper import Level, PaperBooks, PaperOrder, PaperPosition, PriceFeed, Quote
-from hlcopy.ports.sources import UNKNOWN, Market, Marks, Progress, TraderSource, Unknown, UnknownType
+from hlcopy.ports.sources import UNKNOWN, Market, Marks, Progress, SilentProgress, TraderSource, Unknown, UnknownType
 from hlcopy.ports.usage import CreditMeter, WeightRation
 from hlcopy.ports.venue import (
     MISSING,
@@ -76,6 +77,7 @@ __all__ = [
     "ActionBudget",
     "Archive",
     "Book",
+    "CandleBlock",
     "CandleCoverage",
     "Clock",
     "Controls",
@@ -122,6 +124,7 @@ __all__ = [
     "Scoring",
     "ScoringDesk",
     "Signals",
+    "SilentProgress",
     "Together",
     "TradeSummary",
     "TraderSource",

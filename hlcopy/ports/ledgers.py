@@ -108,6 +108,9 @@ class Scoring(Protocol):
     def board(self, day: date) -> list[Placing]:
         """Return a UTC day's leaderboard by rank, then those without one by 30-day PnL, best first, then by address."""
 
+    def boards(self) -> list[tuple[date, str]]:
+        """Return the UTC days of which a leaderboard is stored and its source, oldest first."""
+
     def put_board(self, day: date, source: str, board: Iterable[Placing]) -> None:
         """Store a UTC day's leaderboard in place of one stored before."""
 
@@ -237,6 +240,16 @@ class CandleCoverage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CandleBlock:
+    """Stored candles of a coin, an interval and a UTC day; the first of them opens at `first_ms`, the last at `last_ms`."""
+
+    interval_ms: int
+    first_ms: int
+    last_ms: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FundingRate:
     """The hourly funding rate of a coin at a moment; positive means longs pay."""
 
@@ -302,6 +315,9 @@ class History(Protocol):
     def candles(self, coin: str, interval_ms: int, start_ms: int, end_ms: int) -> Candles:
         """Return the candles that open at or after `start_ms` and before `end_ms`."""
 
+    def candle_blocks(self, coin: str, start_ms: int, end_ms: int) -> list[CandleBlock]:
+        """Return what is stored of a coin on the UTC days from `start_ms` to `end_ms`, by day, finest first."""
+
     def candle_coverage(self) -> list[CandleCoverage]:
         """Return what is stored per coin and interval, by coin, finest first."""
 
@@ -319,6 +335,9 @@ class History(Protocol):
 
     def equity_at(self, trader: str, at: datetime, *, known_by: datetime | None = None) -> KnownEquity | None:
         """Return the latest point at or before a moment of those read by then, or by another moment where one is given."""
+
+    def equity(self, trader: str) -> list[KnownEquity]:
+        """Return every point of a trader by the moment it is of."""
 
     def equity_coverage(self) -> list[EquityCoverage]:
         """Return what is stored per trader, by address."""

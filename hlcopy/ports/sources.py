@@ -77,3 +77,16 @@ class Progress(Protocol):
 
     def finish(self) -> None:
         """End the step."""
+
+
+class SilentProgress:
+    """Says nothing."""
+
+    def start(self, title: str, total: int | None) -> None:
+        """Begin a step."""
+
+    def advance(self, units: int = 1) -> None:
+        """Count units done."""
+
+    def finish(self) -> None:
+        """End the step."""

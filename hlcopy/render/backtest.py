@@ -11,12 +11,13 @@ from hlcopy.domain.models import EXECUTE
 from hlcopy.render import text
 from hlcopy.render.comparison import comparison_document, comparison_text, verdict_line
 from hlcopy.render.figures import PLAIN_WIDTH, figures_document, figures_metrics, figures_text, groups_text, signed
-from hlcopy.render.tables import Column, table
+from hlcopy.render.tables import Column, Table, table, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from hlcopy.backtest.report import Backtest, Warn
+    from hlcopy.backtest.scored import Selection
     from hlcopy.domain.book import Position
     from hlcopy.domain.models import Signal
 
@@ -36,6 +37,7 @@ _TRADES: Final = (
 _REASONS: Final = (Column("EXIT"), Column("COUNT", right=True), Column("WON", right=True), Column("PNL", right=True))
 _TRADERS: Final = (
     Column("TRADER"),
+    Column("DAYS FOLLOWED", right=True),
     Column("JUDGED", right=True),
     Column("COPIED", right=True),
     Column("REALIZED", right=True),
@@ -52,12 +54,28 @@ def backtest_document(result: Backtest) -> dict[str, object]:
         "assumptions": result.assumptions,
         "metrics": metrics | figures_metrics(result.figures),
         "exits_comparison": comparison_document(result.comparison),
-        "exits": {reason: {"count": count, "won": won, "pnl_usd": pnl} for reason, count, won, pnl in _exits(result)},
+        "exits": {
+            reason: {"count": count, "won": won, "pnl_usd": pnl} for reason, count, won, pnl in exits_by_reason(result)
+        },
         "trades": trades_document(result),
         "skips": result.skips,
         "decisions": decisions_document(result.signals),
+        "selection": _selection_document(result.selection),
         "warnings": list(warning_lines(result.warnings)),
         **figures_document(result.figures),
+    }
+
+
+def _selection_document(selection: Selection | None) -> dict[str, object] | None:
+    """Return whom the daily selection chose; None where the traders were given."""
+    if selection is None:
+        return None
+    return {
+        "days": selection.days,
+        "days_with_leaderboard": selection.boards,
+        "scores": selection.scored,
+        "neutral_parts": selection.neutral,
+        "days_followed": selection.primary_days,
     }
 
 
@@ -123,7 +141,7 @@ def backtest_text(result: Backtest, width: int | None) -> str:
     """Return a backtest as tables and paragraphs; plain when `width` is None."""
     parts = [
         f"Backtest from {result.start} to {result.end} (UTC, both days whole)\n",
-        _sums(result),
+        _sums_text(result),
         *_chart(result, width),
         comparison_text(result.comparison, width),
         figures_text(result.figures, result.metrics.start_equity_usd, width),
@@ -137,7 +155,7 @@ def backtest_text(result: Backtest, width: int | None) -> str:
         *(["* not an exit: the last mark of an open position\n"] if result.metrics.open_at_end else []),
         reasons_text(result, width),
         groups_text(result.figures, width),
-        paragraphs("Assumptions", _assumptions(result)),
+        paragraphs("Assumptions", assumption_lines(result)),
         paragraphs("Warnings", warning_lines(result.warnings)),
     ]
     return "\n".join(parts)
@@ -154,27 +172,21 @@ def _chart(result: Backtest, width: int | None) -> Iterable[str]:
 
 def reasons_text(result: Backtest, width: int | None) -> str:
     """Return exits and skips by reason, and what was copied of each trader."""
-    parts = [
-        table(
-            "Exits by reason",
-            _REASONS,
-            [(reason, str(count), str(won), text.money(pnl)) for reason, count, won, pnl in _exits(result)],
-            width=width,
-            plain_width=PLAIN_WIDTH,
-        ),
-        table("By trader", _TRADERS, list(_trader_rows(result)), width=width, plain_width=PLAIN_WIDTH),
-        table(
-            "Skips by reason",
-            _SKIPS,
-            [(code, str(n)) for code, n in _by_count(result.skips)],
-            width=width,
-            plain_width=PLAIN_WIDTH,
-        ),
-    ]
-    return "\n".join(parts)
+    return tables(reasons_tables(result), width=width, plain_width=PLAIN_WIDTH)
 
 
-def _by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def reasons_tables(result: Backtest) -> tuple[Table, Table, Table]:
+    """Return exits by reason, what was copied of each trader, and skips by reason."""
+    exits = [(reason, str(count), str(won), text.money(pnl)) for reason, count, won, pnl in exits_by_reason(result)]
+    return (
+        Table("Exits by reason", _REASONS, exits),
+        Table("By trader", _TRADERS, list(_trader_rows(result))),
+        Table("Skips by reason", _SKIPS, [(code, str(n)) for code, n in by_count(result.skips)]),
+    )
+
+
+def by_count(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return what was counted, most frequent first."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
@@ -192,11 +204,11 @@ def _trade_row(result: Backtest, position: Position) -> tuple[str, ...]:
         text.price(exit_price) + ("" if closed is not None else "*"),
         text.DASH if hours is None else f"{hours:.1f}",
         text.DASH if position.realized_pnl_usd is None else f"{position.realized_pnl_usd:,.0f}",
-        position.close_reason or "(open)",
+        position.close_reason or ("(no price)" if position.id in result.stranded else "(open)"),
     )
 
 
-def _exits(result: Backtest) -> list[tuple[str, int, int, float]]:
+def exits_by_reason(result: Backtest) -> list[tuple[str, int, int, float]]:
     """Return each exit reason with how many positions it closed, how many of them won, and what they made."""
     results: dict[str, list[float]] = defaultdict(list)
     for position in result.positions:
@@ -212,32 +224,40 @@ def _trader_rows(result: Backtest) -> Iterable[tuple[str, ...]]:
         judged = sum(signal.trader == trader and signal.is_final for signal in result.signals)
         copies = [position for position in result.positions if position.source_trader == trader]
         pnl = sum(position.realized_pnl_usd or 0.0 for position in copies)
-        yield text.short_address(trader), f"{judged:,}", str(len(copies)), text.money(pnl)
+        days = (result.end - result.start).days + 1
+        if result.selection is not None:
+            days = result.selection.primary_days[trader]
+        yield text.short_address(trader), f"{days:,}", f"{judged:,}", str(len(copies)), text.money(pnl)
 
 
-def _sums(result: Backtest) -> str:
+def sums(result: Backtest) -> list[tuple[str, str]]:
+    """Return the head of a report, line by line; a line without a name goes on with the one before."""
     metrics = result.metrics
     executed = sum(signal.decision == EXECUTE for signal in result.signals)
     hours = text.DASH if metrics.average_hours is None else f"{metrics.average_hours:.1f} h"
     equity = f"{text.money(metrics.start_equity_usd)} -> {text.money(metrics.final_equity_usd)}"
     open_pnl, unrealized = text.money(metrics.open_positions_pnl_usd), text.money(metrics.unrealized_pnl_usd)
-    lines = (
+    return [
         ("Return", f"{signed(metrics.return_pct)} net of all costs"),
         ("Equity", equity),
         ("Drawdown", _drawdown(result)),
         *_verdicts(result),
+        *_chosen(result.selection),
         ("Market", _market(result)),
         ("Realized", f"{text.money(metrics.realized_pnl_usd)} net of fees and funding"),
         ("Open", f"{open_pnl} so far, of it {unrealized} unrealized"),
         ("Positions", f"{metrics.closed:,} closed ({metrics.winners:,} won), {metrics.open_at_end:,} open at the end"),
         ("Held", f"{hours} on average"),
-        ("Decisions", f"{metrics.decisions:,} orders judged, {executed:,} copied"),
+        ("Decisions", f"{text.counted(metrics.decisions, 'order')} judged, {executed:,} copied"),
         ("Mind", ", ".join(dict.fromkeys(warning.code for warning in result.warnings)) or "nothing"),
-    )
+    ]
+
+
+def _sums_text(result: Backtest) -> str:
     indent = " " * 13
     told = (
         textwrap.fill(text.safe(value, 2_000), _WIDTH, initial_indent=f"  {name:<11}", subsequent_indent=indent)
-        for name, value in lines
+        for name, value in sums(result)
     )
     return "Result\n" + "".join(f"{line}\n" for line in told)
 
@@ -262,6 +282,15 @@ def _verdicts(result: Backtest) -> Iterable[tuple[str, str]]:
     )
 
 
+def _chosen(selection: Selection | None) -> Iterable[tuple[str, str]]:
+    """Say whom the daily selection of a replay chose."""
+    if selection is not None:
+        wallets = text.counted(len(selection.primary_days), "wallet")
+        daily = sum(selection.primary_days.values()) / max(selection.days, 1)
+        when = text.counted(selection.days, "day")
+        yield "Traders", f"chosen by score on each of {when}: {wallets} in all, {daily:.1f} at a time"
+
+
 def _market(result: Backtest) -> str:
     change = result.figures.market_change_pct
     if change is None:
@@ -271,7 +300,8 @@ def _market(result: Backtest) -> str:
     return f"{signed(change)} for {parts}, bought at the start and held"
 
 
-def _assumptions(result: Backtest) -> Iterable[str]:
+def assumption_lines(result: Backtest) -> Iterable[str]:
+    """Return what a replay assumed, as lines of a name and its value."""
     for name, value in result.assumptions.items():
         label = name.replace("_", " ")
         if hasattr(value, "items"):

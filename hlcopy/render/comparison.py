@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.backtest.bootstrap import CONFIDENCE_PERCENT, MIN_DAYS, RESAMPLES, SEED
 from hlcopy.render import text
 from hlcopy.render.figures import PLAIN_WIDTH, signed
-from hlcopy.render.tables import Column, table
+from hlcopy.render.tables import Column, Table, tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,7 +58,7 @@ def comparison_document(comparison: Comparison | None) -> dict[str, object] | No
 
 
 def _fields(book: Book | Outcome) -> dict[str, object]:
-    return {name: getattr(book, name) for name in book.__dataclass_fields__}
+    return {name: getattr(book, name) for name in book.__dataclass_fields__ if name != "legs"}
 
 
 def _told_versus(versus: Versus) -> dict[str, object]:
@@ -113,21 +113,17 @@ def comparison_text(comparison: Comparison | None, width: int | None) -> str:
     """Return the three books and the paired differences as tables."""
     if comparison is None:
         return "The same entries in three books: none\n"
+    return tables(comparison_tables(comparison), width=width, plain_width=PLAIN_WIDTH)
+
+
+def comparison_tables(comparison: Comparison) -> tuple[Table, ...]:
+    """Return the three books, and the paired differences between them."""
     books = (("our exits", comparison.ours), ("trader's exits", comparison.trader), ("hold 72 h", comparison.hold))
     pairs = (("trader's exits", comparison.ours_vs_trader), ("hold 72 h", comparison.ours_vs_hold))
     rows = [row for name, versus in pairs for row in _versus_rows(name, versus)]
-    title = "Ours less theirs, entry by entry"
-    return "\n".join(
-        (
-            table(
-                "The same entries in three books",
-                _BOOKS,
-                [_book_row(*book) for book in books],
-                width=width,
-                plain_width=PLAIN_WIDTH,
-            ),
-            table(title, _VERSUS, rows, width=width, plain_width=PLAIN_WIDTH),
-        )
+    return (
+        Table("The same entries in three books", _BOOKS, [_book_row(*book) for book in books]),
+        Table("Ours less theirs, entry by entry", _VERSUS, rows),
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.backtest.metrics import drawdown_percents
 from hlcopy.render import text
-from hlcopy.render.tables import Column, table
+from hlcopy.render.tables import Column, Table, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -147,40 +147,40 @@ def _told_group(group: Group, name: str) -> dict[str, object]:
 
 def figures_text(figures: Figures, start_equity: float, width: int | None) -> str:
     """Return risk, return and the way from gross to net as tables."""
-    return "\n".join(
-        (
-            table(
-                "Risk and return", _PAIRS, _in_pairs(list(_risk_rows(figures))), width=width, plain_width=PLAIN_WIDTH
-            ),
-            table(
-                "From gross to net",
-                _FALL,
-                list(_fall_rows(figures, start_equity)),
-                width=width,
-                plain_width=PLAIN_WIDTH,
-            ),
-        )
-    )
+    risk = risk_table(figures)
+    paired = Table(risk.title, _PAIRS, _in_pairs(risk.rows))
+    return tables((paired, costs_table(figures, start_equity)), width=width, plain_width=PLAIN_WIDTH)
+
+
+def risk_table(figures: Figures) -> Table:
+    """Return what the account risked and made, a figure a row."""
+    return Table("Risk and return", _PAIRS[:2], list(_risk_rows(figures)))
+
+
+def costs_table(figures: Figures, start_equity: float) -> Table:
+    """Return the way from what prices alone brought to what is left."""
+    return Table("From gross to net", _FALL, list(_fall_rows(figures, start_equity)))
 
 
 def groups_text(figures: Figures, width: int | None) -> str:
     """Return closed trades by coin and side, months, and the weeks in which anything changed."""
+    return tables((groups_table(figures), *periods_tables(figures)), width=width, plain_width=PLAIN_WIDTH)
+
+
+def groups_table(figures: Figures) -> Table:
+    """Return the closed trades by coin and by side."""
     groups = [_group_row(group) for group in (*figures.by_coin, *figures.by_side)]
+    return Table("By coin and side", _GROUPS, groups)
+
+
+def periods_tables(figures: Figures) -> tuple[Table, Table]:
+    """Return every month, and the weeks in which anything changed."""
     weeks = [week for week in figures.weeks if abs(week.usd) >= _CENT]
     quiet = len(figures.weeks) - len(weeks)
     title = "By week" + (f" ({quiet} without any change left out)" if quiet else "")
-    return "\n".join(
-        (
-            table("By coin and side", _GROUPS, groups, width=width, plain_width=PLAIN_WIDTH),
-            table(
-                "By month",
-                _PERIODS,
-                [_period_row(month) for month in figures.months],
-                width=width,
-                plain_width=PLAIN_WIDTH,
-            ),
-            table(title, _PERIODS, [_period_row(week) for week in weeks], width=width, plain_width=PLAIN_WIDTH),
-        )
+    return (
+        Table("By month", _PERIODS, [_period_row(month) for month in figures.months]),
+        Table(title, _PERIODS, [_period_row(week) for week in weeks]),
     )
 
 
@@ -213,7 +213,7 @@ def _risk_rows(figures: Figures) -> Iterable[tuple[str, str]]:
     yield "Lowest equity", text.money(figures.lowest.equity_usd)
 
 
-def _in_pairs(rows: Sequence[tuple[str, str]]) -> list[tuple[str, ...]]:
+def _in_pairs(rows: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     return [(*left, *right) for left, right in zip(rows[::2], rows[1::2], strict=True)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING, Final
@@ -57,8 +58,8 @@ def _sheet(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def _cell(value: object) -> object:
-    """Return what a cell holds: moments as ISO text, and no text that a spreadsheet would take for a formula."""
-    if value is None:
+    """Return what a cell holds: moments as ISO text, no infinity, no text that a spreadsheet would take for a formula."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return ""
     if isinstance(value, datetime):
         return text.iso(value)

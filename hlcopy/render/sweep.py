@@ -47,7 +47,7 @@ _NOTES: Final = (
     "every configuration ever tried on these days is a try, in this study and in others beside it",
 )
 _FOLD_NOTES: Final = (
-    "a fold is a sweep of its own on the days before its test days; of those it reads nothing",
+    "a fold is a sweep of its own on the days before its test days; of those it knows nothing",
     "each window begins with the starting equity and nothing held; what is open at its end counts at its last mark",
     "so no position spans a boundary; joined, the daily returns of the test windows compound",
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from hlcopy.render.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 _GAPS: Final = ("  ", " ")  # between the columns of a plain table, the narrower where the wider leaves no room
 _NARROWEST_TEXT: Final = 12  # columns of a terminal: a shortened address, a day
@@ -21,6 +21,20 @@ class Column:
 
     heading: str
     right: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What a table shows, whatever it is drawn with."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[str]]
+
+
+def tables(shown: Iterable[Table], *, width: int | None, plain_width: int | None = None) -> str:
+    """Return tables as `table` draws them, an empty line between two."""
+    return "\n".join(table(each.title, each.columns, each.rows, width=width, plain_width=plain_width) for each in shown)
 
 
 def table(

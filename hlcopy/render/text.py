@@ -66,7 +66,7 @@ def short_money(usd: float | None) -> str:
     """Return an amount in USD in at most seven characters, such as `$52.1k`."""
     if usd is None or not math.isfinite(usd):
         return DASH
-    sign, size = ("-" if usd < 0 else ""), abs(usd)
+    sign, size = ("-" if round(usd) < 0 else ""), abs(usd)
     for unit, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
         if size >= unit * 0.9995:
             return f"{sign}${_three(size / unit)}{letter}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import served
 from hlcopy.domain.episodes import Market, market_of
-from hlcopy.domain.models import to_ms
+from hlcopy.domain.models import from_ms, to_ms
 from hlcopy.domain.spans import joined, missing
 from hlcopy.errors import BadInputError, SourceDownError, TryLaterError
 from hlcopy.ports import FILLS_SERVED, UNKNOWN, Reach
@@ -91,33 +91,23 @@ def run(desk: FetchDesk, wanted: Wanted) -> Fetched:
 
     Raises `BadInputError` for a coin that doesn't exist, `TryLaterError` when that can't be told.
     """
-    job = _Job(desk, wanted)
+    job = _Job(desk, wanted, {})
     job.check_coins()
-    down = False
-    try:
-        job.each("Reading fills", FILLS, wanted.traders, job.read_fills)
-        job.each("Reading equity histories", EQUITY, wanted.traders, job.read_equity)
-        job.coins = job.coins_of_fills() if wanted.coins is None else tuple(wanted.coins)
-        job.each("Reading candles", CANDLES, job.coins, job.read_candles)
-        job.each("Reading funding", FUNDING, job.coins, job.read_funding)
-        job.each("Reading the leaderboard", BOARD, (BOARD,), job.read_board)
-    except _DownError:
-        down = True
-    return Fetched(
-        wanted=wanted,
-        coins=job.coins,
-        new=job.new,
-        asked=job.asked,
-        warnings=job.warnings,
-        problems=job.problems,
-        down=down or job.read_nothing,
-    )
+    return job.done(job.read_all)
+
+
+def run_coins(desk: FetchDesk, windows: Mapping[str, Span]) -> Fetched:
+    """Fetch what is missing of coins' candles and funding, of each (at least one) in a window of its own."""
+    begins, ends = zip(*windows.values(), strict=True)
+    wanted = Wanted(start=from_ms(min(begins)), end=from_ms(max(ends)), traders=(), coins=list(windows))
+    job = _Job(desk, wanted, windows)
+    return job.done(job.read_markets)
 
 
 class _Job:
-    """One fetch; each `read_…` returns whether it succeeded, None when there was nothing to ask for."""
+    """One fetch, of coins in windows of their own; what reads an item returns whether it succeeded, None for nothing to ask."""
 
-    def __init__(self, desk: FetchDesk, wanted: Wanted) -> None:
+    def __init__(self, desk: FetchDesk, wanted: Wanted, windows: Mapping[str, Span]) -> None:
         self.coins: Sequence[str] = ()
         self.new: Counter[str] = Counter()
         self.asked: Counter[str] = Counter()
@@ -125,14 +115,41 @@ class _Job:
         self.problems: list[Problem] = []
         self._desk = desk
         self._wanted = wanted
+        self._windows = windows
         self._listed: Collection[str] | None = None
         self._in_a_row = 0
         self._why = ""
 
-    @property
-    def read_nothing(self) -> bool:
-        """Whether everything that was asked for failed."""
-        return bool(self.problems) and len(self.problems) == self.asked.total()
+    def done(self, read: Callable[[], None]) -> Fetched:
+        """Read, and return what became of it."""
+        down = False
+        try:
+            read()
+        except _DownError:
+            down = True
+        read_nothing = bool(self.problems) and len(self.problems) == self.asked.total()
+        return Fetched(
+            wanted=self._wanted,
+            coins=self.coins,
+            new=self.new,
+            asked=self.asked,
+            warnings=self.warnings,
+            problems=self.problems,
+            down=down or read_nothing,
+        )
+
+    def read_all(self) -> None:
+        """Read of traders and coins, and the leaderboard."""
+        self.each("Reading fills", FILLS, self._wanted.traders, self.read_fills)
+        self.each("Reading equity histories", EQUITY, self._wanted.traders, self.read_equity)
+        self.read_markets()
+        self.each("Reading the leaderboard", BOARD, (BOARD,), self.read_board)
+
+    def read_markets(self) -> None:
+        """Read of coins."""
+        self.coins = self.coins_of_fills() if self._wanted.coins is None else tuple(self._wanted.coins)
+        self.each("Reading candles", CANDLES, self.coins, self.read_candles)
+        self.each("Reading funding", FUNDING, self.coins, self.read_funding)
 
     def each(self, title: str, kind: str, items: Sequence[str], read: Callable[[str], bool | None]) -> None:
         """Read of each item what is missing of it."""
@@ -270,17 +287,15 @@ class _Job:
             done = part or done
             if self._is_whole(coin, interval_ms):
                 break
-        start, end = self._wanted.span
-        if done and not any(
-            len(self._desk.ledger.history.candles(coin, each, start, end)) for each in served.LADDER_MS
-        ):
+        span = self._span(coin)
+        if done and not any(len(self._desk.ledger.history.candles(coin, each, *span)) for each in served.LADDER_MS):
             text = f"the venue serves no candles of {coin} in this period"
             self.warnings.append(Problem(code="NO_CANDLES", item=coin, message=text))
         return done
 
     def _read_interval(self, coin: str, interval_ms: int) -> bool | None:
         clock, ledger = self._desk.clock, self._desk.ledger
-        span = served.candles_served(self._wanted.span, interval_ms, to_ms(clock.now()))
+        span = served.candles_served(self._span(coin), interval_ms, to_ms(clock.now()))
         lacking = missing(span, self._covered(coin, interval_ms))
         done: bool | None = None
         for since, until in joined(lacking, within=_WORTH_ASKING * interval_ms):
@@ -301,21 +316,25 @@ class _Job:
         return done
 
     def _is_whole(self, coin: str, interval_ms: int) -> bool:
-        start, end = self._wanted.span
+        start, end = self._span(coin)
         until = min(end, to_ms(self._desk.clock.now()) - served.SETTLED_MS) // interval_ms * interval_ms
-        return not missing((start, until), self._covered(coin, interval_ms))
+        since = -(-start // interval_ms) * interval_ms
+        return not missing((since, until), self._covered(coin, interval_ms))
+
+    def _span(self, coin: str) -> Span:
+        return self._windows.get(coin, self._wanted.span)
 
     def _covered(self, coin: str, interval_ms: int) -> list[Span]:
         """Return what is stored without a hole, by an import say, and what the venue was asked for: holes stay holes."""
         history = self._desk.ledger.history
-        stored = history.candles(coin, interval_ms, *self._wanted.span)
+        stored = history.candles(coin, interval_ms, *self._span(coin))
         return [*stored.runs(), *history.fetched(CANDLES, coin, interval_ms)]
 
     def read_funding(self, coin: str) -> bool | None:
         """Read a coin's hourly funding."""
-        ledger = self._desk.ledger
-        span = served.rates_served(self._wanted.span, to_ms(self._desk.clock.now()))
-        stored = ledger.history.funding(coin, self._wanted.start - _INSTANT, self._wanted.end)
+        ledger, (start, end) = self._desk.ledger, self._span(coin)
+        span = served.rates_served((start, end), to_ms(self._desk.clock.now()))
+        stored = ledger.history.funding(coin, from_ms(start) - _INSTANT, from_ms(end))
         hours = [to_ms(rate.time) // served.HOUR_MS * served.HOUR_MS for rate in stored]
         covered = [(hour, hour + served.HOUR_MS) for hour in hours]
         lacking = missing(span, [*covered, *ledger.history.fetched(FUNDING, coin, served.HOUR_MS)])
@@ -326,10 +345,10 @@ class _Job:
             rates = self._desk.archive.funding(coin, part)
             if rates is UNKNOWN:
                 return False
-            end = to_ms(rates[-1].time) + served.HOUR_MS if rates else part[0]
+            told_until = to_ms(rates[-1].time) + served.HOUR_MS if rates else part[0]
             with ledger.transaction():
                 added = ledger.history.add_funding(rates)
-                self._note(FUNDING, coin, served.HOUR_MS, served.told(*part, end, to_ms(self._desk.clock.now())))
+                self._note(FUNDING, coin, served.HOUR_MS, served.told(*part, told_until, to_ms(self._desk.clock.now())))
             self.new[FUNDING] += added
             done = True
         return done

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import booking, stops
-from hlcopy.domain.book import ExitReason, IntentState, PositionAction, PositionStatus, Purpose
+from hlcopy.domain.book import ExitReason, IntentState, PositionAction, PositionStatus, Purpose, revised
 from hlcopy.domain.models import SkipReason
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import MISSING, UNKNOWN, Accepted, MissingType, Refused, UnknownType
@@ -264,7 +264,7 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
     due = booking.is_funding_due(position, present)
     funded = _with_funding(desk, position, present, present) if due else position
     current = booking.reduced(funded, fills, abs(held.size))
-    current = replace(current, tiers_taken=tiers.taken(desk, current), missing_since=None)
+    current = revised(current, tiers_taken=tiers.taken(desk, current), missing_since=None)
     if current != position:
         with desk.ledger.transaction():
             desk.ledger.book.put_position(current)

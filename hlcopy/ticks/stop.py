@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import orders, stops
-from hlcopy.domain.book import IntentState, Position, PositionAction, Purpose
+from hlcopy.domain.book import IntentState, Position, PositionAction, Purpose, revised
 from hlcopy.domain.refusals import Refusal
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.book import ExitReason, Order
     from hlcopy.domain.instrument import Instrument
+    from hlcopy.domain.models import Side
     from hlcopy.ports import Account, Desk, RestingStop, UnknownType
 
 
@@ -56,12 +57,15 @@ def hold(desk: Desk, position: Position, account: Account | UnknownType, now: da
     instrument = desk.market.instrument(position.coin)
     if instrument is None:
         return position
-    wanted = _wanted(desk, position, instrument, now)
-    if account is not UNKNOWN and _is_past_liquidation(position, wanted, account):
+    trigger_price = orders.stop_trigger(current_trigger(desk, position), position.side, instrument)
+    if account is not UNKNOWN and _is_past_liquidation(position, trigger_price, account):
         return None
     resting = [] if account is UNKNOWN else ours(desk, position, account)
-    kept = next((stop for stop in resting if _serves(stop, wanted)), None) or _spared(desk, position, resting, now)
+    size = instrument.size(position.size)
+    kept = next((stop for stop in resting if _serves(stop, position.side, trigger_price, size)), None)
+    kept = kept or _spared(desk, position, resting, now)
     if kept is None:
+        wanted = _wanted(desk, position, instrument, now)
         if account is not UNKNOWN:
             position = _note_missing(desk, position, resting, now)
         placed = _place(desk, position, wanted, now)
@@ -91,13 +95,13 @@ def _as_placed(desk: Desk, position: Position, stop: Order, now: datetime) -> Po
     return _confirmed(desk, position, stop.client_order_id, stop.trigger_price, now)
 
 
-def _is_past_liquidation(position: Position, wanted: Order, account: Account) -> bool:
+def _is_past_liquidation(position: Position, trigger_price: float, account: Account) -> bool:
     """Whether the venue would liquidate a position before a stop fires."""
     held = account.positions.get(position.coin)
     liquidation = held.liquidation_price if held is not None else None
-    if liquidation is None or wanted.trigger_price is None:
+    if liquidation is None:
         return False
-    return (wanted.trigger_price - liquidation) * position.side.sign <= 0
+    return (trigger_price - liquidation) * position.side.sign <= 0
 
 
 def _spared(desk: Desk, position: Position, resting: list[RestingStop], now: datetime) -> RestingStop | None:
@@ -138,12 +142,12 @@ def cancel_all(desk: Desk, position: Position, account: Account, now: datetime) 
     _cancel(desk, ours(desk, position, account), now)
 
 
-def _serves(stop: RestingStop, wanted: Order) -> bool:
+def _serves(stop: RestingStop, side: Side, trigger_price: float, size: float) -> bool:
     return (
         stop.reduce_only
-        and stop.is_buy == wanted.is_buy
-        and stop.trigger_price == wanted.trigger_price
-        and math.isclose(stop.size, wanted.size, rel_tol=1e-9)
+        and stop.is_buy == (side.sign < 0)
+        and stop.trigger_price == trigger_price
+        and math.isclose(stop.size, size, rel_tol=1e-9)
     )
 
 
@@ -198,7 +202,7 @@ def _cancel(desk: Desk, stops_to_go: list[RestingStop], now: datetime) -> None:
 def _confirmed(
     desk: Desk, position: Position, client_order_id: str | None, trigger_price: float | None, now: datetime
 ) -> Position:
-    held = replace(
+    held = revised(
         position,
         stop_client_order_id=client_order_id,
         trigger_price=trigger_price,

@@ -21,6 +21,7 @@ from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.breakers import EquitySample
 from hlcopy.domain.models import EXECUTE, Action, OrderType, Run, Side, SkipReason, Trader, Wait, to_ms
 from hlcopy.ports import (
+    CandleBlock,
     CandleCoverage,
     Crawl,
     EquityCoverage,
@@ -59,6 +60,7 @@ from tests.builders import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from hlcopy.domain.candles import Candles
     from hlcopy.ports import Ledger
@@ -604,6 +606,26 @@ def test_adding_no_candles_changes_nothing(ledger: Ledger) -> None:
     assert ledger.history.candle_coverage() == []
 
 
+def test_candle_blocks_are_told_by_day_finest_first(ledger: Ledger) -> None:
+    ledger.history.add_candles(candles([1.0] * 3, coin="ETH"))
+    ledger.history.add_candles(candles([1.0] * 2, interval_ms=5 * MINUTE_MS, start=at(days=1)))
+    ledger.history.add_candles(candles([1.0] * 10, start=at(-5, days=1)))
+    ledger.history.add_candles(candles([1.0], start=at(9, days=1)))
+    ledger.history.add_candles(candles([1.0], start=at(days=2)))
+
+    def told(start: datetime, end: datetime) -> list[CandleBlock]:
+        return ledger.history.candle_blocks("BTC", to_ms(start), to_ms(end))
+
+    def block(first: datetime, last: datetime, count: int, minutes: int = 1) -> CandleBlock:
+        return CandleBlock(interval_ms=minutes * MINUTE_MS, first_ms=to_ms(first), last_ms=to_ms(last), count=count)
+
+    first, second = block(at(-5, days=1), at(-1, days=1), 5), block(at(days=1), at(9, days=1), 6)
+    five, third = block(at(days=1), at(5, days=1), 2, minutes=5), block(at(days=2), at(days=2), 1)
+    assert told(at(days=-3), at(days=9)) == [first, second, five, third]
+    assert told(at(hours=30), at(hours=31)) == [second, five]  # whole days, whatever the hour
+    assert told(at(days=3), at(days=4)) == []
+
+
 def test_candle_coverage_counts_the_missing_ones(ledger: Ledger) -> None:
     ledger.history.add_candles(candles([1.0] * 3, coin="ETH"))
     ledger.history.add_candles(candles([1.0] * 10, interval_ms=5 * MINUTE_MS))
@@ -673,6 +695,8 @@ def test_equity_is_known_at_a_moment_only_once_it_was_read(ledger: Ledger) -> No
     assert known(TRADER, at(days=3), known_by=at(days=6)) == late
     assert known(TRADER, at(days=3), known_by=at(hours=1)) is None
     assert known(OTHER_TRADER, at(days=9)) is None
+    assert ledger.history.equity(TRADER) == [early, late]
+    assert ledger.history.equity(OTHER_TRADER) == []
 
 
 def test_spans_that_were_fetched_are_remembered_by_series(ledger: Ledger) -> None:
@@ -694,6 +718,15 @@ def test_a_day_s_leaderboard_can_be_kept_without_a_crawl(ledger: Ledger) -> None
     assert ledger.scoring.last() is None
     ledger.scoring.put_board(T0.date(), "hyperliquid", [Placing(leader=leader(), rank=1)])
     assert ledger.scoring.board(T0.date()) == [Placing(leader=leader(), rank=1)]
+
+
+def test_the_days_with_a_leaderboard_are_listed_with_its_source(ledger: Ledger) -> None:
+    assert ledger.scoring.boards() == []
+    ledger.scoring.put_board(at(days=1).date(), "nansen", [Placing(leader=leader())])
+    ledger.scoring.put_board(T0.date(), "nansen", [Placing(leader=leader())])
+    ledger.scoring.put_board(T0.date(), "hyperliquid", [Placing(leader=leader()), Placing(leader=leader(address="b"))])
+    ledger.scoring.put_board(at(days=2).date(), "hyperliquid", [])
+    assert ledger.scoring.boards() == [(T0.date(), "hyperliquid"), (at(days=1).date(), "nansen")]
 
 
 def test_a_run_is_recorded_from_start_to_finish(ledger: Ledger) -> None:

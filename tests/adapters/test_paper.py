@@ -14,6 +14,7 @@ from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.paper import PaperExchange
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
+from hlcopy.backtest.tape import Tape
 from hlcopy.domain.book import ExitReason, IntentState, Purpose
 from hlcopy.domain.policy import CostPolicy
 from hlcopy.ports import MISSING, UNKNOWN, Accepted, Refused
@@ -393,7 +394,7 @@ def test_of_several_stops_the_first_that_is_reached_fires(venue: Venue) -> None:
 def test_of_two_stops_in_one_candle_the_tighter_fires_whichever_was_placed_first(*, long: bool) -> None:
     closes = [100.0, 100.0, 85.0 if long else 115.0, 100.0]
     clock = ReplayClock(at(1))
-    feed = ReplayMarket(clock, {"BTC": candles(closes)}, {}, {})
+    feed = ReplayMarket(clock, {"BTC": Tape.of(candles(closes))}, {}, {})
     venue = Venue(policy=FREE, feed=feed)
     venue.enter(is_buy=long, now=at(1))
     venue.protect(90.0 if long else 110.0, is_buy=not long, now=at(1))
@@ -408,7 +409,7 @@ def test_of_two_stops_in_one_candle_the_tighter_fires_whichever_was_placed_first
 def in_candles(closes: list[float], now: datetime) -> tuple[Venue, ReplayClock]:
     """A venue that trades on candles of five minutes."""
     clock = ReplayClock(now)
-    feed = ReplayMarket(clock, {"BTC": candles(closes, interval_ms=5 * MINUTE_MS)}, {}, {})
+    feed = ReplayMarket(clock, {"BTC": Tape.of(candles(closes, interval_ms=5 * MINUTE_MS))}, {}, {})
     return Venue(policy=FREE, feed=feed), clock
 
 

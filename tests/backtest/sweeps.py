@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, Future
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, ClassVar
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from hlcopy.adapters.memory import MemoryLedger
-from hlcopy.backtest.run import record
-from hlcopy.backtest.sweep import Setup, Window, fingerprint
-from hlcopy.backtest.sweep_run import Plan, Sweeper
+from hlcopy.backtest.run import Plan, record
+from hlcopy.backtest.sweep import fingerprint, key_of
+from hlcopy.backtest.sweep_run import Sweeper, SweepPlan
 from hlcopy.backtest.sweep_space import Listed, Space
 from hlcopy.backtest.sweep_worker import Worker
 from hlcopy.cli.clock import SystemClock
-from hlcopy.cli.progress import SilentProgress
 from hlcopy.config import load_settings
+from hlcopy.ports import SilentProgress
 from tests.backtest.worlds import OUR_EQUITY, Recorded
 from tests.builders import MINUTE_MS, T0, TRADER, at, candles, fill
 
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from hlcopy.backtest.sweep import Outcome
     from hlcopy.backtest.sweep_report import Sweep
     from hlcopy.backtest.sweep_space import Axis
-    from hlcopy.backtest.sweep_worker import Job
+    from hlcopy.domain.policy import Policy
 
 EQUITY = {TRADER: 400_000.0}
 STOPS = Listed(name="STOP_LOSS_PERCENT", values=("1", "2", "4"))
@@ -62,29 +61,31 @@ def world(days: int, seed: int = 1) -> Recorded:
     return Recorded({TRADER: fills}, {"BTC": candles(closes.tolist(), interval_ms=15 * MINUTE_MS)}, EQUITY)
 
 
-def rules(values: Mapping[str, str]) -> Setup:
+def policy(**values: str) -> Policy:
     """Return the rules that some settings make: copies of this world's trader are left after half a day."""
     given = {f"HLCOPY_{name}": value for name, value in values.items()}
-    settings = load_settings({"HLCOPY_MAX_POSITION_DURATION_HOURS": "12", **given})
-    return Setup(policy=settings.replay_policy(), our_equity=OUR_EQUITY)
+    return load_settings({"HLCOPY_MAX_POSITION_DURATION_HOURS": "12", **given}).replay_policy()
 
 
-def plan(recorded: Recorded, days: int, *axes: Axis, **changes: object) -> Plan:
+def whole(days: int, values: Mapping[str, str], **always: str) -> Plan:
+    """Return a replay of the first days of a world with some settings changed."""
+    last = (T0 + timedelta(days=days - 1)).date()
+    rules = policy(**{**always, **values})
+    return Plan(first_day=T0.date(), last_day=last, our_equity=OUR_EQUITY, policy=rules, equity=EQUITY)
+
+
+def plan(recorded: Recorded, days: int, *axes: Axis, **changes: object) -> SweepPlan:
     """Return a plan for the first days of a world: the grid of `axes` by Sharpe ratio, unless changed."""
-    window = Window(first=T0.date(), last=(T0 + timedelta(days=days - 1)).date())
-    history = recorded.store(MemoryLedger()).history
-    made = Plan(
-        recording=fingerprint(record(history, first_day=window.first, last_day=window.last, equity=EQUITY)),
-        window=window,
-        equity=EQUITY,
-        rules=rules,
+    made = SweepPlan(
+        recording=fingerprint(record(recorded.store(MemoryLedger()), whole(days, {}))),
+        rules=lambda values: whole(days, values),
+        as_set={axis.name: "5" for axis in axes or (STOPS,)},
         space=Space(axes or (STOPS,)),
         trials=None,
         seed=0,
         by="sharpe",
         folds=0,
         given_name=None,
-        as_set={axis.name: "5" for axis in axes or (STOPS,)},
     )
     return replace(made, **changes)
 
@@ -92,16 +93,16 @@ def plan(recorded: Recorded, days: int, *axes: Axis, **changes: object) -> Plan:
 class Remembering(Worker):
     """Replays what no test has replayed before it."""
 
-    done: ClassVar[dict[tuple[str, Window, str], Outcome]] = {}
+    done: ClassVar[dict[tuple[object, ...], Outcome]] = {}
 
     def __init__(self, recorded: Recorded, recording: str) -> None:
-        super().__init__(lambda: nullcontext(recorded.store(MemoryLedger())))
+        super().__init__(recorded.store(MemoryLedger()))
         self._name = recording
 
-    def work(self, job: Job) -> Outcome:
-        key = (self._name, job.window, job.setup.key)
+    def work(self, plan: Plan) -> Outcome:
+        key = (self._name, plan.first_day, plan.last_day, key_of(plan))
         if key not in self.done:
-            self.done[key] = super().work(job)
+            self.done[key] = super().work(plan)
         return self.done[key]
 
 
@@ -109,11 +110,11 @@ class Inline(Executor):
     """Does a job when it is handed over, and counts; at the one after `stop_after` it is interrupted, as by Ctrl-C."""
 
     def __init__(self, stop_after: int | None = None) -> None:
-        self.jobs: list[Job] = []
+        self.jobs: list[Plan] = []
         self.worker: Worker | None = None
         self._stop_after = stop_after
 
-    def submit(self, _work: object, job: Job, /) -> Future[Outcome]:  # type: ignore[override]
+    def submit(self, _work: object, job: Plan, /) -> Future[Outcome]:  # type: ignore[override]
         if len(self.jobs) == self._stop_after:
             raise KeyboardInterrupt
         assert self.worker is not None
@@ -139,7 +140,7 @@ class Clock(SystemClock):
 
 def swept(
     recorded: Recorded,
-    what: Plan,
+    what: SweepPlan,
     storage: BaseStorage,
     pool: Inline | None = None,
     *,

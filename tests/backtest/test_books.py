@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hlcopy.backtest.books import HELD, HOLD, TRADER_LEFT, Trial, trials
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
+from hlcopy.backtest.tape import Tape
 from hlcopy.domain import costs
 from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.models import Side, from_ms
@@ -199,6 +200,23 @@ def test_what_was_left_in_time_isn_t_liquidated() -> None:
     assert trial.followed.net_usd == pytest.approx(trial.held.net_usd / 2, rel=0.01)
 
 
+@pytest.mark.parametrize("hours", [23 + 55 / 60, 24, 24 + 5 / 60, 40, 47 + 55 / 60, 48, 70])
+def test_a_liquidation_is_found_on_whatever_day_it_comes(hours: float) -> None:
+    """He halves his position an hour later and closes it after 75 hours."""
+    series = candles(flat(5), interval_ms=5 * MINUTE_MS)
+    crash = round(hours * 12)
+    for column in (series.o, series.h, series.l, series.c):
+        column[crash:] = 20_000.0
+    rest = (
+        {"size": 0.5, "time": at(hours=5), "start_position": 1.0, "oid": 2},
+        {"size": 0.5, "time": at(hours=75), "start_position": 0.5, "oid": 3},
+    )
+    trial = tried(world([], *rest, candles={"BTC": series}, equity={TRADER: 25_000.0}), 5)
+    for book in (trial.followed, trial.held):
+        assert book is not None
+        assert (book.reason, book.closed_at) == (ExitReason.LIQUIDATED, at(hours=hours))
+
+
 def test_a_close_seen_after_the_last_candle_leaves_the_entry_open() -> None:
     late = {"time": at(hours=23, minutes=58), "start_position": 1.0, "oid": 2}
     trial = tried(world(flat(1), late), 1)
@@ -208,7 +226,7 @@ def test_a_close_seen_after_the_last_candle_leaves_the_entry_open() -> None:
 
 def bare(held: Position, fills: Sequence[OurFill], *series: Candles) -> list[Trial]:
     """The books of one position of ours in a market of its own."""
-    market = ReplayMarket(ReplayClock(at(days=1)), {part.coin: part for part in series}, {}, {})
+    market = ReplayMarket(ReplayClock(at(days=1)), {part.coin: Tape.of(part) for part in series}, {}, {})
     return trials([held], {held.signal_id: fills}, {}, {}, market, Policy(), at(days=1))
 
 

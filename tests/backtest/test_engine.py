@@ -151,8 +151,7 @@ def test_accepted_entries_given_to_the_kernel_make_the_same_exits(minutes: int, 
         Engine(replay, end).run()
         for position in replay.desk.ledger.book.positions(live_only=False):
             reasons[position.close_reason] += 1
-            series, instrument = replay.market.candles(position.coin), replay.market.instrument(position.coin)
-            assert series is not None
+            series, instrument = recorded.candles[position.coin], replay.market.instrument(position.coin)
             assert instrument is not None
             found = first_exit(
                 series,
@@ -300,7 +299,7 @@ def test_a_coin_without_candles_is_skipped_and_reported_not_guessed() -> None:
     }
     assert [position.coin for position in ledger.book.positions()] == ["BTC"]
     (warning,) = [warning for warning in result.warnings if warning.code == "NO_CANDLES"]
-    assert warning.message.startswith("1 orders ")
+    assert warning.message.startswith("1 order ")
     assert warning.message.endswith(" DOGE")
 
 

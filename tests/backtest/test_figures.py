@@ -14,7 +14,8 @@ from hlcopy.backtest import curve
 from hlcopy.backtest.figures import figures
 from hlcopy.backtest.metrics import Point
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
-from hlcopy.backtest.run import run
+from hlcopy.backtest.run import Plan, run
+from hlcopy.backtest.tape import Tape
 from hlcopy.domain.book import ExitReason, PositionStatus
 from hlcopy.domain.models import Side
 from hlcopy.domain.policy import Policy
@@ -40,7 +41,7 @@ def lively() -> tuple[Backtest, Ledger]:
 
 
 def market(*series: Candles, days: float = 10) -> ReplayMarket:
-    return ReplayMarket(ReplayClock(at(days=days)), {part.coin: part for part in series}, {}, {})
+    return ReplayMarket(ReplayClock(at(days=days)), {part.coin: Tape.of(part) for part in series}, {}, {})
 
 
 def figured(
@@ -282,13 +283,15 @@ def world(**changes: object) -> Recorded:
 
 def ran(recorded: Recorded, first: date, last: date) -> Backtest:
     return run(
-        recorded.store(MemoryLedger()).history,
+        recorded.store(MemoryLedger()),
         MemoryLedger(),
-        first_day=first,
-        last_day=last,
-        equity=recorded.equity,
-        our_equity=OUR_EQUITY,
-        policy=Policy(),
+        Plan(
+            first_day=first,
+            last_day=last,
+            equity=recorded.equity,
+            our_equity=OUR_EQUITY,
+            policy=Policy(),
+        ),
     )
 
 

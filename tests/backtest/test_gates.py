@@ -9,30 +9,24 @@ import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.gates import Judgement, Verdict, gate, is_entry, judge, verdict_of
-from hlcopy.backtest.run import Played, play
-from hlcopy.backtest.shadows import Shadow, follow
+from hlcopy.backtest.run import Played, play, record
+from hlcopy.backtest.shadows import Shadow, Untold, follow
 from hlcopy.domain import costs
+from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import DEFERRED, EXECUTE, Action, SkipReason
-from hlcopy.domain.policy import CostPolicy, LimitsPolicy, Policy
+from hlcopy.domain.policy import CostPolicy, ExitPolicy, LimitsPolicy, Policy
 from hlcopy.render.gates import gates_text
-from tests.backtest.worlds import OUR_EQUITY, Recorded, simulated
+from tests.backtest.worlds import Recorded, simulated
 from tests.builders import MINUTE_MS, T0, TRADER, at, candles, fill, funding_rate, signal
 
-DAYS = 14
+DAYS = 15
 ENTRIES = 12
 FIVE = 5 * MINUTE_MS
 
 
 def played(world: Recorded, days: int, policy: Policy | None = None) -> Played:
-    return play(
-        world.store(MemoryLedger()).history,
-        MemoryLedger(),
-        first_day=T0.date(),
-        last_day=(T0 + timedelta(days=days - 1)).date(),
-        equity=world.equity,
-        our_equity=OUR_EQUITY,
-        policy=policy or Policy(),
-    )
+    plan = world.plan(days, policy)
+    return play(record(world.store(MemoryLedger()), plan), MemoryLedger(), plan)
 
 
 def judged(world: Recorded, days: int, policy: Policy | None = None) -> Judgement:
@@ -94,7 +88,7 @@ def test_under_ten_days_nothing_is_claimed(days: int, verdict: Verdict) -> None:
     found = gate(
         "SKIP_X",
         [
-            Shadow(opened_at=at(days=day, hours=day), result_pct=-1.0, closed_at=None, reason=None)
+            Shadow(opened_at=at(days=day), result_pct=-1.0, closed_at=at(days=day, hours=day), reason=None)
             for day in range(days)
         ],
     )
@@ -103,9 +97,9 @@ def test_under_ten_days_nothing_is_claimed(days: int, verdict: Verdict) -> None:
 
 def test_losses_and_gains_are_added_up_apart_and_what_couldn_t_be_followed_is_in_neither() -> None:
     results = [-1.0, -2.0, 4.0, 0.0]
-    shadows = [Shadow(opened_at=T0, result_pct=result, closed_at=None, reason=None) for result in results]
-    found = gate("SKIP_X", [*shadows, None])
-    assert (found.refused, found.followed, found.days) == (5, 4, 1)
+    shadows = [Shadow(opened_at=T0, result_pct=result, closed_at=T0, reason=None) for result in results]
+    found = gate("SKIP_X", [*shadows, *Untold])
+    assert (found.refused, found.followed, found.pending, found.unknown, found.days) == (8, 4, 1, 3, 1)
     assert (found.loss_avoided_pct, found.gain_missed_pct, found.mean_pct) == (-3.0, 4.0, 0.25)
 
 
@@ -180,10 +174,40 @@ def test_funding_is_charged_for_as_long_as_it_is_held() -> None:
     assert charged.mean_pct - free.mean_pct == pytest.approx(-72 * 0.01, rel=1e-3)
 
 
-def test_what_is_open_at_the_end_counts_at_its_last_mark_and_that_is_said() -> None:
-    judgement = judged(one_entry(), 2)
-    assert judgement.gates[0].followed == 1
-    assert warned(judgement, "OPEN_AT_END")
+@pytest.mark.parametrize(("days", "followed", "pending"), [(3, 0, 1), (4, 1, 0)])
+def test_what_may_still_be_held_at_the_end_is_pending_even_if_it_was_stopped_out_before(
+    days: int, followed: int, pending: int
+) -> None:
+    """Entered at 1:15, so its 72 hours are over on the fourth day; the price falls through the stop on the first."""
+    falling = candles([60_000.0] * 24 + [50_000.0] * 288 * 4, interval_ms=FIVE)
+    world = one_entry()
+    refused, _ = judged(Recorded(world.fills, {"BTC": falling}, world.equity), days).gates
+    assert (refused.followed, refused.pending, refused.unknown) == (followed, pending, 0)
+    assert (refused.mean_pct is None) == (not followed)
+
+
+@pytest.mark.parametrize(
+    ("missing", "what", "counts"),
+    [
+        (slice(60, 62), "two candles in a row", (1, 0)),
+        (slice(60, 63), "three in a row", (0, 1)),
+        (slice(400, 1_440), "the coin was delisted", (0, 1)),
+        (slice(900, 1_440), "the candles end after the exit", (1, 0)),
+        (slice(0, 1_440), "no candle at all", (0, 1)),
+    ],
+)
+def test_an_entry_whose_candles_have_holes_or_end_is_unknown(
+    missing: slice, what: str, counts: tuple[int, int]
+) -> None:
+    whole = candles([60_000.0] * 1_440, interval_ms=FIVE)
+    lost = set(range(1_440)[missing])
+    kept = [index for index in range(1_440) if index not in lost]
+    columns = (column[kept] for column in (whole.t, whole.o, whole.h, whole.l, whole.c, whole.v))
+    world = one_entry()
+    judgement = judged(Recorded(world.fills, {"BTC": Candles("BTC", FIVE, *columns)}, world.equity), 5)
+    refused, _ = judgement.gates
+    assert (refused.followed, refused.unknown) == counts, what
+    assert len(warned(judgement, "NOT_FOLLOWED")) == counts[1]
 
 
 def test_no_limit_of_the_book_keeps_an_entry_from_being_followed() -> None:
@@ -194,16 +218,20 @@ def test_no_limit_of_the_book_keeps_an_entry_from_being_followed() -> None:
 
 def test_what_passed_is_entered_and_left_in_the_shadow_as_the_replay_did() -> None:
     """Without slippage by size nothing but lots can differ."""
-    policy = Policy(costs=CostPolicy(slippage_size_factor=0.0))
+    policy = Policy(costs=CostPolicy(slippage_size_factor=0.0), exit=ExitPolicy(max_duration=timedelta(hours=36)))
     done = played(simulated(4, 4), 3, policy)
     ledger, end = done.replay.desk.ledger, done.replay.clock.now
     positions = [each for each in ledger.book.positions(live_only=False) if each.close_reason != "TRADER_LIQUIDATED"]
-    assert len({each.close_reason for each in positions}) > 1
+    compared = set()
     for position in positions:
         decided = ledger.signals.get(position.signal_id)
         assert decided is not None
         shadow = follow(decided, done.replay.market, policy, end)
-        assert shadow is not None
+        if decided.updated_at + policy.exit.max_duration > end:
+            assert shadow is Untold.PENDING
+            continue
+        assert isinstance(shadow, Shadow)
+        compared.add(shadow.reason)
         assert (shadow.opened_at, shadow.closed_at, shadow.reason) == (
             position.opened_at,
             position.closed_at,
@@ -212,3 +240,4 @@ def test_what_passed_is_entered_and_left_in_the_shadow_as_the_replay_did() -> No
         if position.realized_pnl_usd is not None:
             cost = position.entry_price * position.entry_size
             assert shadow.result_pct == pytest.approx(100 * position.realized_pnl_usd / cost, abs=0.05)
+    assert len(compared) > 1

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket, ReplaySource
+from hlcopy.backtest.tape import Tape
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import EPOCH, Side
 from hlcopy.errors import LookAheadError
@@ -32,7 +33,7 @@ def market_at(
     funding: dict[str, list[FundingRate]] | None = None,
     size_decimals: dict[str, int] | None = None,
 ) -> ReplayMarket:
-    known = {one.coin: one for one in series}
+    known = {one.coin: Tape.of(one) for one in series}
     return ReplayMarket(ReplayClock(now), known, funding or {}, size_decimals or {})
 
 
@@ -125,8 +126,8 @@ def test_a_coin_without_candles_has_no_price_of_any_kind() -> None:
     assert market.mark("DOGE", at(5)) is None
     assert market.next_price("DOGE", at(5)) is None
     assert market.first_touch("DOGE", 1.0, LONG, T0, at(5)) is None
-    assert market.candles("DOGE") is None
-    assert market.candles("BTC") is not None
+    assert market.tape("DOGE") is None
+    assert market.tape("BTC") is not None
 
 
 def test_an_order_meets_the_open_of_the_candle_that_opens_now_or_next() -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
-from hlcopy.backtest.run import run
+from hlcopy.backtest.run import Plan, run
 from hlcopy.domain.book import PositionStatus
 from hlcopy.domain.models import EXECUTE
 from hlcopy.domain.policy import EntryPolicy, Policy
@@ -21,7 +21,7 @@ from tests.builders import MINUTE_MS, OTHER_TRADER, T0, TRADER, at, candles, fil
 
 if TYPE_CHECKING:
     from hlcopy.backtest.report import Backtest
-    from hlcopy.ports import History, Ledger
+    from hlcopy.ports import Ledger
 
 DAY = timedelta(days=1)
 FIRST = T0.date()
@@ -43,15 +43,17 @@ def held_to_the_end(**changes: object) -> Recorded:
     return replace(made, **changes)
 
 
-def running(history: History | None = None, *traders: str, first: date = FIRST, last: date = FIRST) -> Backtest:
+def running(history: Ledger | None = None, *traders: str, first: date = FIRST, last: date = FIRST) -> Backtest:
     return run(
-        history or held_to_the_end().store(MemoryLedger()).history,
+        history or held_to_the_end().store(MemoryLedger()),
         MemoryLedger(),
-        first_day=first,
-        last_day=last,
-        equity=dict.fromkeys(traders or (TRADER,), 4e5),
-        our_equity=OUR_EQUITY,
-        policy=Policy(),
+        Plan(
+            first_day=first,
+            last_day=last,
+            equity=dict.fromkeys(traders or (TRADER,), 4e5),
+            our_equity=OUR_EQUITY,
+            policy=Policy(),
+        ),
     )
 
 
@@ -196,7 +198,7 @@ def test_a_stop_that_had_no_price_to_watch_is_reported_with_its_coin() -> None:
         fills={TRADER: given},
         candles={"BTC": holed, "ETH": candles(closes, coin="ETH", interval_ms=5 * MINUTE_MS)},
     ).replay(1)
-    assert said(result, "NO_PRICE") == ["BTC, in 1 ticks"]
+    assert said(result, "NO_PRICE") == ["BTC, in 1 tick"]
     (held,) = [position.id for position in ledger.book.positions() if position.coin == "BTC"]
     assert said(result, "CANDLES_MISSING") == [
         f"BTC: none from 2026-03-01 03:00 to 2026-03-01 04:00; held through it with an untested stop: #{held}"
@@ -256,18 +258,25 @@ def test_a_coin_traded_only_before_the_period_needs_no_candles() -> None:
     [((24, 48), 5.0), ((20, 48), 5.0), ((-12, 12), 5.0), ((0.5, 24), 1.0), ((-5, 30), 1.0)],
     ids=["none of it", "its end", "its first half", "all but half an hour", "more than all"],
 )
-@pytest.mark.parametrize("days", [1, 2])
-def test_the_finest_candles_that_cover_the_period_are_used(
-    hours: tuple[float, float], minutes: float, days: int
-) -> None:
-    first, last = (hour * days for hour in hours)
+def test_the_finest_candles_that_cover_a_day_are_used(hours: tuple[float, float], minutes: float) -> None:
+    first, last = hours
     fine = candles([60_000.0] * round((last - first) * 60), start=at(hours=first))
     recorded = held_to_the_end(fills={TRADER: [fill(price=60_000.0, time=at(hours=2), oid=1)]})
-    history = recorded.store(MemoryLedger()).history
-    history.add_candles(fine)
-    result = running(history, last=FIRST + (days - 1) * DAY)
+    ledger = recorded.store(MemoryLedger())
+    ledger.history.add_candles(fine)
+    result = running(ledger)
     assert result.assumptions["candle_minutes"] == {"BTC": minutes}
     assert result.metrics.entries == 1
+
+
+def test_every_day_has_the_finest_candles_of_its_own_and_the_report_says_so() -> None:
+    recorded = held_to_the_end(fills={TRADER: [fill(price=60_000.0, time=at(hours=2), oid=1)]})
+    ledger = recorded.store(MemoryLedger())
+    ledger.history.add_candles(candles([60_000.0] * 2880, start=at(days=1)))
+    ledger.history.add_candles(candles([60_000.0] * 24, start=at(days=3), interval_ms=60 * MINUTE_MS))
+    result = running(ledger, last=FIRST + 3 * DAY)
+    assert result.assumptions["candle_minutes"] == {"BTC": "1 (2 d) and 5 (1 d) and 60 (1 d)"}
+    assert said(result, "CANDLES_MISSING") == []
 
 
 # What can't be run

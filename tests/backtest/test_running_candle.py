@@ -10,6 +10,7 @@ import pytest
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.paper import PaperExchange
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket
+from hlcopy.backtest.tape import Tape
 from hlcopy.domain.book import IntentState, Purpose
 from hlcopy.domain.policy import CostPolicy
 from hlcopy.ports import UNKNOWN, Accepted, Refused
@@ -24,7 +25,7 @@ def test_the_stop_of_the_running_candle_comes_before_an_exit_sent_in_it(low: flo
     lows = np.array(series.l)
     lows[1] = low
     clock = ReplayClock(T0)
-    market = ReplayMarket(clock, {"BTC": replace(series, l=lows)}, {}, {})
+    market = ReplayMarket(clock, {"BTC": Tape.of(replace(series, l=lows))}, {}, {})
     venue = PaperExchange(MemoryLedger(), market, CostPolicy(), 10_000.0)
     venue.set_leverage("BTC", 3, T0)
     entry = order(size=2.0, limit_price=101.0, expires_at=None)

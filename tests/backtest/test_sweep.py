@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
@@ -12,22 +11,22 @@ import pytest
 from optuna.storages import InMemoryStorage
 
 from hlcopy.adapters.memory import MemoryLedger
-from hlcopy.backtest import metrics
+from hlcopy.backtest import metrics, run, sweep_worker
 from hlcopy.backtest.sweep import MEASURES, Outcome, Window, folds, judged, outcome
-from hlcopy.backtest.sweep_space import Listed, Ranged
+from hlcopy.backtest.sweep_space import Listed, Ranged, Space
 from hlcopy.backtest.sweep_study import BEAT_S, GRACE_S, Study, all_tries
-from hlcopy.backtest.sweep_worker import Job, Worker
+from hlcopy.backtest.sweep_worker import Worker
 from hlcopy.errors import BadInputError
-from tests.backtest.sweeps import EQUITY, Clock, Inline, plan, rules, swept, world
+from tests.backtest.sweeps import EQUITY, Clock, Inline, plan, policy, swept, whole, world
 from tests.builders import OTHER_TRADER, T0, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from optuna.storages import BaseStorage
 
     from hlcopy.backtest.sweep_report import Sweep
-    from hlcopy.backtest.sweep_run import Plan
+    from hlcopy.backtest.sweep_run import SweepPlan
     from tests.backtest.worlds import Recorded
 
 DAYS = 12
@@ -49,7 +48,7 @@ def rows(sweep: Sweep) -> dict[tuple[str, ...], tuple[float | None, Outcome | No
     return {tuple(row.values.values()): (row.score, row.outcome) for row in sweep.rows}
 
 
-def studied(storage: BaseStorage, what: Plan, *, alone: bool = True) -> Study:
+def studied(storage: BaseStorage, what: SweepPlan, *, alone: bool = True) -> Study:
     return Study.open(
         storage, what.name, what.facts(what.window), what.space, trials=what.trials, seed=what.seed, alone=alone
     )
@@ -62,14 +61,14 @@ def test_every_configuration_is_a_backtest_and_the_best_comes_first(storage: Bas
     sweep = swept(wandering, plan(wandering, DAYS), storage)
     assert set(rows(sweep)) == {("1",), ("2",), ("4",)}
     for (stop,), (score, found) in rows(sweep).items():
-        direct = outcome(wandering.replay(DAYS, rules({"STOP_LOSS_PERCENT": stop}).policy)[0])
+        direct = outcome(wandering.replay(DAYS, policy(STOP_LOSS_PERCENT=stop))[0])
         assert found == replace(direct, returns=())
         assert score == direct.sharpe
     scores = [row.score or 0.0 for row in sweep.rows]
     assert scores == sorted(scores, reverse=True)
     assert len(set(scores)) == 3
     assert sweep.best == sweep.rows[0]
-    assert sweep.as_set == outcome(wandering.replay(DAYS, rules({}).policy)[0])
+    assert sweep.as_set == outcome(wandering.replay(DAYS, policy())[0])
     assert sweep.as_set_score == sweep.as_set.sharpe
 
 
@@ -108,7 +107,7 @@ def test_what_another_study_found_on_the_same_days_isn_t_replayed(storage: BaseS
     swept(wandering, plan(wandering, DAYS), storage)
     wider = Listed(name="STOP_LOSS_PERCENT", values=("1", "2", "3", "4.0"))
     sweep = swept(wandering, plan(wandering, DAYS, wider), storage, pool := Inline())
-    assert [job.setup.policy.exit.stop_loss_percent for job in pool.jobs] == [5.0, 3.0]  # as set, and the new one
+    assert [job.policy.exit.stop_loss_percent for job in pool.jobs] == [5.0, 3.0]  # as set, and the new one
     assert sweep.tries == 4
 
 
@@ -178,7 +177,7 @@ def test_a_score_needs_ten_days_and_a_figure(
 
 
 def test_an_outcome_is_kept_as_it_was(wandering: Recorded) -> None:
-    found = outcome(wandering.replay(DAYS, rules({}).policy)[0])
+    found = outcome(wandering.replay(DAYS, policy())[0])
     assert Outcome.read(found.kept(whole=True)) == found
     assert Outcome.read(found.kept(whole=True)).warnings == found.warnings
     assert Outcome.read(found.kept(whole=False)) == replace(found, returns=())
@@ -217,17 +216,19 @@ def test_all_tries_on_the_same_days_count(storage: BaseStorage, wandering: Recor
     "changed",
     [
         lambda what: replace(what, recording="another"),
-        lambda what: replace(what, window=Window(first=what.window.first, last=date(2026, 3, 11))),
-        lambda what: replace(what, equity={**EQUITY, OTHER_TRADER: 1.0}),
-        lambda what: replace(what, rules=lambda values: replace(rules(values), our_equity=5_000.0)),
-        lambda what: replace(what, space=plan(world(1), 1, Listed(name="STOP_LOSS_PERCENT", values=("1",))).space),
+        lambda what: replace(what, rules=lambda values: whole(DAYS - 1, values)),
+        lambda what: replace(what, rules=lambda values: replace(whole(DAYS, values), equity={OTHER_TRADER: 1.0})),
+        lambda what: replace(what, rules=lambda values: replace(whole(DAYS, values), equity={}, backdate_equity=True)),
+        lambda what: replace(what, rules=lambda values: replace(whole(DAYS, values), our_equity=5_000.0)),
+        lambda what: replace(what, rules=lambda values: whole(DAYS, values, COPY_RATIO="0.1")),
+        lambda what: replace(what, space=Space((Listed(name="STOP_LOSS_PERCENT", values=("1",)),))),
         lambda what: replace(what, by="return"),
         lambda what: replace(what, trials=2, seed=1),
     ],
-    ids=["recording", "days", "traders", "rules", "values", "measure", "search"],
+    ids=["recording", "days", "traders", "chosen traders", "equity", "rules", "values", "measure", "search"],
 )
 def test_other_data_or_rules_never_go_on_with_an_old_study(
-    storage: BaseStorage, wandering: Recorded, changed: Callable[[Plan], Plan]
+    storage: BaseStorage, wandering: Recorded, changed: Callable[[SweepPlan], SweepPlan]
 ) -> None:
     what = plan(wandering, DAYS)
     assert changed(what).name != what.name == plan(wandering, DAYS).name
@@ -357,36 +358,37 @@ def test_a_search_tells_which_settings_matter(wandering: Recorded) -> None:
 # The workers
 
 
-def test_a_worker_reads_a_recording_once_for_all_jobs_of_the_same_days(wandering: Recorded) -> None:
-    opened = []
-
-    @contextmanager
-    def opener() -> Iterator[MemoryLedger]:
-        opened.append(1)
-        yield wandering.store(MemoryLedger())
-
-    worker = Worker(opener)
-    job = Job(window=plan(wandering, DAYS).window, equity=EQUITY, setup=rules({}))
-    first = worker.work(job)
-    assert worker.work(replace(job, setup=rules({"STOP_LOSS_PERCENT": "1"}))) != first
-    assert worker.work(job) == first
-    assert len(opened) == 1
-    worker.work(replace(job, window=Window(first=T0.date(), last=T0.date())))
-    assert len(opened) == 2
+def test_a_worker_reads_a_recording_once_for_all_plans_of_the_same_days(
+    wandering: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = []
+    monkeypatch.setattr(sweep_worker, "read", lambda *given: read.append(given) or run.read(*given))
+    worker = Worker(wandering.store(MemoryLedger()))
+    first = worker.work(whole(DAYS, {}))
+    assert worker.work(whole(DAYS, {"STOP_LOSS_PERCENT": "1"})) != first
+    assert worker.work(whole(DAYS, {})) == first
+    assert len(read) == 1
+    worker.work(whole(1, {}))
+    assert len(read) == 2
 
 
 def test_a_wallet_that_did_nothing_by_then_isn_t_known_yet(wandering: Recorded) -> None:
     late = {OTHER_TRADER: [fill(trader=OTHER_TRADER, time=T0 + timedelta(days=8))]}
-    both = replace(wandering, fills={**wandering.fills, **late}, equity={**EQUITY, OTHER_TRADER: 1e6})
-    job = Job(window=Window(first=T0.date(), last=date(2026, 3, 5)), equity=both.equity, setup=rules({}))
-
-    @contextmanager
-    def opener() -> Iterator[MemoryLedger]:
-        yield both.store(MemoryLedger())
-
-    found = Worker(opener).work(job)
+    both = replace(wandering, fills={**wandering.fills, **late}).store(MemoryLedger())
+    alone, with_late = whole(5, {}), replace(whole(5, {}), equity={**EQUITY, OTHER_TRADER: 1e6})
+    found = Worker(both).work(with_late)
     assert found.entries == 5
-    assert found == Worker(opener).work(replace(job, equity=EQUITY))
+    assert found == Worker(both).work(alone)
+    assert Worker(both).work(replace(alone, equity={OTHER_TRADER: 1e6})).entries == 0
+
+
+def test_traders_may_be_chosen_by_score(storage: BaseStorage) -> None:
+    """Without stated wallets each day follows whom the score chooses from what is recorded, here nobody: too few trades."""
+    recorded = world(DAYS)
+    scored = plan(recorded, DAYS, rules=lambda values: replace(whole(DAYS, values), equity={}))
+    sweep = swept(recorded, replace(scored, recording="scored"), storage)
+    assert {row.why for row in sweep.rows} == {"INSUFFICIENT: no entries"}
+    assert "EQUITY_ASSUMED" not in {warning.code for warning in sweep.warnings}
 
 
 def test_folds_train_on_all_days_so_far_and_test_on_the_next() -> None:

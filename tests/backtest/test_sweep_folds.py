@@ -13,7 +13,7 @@ from optuna.storages import InMemoryStorage
 from hlcopy.backtest.sweep import outcome
 from hlcopy.backtest.sweep_report import Joined, WalkForward
 from hlcopy.domain.models import to_ms
-from tests.backtest.sweeps import STOPS, Inline, plan, rules, swept, world
+from tests.backtest.sweeps import STOPS, Inline, plan, policy, swept, whole, world
 from tests.backtest.test_sweep import RANGE
 from tests.builders import T0, TRADER
 
@@ -62,7 +62,7 @@ def test_a_fold_s_choice_is_the_best_of_its_train_days_and_tested_alone_on_the_n
     recorded = world(DAYS, seed=5)
     sweep = walked(recorded)
     fold = only_fold(sweep)
-    stops = {stop: outcome(recorded.replay(10, rules({STOPS.name: stop}).policy)[0]) for stop in STOPS.values}
+    stops = {stop: outcome(recorded.replay(10, policy(**{STOPS.name: stop}))[0]) for stop in STOPS.values}
     assert fold.chosen is not None
     assert (fold.chosen.score, fold.chosen.values[STOPS.name]) == max(
         (found.sharpe, stop) for stop, found in stops.items() if found.sharpe is not None
@@ -95,7 +95,7 @@ def test_several_folds_join_to_one_account() -> None:
 
 def test_where_nothing_can_win_the_settings_are_kept_as_they_are() -> None:
     recorded = world(DAYS)
-    sweep = walked(recorded, rules=lambda values: rules({"MIN_POSITION_WEIGHT": "1", **values}))
+    sweep = walked(recorded, rules=lambda values: whole(DAYS, values, MIN_POSITION_WEIGHT="1"))
     fold = only_fold(sweep)
     assert (fold.chosen, fold.tested) == (None, fold.as_set)
     assert sweep.walked is not None

@@ -12,7 +12,7 @@ import numpy as np
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.wire import FillReader
 from hlcopy.backtest.desk import ReplayDesk, build, load
-from hlcopy.backtest.run import run
+from hlcopy.backtest.run import Plan, run
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import from_ms
 from hlcopy.domain.policy import Policy
@@ -58,19 +58,27 @@ class Recorded:
         recording = load(history, list(self.equity), T0, end - timedelta(milliseconds=1))
         return build(recording, MemoryLedger(), self.equity, T0, policy or Policy(), OUR_EQUITY), end
 
-    def replay(self, days: int, policy: Policy | None = None) -> tuple[Backtest, Ledger]:
+    def replay(self, days: int, policy: Policy | None = None, *, illustrated: bool = False) -> tuple[Backtest, Ledger]:
         """Replay the first days; return the result and the ledger that it was written to."""
         ledger = MemoryLedger()
-        result = run(
-            self.store(MemoryLedger()).history,
-            ledger,
+        plan = self.plan(days, policy)
+        return run(self.store(MemoryLedger()), ledger, plan, illustrated=illustrated), ledger
+
+    def plan(self, days: int, policy: Policy | None = None) -> Plan:
+        """Return what to replay of the first days."""
+        return Plan(
             first_day=T0.date(),
             last_day=(T0 + timedelta(days=days - 1)).date(),
             equity=self.equity,
             our_equity=OUR_EQUITY,
             policy=policy or Policy(),
         )
-        return result, ledger
+
+
+@cache
+def illustrated() -> tuple[Backtest, Ledger]:
+    """Return a drawn replay of six simulated days: a dozen entries of both sides that end in every usual way."""
+    return simulated(4, 6).replay(6, illustrated=True)
 
 
 @cache

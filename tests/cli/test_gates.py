@@ -41,13 +41,16 @@ def test_the_document_has_a_gate_for_every_decision_and_what_passed_last(run: Ru
     done = run(f"{ONE} --json")
     document = done.document
     assert (done.code, done.err, done.out.count("\n")) == (0, "", 1)
-    assert list(document) == ["command", "ok", "from", "to", "gates", "warnings"]
-    assert [document[key] for key in ("command", "ok", "from", "to")] == ["gates", True, "2026-03-01", "2026-03-05"]
+    assert list(document) == ["command", "ok", "source", "from", "to", "gates", "warnings", "errors"]
+    told = ["gates", True, "replay", "2026-03-01", "2026-03-05"]
+    assert [document[key] for key in ("command", "ok", "source", "from", "to")] == told
     blind, small, passed = document["gates"]
     assert list(small) == [
         "decision",
         "refused",
         "followed",
+        "pending",
+        "unknown",
         "loss_avoided_pct",
         "gain_missed_pct",
         "mean_pct",
@@ -87,7 +90,6 @@ def test_the_text_stays_within_80_columns_and_names_every_gate(run: Run, recorde
         (f"gates --from 2026-03-01 --to 9999-01-01 --trader {TRADER}=1", "isn't over yet"),
         (f"gates --from March --to 2026-03-01 --trader {TRADER}=1", "--from must be a day"),
         ("gates --from 2026-03-01 --to 2026-03-02 --trader 0x1=1", "--trader must be ADDRESS=EQUITY_USD"),
-        ("gates --from 2026-03-01 --to 2026-03-02", "--trader"),
     ],
 )
 def test_wrong_usage_says_what_is_wrong(run: Run, recorded: Path, line: str, said: str) -> None:

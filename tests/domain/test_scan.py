@@ -15,7 +15,7 @@ from hlcopy.domain.candles import Candles
 from hlcopy.domain.instrument import Instrument
 from hlcopy.domain.models import Side, from_ms
 from hlcopy.domain.policy import ExitPolicy, Tier
-from hlcopy.domain.scan import Event, EventKind, Exit, first_exit, next_event
+from hlcopy.domain.scan import Event, EventKind, Exit, best_of_closes, first_exit, next_event
 from tests import builders
 from tests.backtest.plain_exits import Bar, PlainPosition
 
@@ -319,6 +319,30 @@ def test_the_next_event_is_the_first_that_a_tick_on_every_candle_would_see(
             break
     facts = {"best_price": position.best_price, "trigger_price": resting, "tiers_taken": taken, "policy": TIERED}
     assert event_of(candles, side, **facts, deadline_ms=hold * MINUTE) == expected
+
+
+@given(
+    candles=walks,
+    side=sides,
+    policy=policies,
+    hold=st.integers(0, 2000),
+    rests=st.sampled_from([0.0, 0.001, -0.01]),
+    length=st.integers(1, 400),
+)
+def test_the_next_event_is_the_same_when_candles_come_in_parts(
+    candles: Candles, side: Side, policy: ExitPolicy, hold: int, rests: float, length: int
+) -> None:
+    resting = stops.trigger(100.0, 100.0, side, policy).price * (1 + rests)
+    facts = {"trigger_price": resting, "deadline_ms": hold * MINUTE, "policy": policy}
+    found, best = None, 100.0
+    for begin in range(0, len(candles), length):
+        part = candles.between(begin * MINUTE, (begin + length) * MINUTE)
+        event = event_of(part, side, **facts, best_price=best)
+        if event is not None:
+            found = replace(event, index=begin + event.index)
+            break
+        best = best_of_closes(part, 0, len(part), best, side)
+    assert found == event_of(candles, side, **facts)
 
 
 @given(candles=walks, side=sides, policy=policies, hold=st.integers(1, 2000))

@@ -9,7 +9,7 @@ import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.wire import FillReader
-from hlcopy.backtest.run import run
+from hlcopy.backtest.run import Plan, run
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.margin import liquidation_price
 from hlcopy.domain.models import Action, Side, from_ms
@@ -103,13 +103,15 @@ def copied(world: World) -> Ledger:
         history.history.add_funding(FundingRate(coin=coin, time=from_ms(at), rate=rate) for at, rate in rates)
     ledger = MemoryLedger()
     run(
-        history.history,
+        history,
         ledger,
-        first_day=START.date(),
-        last_day=(START + timedelta(days=world.days - 1)).date(),
-        equity=fit,
-        our_equity=100_000.0,
-        policy=Policy(),
+        Plan(
+            first_day=START.date(),
+            last_day=(START + timedelta(days=world.days - 1)).date(),
+            equity=fit,
+            our_equity=100_000.0,
+            policy=Policy(),
+        ),
     )
     return ledger
 

@@ -7,18 +7,21 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from hlcopy.domain.book import PositionStatus
+from hlcopy.domain.book import IntentState, PositionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from hlcopy.adapters.memory.journal import Journal
-    from hlcopy.domain.book import IntentState, Order, OurFill, Position, PositionAction, Purpose
+    from hlcopy.domain.book import Order, OurFill, Position, PositionAction, Purpose
 
 
 class MemoryBook:
-    """The ledger of our positions, order intents and fills in memory; live positions are kept apart."""
+    """The ledger of our positions, order intents and fills in memory.
+
+    Live positions are kept apart, and orders by state: every tick asks for the few that are unresolved or rest.
+    """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -26,6 +29,7 @@ class MemoryBook:
         self._closed: dict[int, Position] = {}
         self._orders: dict[str, Order] = {}
         self._orders_by_signal: dict[str, dict[str, None]] = {}
+        self._orders_by_state: dict[IntentState, dict[str, None]] = {state: {} for state in IntentState}
         self._fills: dict[str, list[OurFill]] = {}
         self._fill_identities: dict[str, None] = {}
         self._facts: dict[str, datetime] = {}  # the marks, and nothing when there is none
@@ -71,8 +75,11 @@ class MemoryBook:
         before = self._orders.get(order.client_order_id)
         if before is not None and before.signal_id != order.signal_id:
             self._journal.drop(self._orders_by_signal[before.signal_id], order.client_order_id)
+        if before is not None and before.state is not order.state:
+            self._journal.drop(self._orders_by_state[before.state], order.client_order_id)
         self._journal.put(self._orders, order.client_order_id, order)
         self._journal.put(self._orders_by_signal.setdefault(order.signal_id, {}), order.client_order_id, None)
+        self._journal.put(self._orders_by_state[order.state], order.client_order_id, None)
 
     def order(self, client_order_id: str) -> Order | None:
         """Return one order intent."""
@@ -86,7 +93,11 @@ class MemoryBook:
         self, signal_id: str | None = None, *, state: IntentState | None = None, purpose: Purpose | None = None
     ) -> list[Order]:
         """Return order intents by time of creation, then client id."""
-        known = self._orders if signal_id is None else self._orders_by_signal.get(signal_id, {})
+        known: Iterable[str] = self._orders
+        if signal_id is not None:
+            known = self._orders_by_signal.get(signal_id, {})
+        elif state is not None:
+            known = self._orders_by_state[state]
         wanted = [
             order
             for order in map(self._orders.__getitem__, known)

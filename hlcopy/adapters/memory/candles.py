@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import from_ms
-from hlcopy.ports import CandleCoverage
+from hlcopy.ports import CandleBlock, CandleCoverage
 
 if TYPE_CHECKING:
     from hlcopy.adapters.memory.journal import Journal
+
+_DAY_MS: Final = 86_400_000
 
 
 class MemoryCandles:
@@ -34,9 +36,31 @@ class MemoryCandles:
         stored = self._stored.get((coin, interval_ms))
         return _none(coin, interval_ms) if stored is None else stored.between(start_ms, end_ms)
 
+    def blocks(self, coin: str, start_ms: int, end_ms: int) -> list[CandleBlock]:
+        """Return what is stored of a coin on the UTC days from `start_ms` to `end_ms`, by day, finest first."""
+        first, after = start_ms // _DAY_MS * _DAY_MS, (end_ms // _DAY_MS + 1) * _DAY_MS
+        stored = (candles.between(first, after) for (name, _), candles in self._stored.items() if name == coin)
+        found = [block for candles in stored for block in _blocks(candles)]
+        return sorted(found, key=lambda block: (block.first_ms // _DAY_MS, block.interval_ms))
+
     def coverage(self) -> list[CandleCoverage]:
         """Return what is stored per coin and interval, by coin, finest first."""
         return [_coverage(self._stored[key]) for key in sorted(self._stored)]
+
+
+def _blocks(candles: Candles) -> list[CandleBlock]:
+    import numpy as np
+
+    _, starts, counts = np.unique(candles.t // _DAY_MS, return_index=True, return_counts=True)
+    return [
+        CandleBlock(
+            interval_ms=candles.interval_ms,
+            first_ms=int(candles.t[start]),
+            last_ms=int(candles.t[start + count - 1]),
+            count=count,
+        )
+        for start, count in zip(starts.tolist(), counts.tolist(), strict=True)
+    ]
 
 
 def _coverage(candles: Candles) -> CandleCoverage:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill
     from hlcopy.domain.spans import Span
-    from hlcopy.ports import CandleCoverage, FundingRate, KnownEquity
+    from hlcopy.ports import CandleBlock, CandleCoverage, FundingRate, KnownEquity
 
 _time: Final = attrgetter("time")
 
@@ -90,6 +90,10 @@ class MemoryHistory:
         """Return the candles that open at or after `start_ms` and before `end_ms`; the arrays are views."""
         return self._candles.between(coin, interval_ms, start_ms, end_ms)
 
+    def candle_blocks(self, coin: str, start_ms: int, end_ms: int) -> list[CandleBlock]:
+        """Return what is stored of a coin on the UTC days from `start_ms` to `end_ms`, by day, finest first."""
+        return self._candles.blocks(coin, start_ms, end_ms)
+
     def candle_coverage(self) -> list[CandleCoverage]:
         """Return what is stored per coin and interval, by coin, finest first."""
         return self._candles.coverage()
@@ -135,6 +139,10 @@ class MemoryHistory:
         stored = self._equity.get(trader, {})
         known = (point for point in stored.values() if point.at <= at and point.read_at <= read_by)
         return max(known, key=attrgetter("at"), default=None)
+
+    def equity(self, trader: str) -> list[KnownEquity]:
+        """Return every point of a trader by the moment it is of."""
+        return sorted(self._equity.get(trader, {}).values(), key=attrgetter("at"))
 
     def equity_coverage(self) -> list[EquityCoverage]:
         """Return what is stored per trader, by address."""

@@ -21,6 +21,7 @@ class MemoryScoring:
         self._journal = journal
         self._crawls: dict[datetime, Crawl] = {}
         self._boards: dict[date, dict[str, Placing]] = {}
+        self._sources: dict[date, str] = {}
         self._portfolios: dict[str, Portfolio] = {}
         self._reaches: dict[str, Reach] = {}
         self._summaries: dict[str, TradeSummary] = {}
@@ -49,9 +50,14 @@ class MemoryScoring:
         """Return a UTC day's leaderboard by rank, then those without one by 30-day PnL, best first, then by address."""
         return sorted(self._boards.get(day, {}).values(), key=_place)
 
-    def put_board(self, day: date, source: str, board: Iterable[Placing]) -> None:  # noqa: ARG002 - the port's signature
+    def boards(self) -> list[tuple[date, str]]:
+        """Return the UTC days of which a leaderboard is stored and its source, oldest first."""
+        return [(day, self._sources[day]) for day, board in sorted(self._boards.items()) if board]
+
+    def put_board(self, day: date, source: str, board: Iterable[Placing]) -> None:
         """Store a UTC day's leaderboard in place of one stored before."""
         self._journal.put(self._boards, day, {each.leader.address: each for each in board})
+        self._journal.put(self._sources, day, source)
 
     def portfolio(self, address: str) -> Portfolio | None:
         """Return the portfolio read last."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import from_ms
-from hlcopy.ports import CandleCoverage
+from hlcopy.ports import CandleBlock, CandleCoverage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,19 @@ def read_candles(db: Connection, coin: str, interval_ms: int, start_ms: int, end
         (coin, interval_ms, start_ms // _DAY_MS, (end_ms - 1) // _DAY_MS),
     )
     return _joined(coin, interval_ms, rows).between(start_ms, end_ms)
+
+
+def candle_blocks(db: Connection, coin: str, start_ms: int, end_ms: int) -> list[CandleBlock]:
+    """Return what is stored of a coin on the UTC days from `start_ms` to `end_ms`, by day, finest first; none is unpacked."""
+    rows = db.rows(
+        "SELECT interval_ms, first_ms, last_ms, count FROM candles "
+        "WHERE token_symbol = ? AND day BETWEEN ? AND ? ORDER BY day, interval_ms",
+        (coin, start_ms // _DAY_MS, end_ms // _DAY_MS),
+    )
+    return [
+        CandleBlock(interval_ms=interval_ms, first_ms=first_ms, last_ms=last_ms, count=count)
+        for interval_ms, first_ms, last_ms, count in rows
+    ]
 
 
 def candle_coverage(db: Connection) -> list[CandleCoverage]:

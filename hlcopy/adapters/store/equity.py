@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from hlcopy.adapters.store.connection import Connection
+    from hlcopy.adapters.store.connection import Connection, Row
 
 
 def add(db: Connection, points: Iterable[KnownEquity]) -> int:
@@ -34,8 +34,18 @@ def latest(db: Connection, trader: str, at: datetime, read_by: datetime) -> Know
         "WHERE address = ? AND at <= ? AND read_at <= ? ORDER BY at DESC LIMIT 1",
         (trader, to_ms(at), to_ms(read_by)),
     )
-    if row is None:
-        return None
+    return None if row is None else _point(trader, row)
+
+
+def points(db: Connection, trader: str) -> list[KnownEquity]:
+    """Return every point of a trader by the moment it is of."""
+    rows = db.rows(
+        "SELECT at, value_usd, pnl_usd, source, read_at FROM equity_points WHERE address = ? ORDER BY at", (trader,)
+    )
+    return [_point(trader, row) for row in rows]
+
+
+def _point(trader: str, row: Row) -> KnownEquity:
     moment, value, pnl, source, read_at = row
     return KnownEquity(
         address=trader, at=from_ms(moment), value_usd=value, pnl_usd=pnl, source=source, read_at=from_ms(read_at)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store import equity
-from hlcopy.adapters.store.candles import add_candles, candle_coverage, read_candles
+from hlcopy.adapters.store.candles import add_candles, candle_blocks, candle_coverage, read_candles
 from hlcopy.adapters.store.shared import SharedConnection
 from hlcopy.domain.models import HYPERLIQUID, NANSEN, Fill, from_ms, to_ms
 from hlcopy.ports import FillCoverage, FundingCoverage, FundingRate
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hlcopy.adapters.store.connection import Connection, Row
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.spans import Span
-    from hlcopy.ports import CandleCoverage, EquityCoverage, KnownEquity
+    from hlcopy.ports import CandleBlock, CandleCoverage, EquityCoverage, KnownEquity
 
 _COLUMNS: Final = (
     "token_symbol, is_buy, price, size, time, start_position, direction, closed_pnl, fee, fee_token, hash, oid, tid, "
@@ -111,6 +111,10 @@ class StoredHistory:
         """Return the candles that open at or after `start_ms` and before `end_ms`."""
         return read_candles(self._db, coin, interval_ms, start_ms, end_ms)
 
+    def candle_blocks(self, coin: str, start_ms: int, end_ms: int) -> list[CandleBlock]:
+        """Return what is stored of a coin on the UTC days from `start_ms` to `end_ms`, by day, finest first."""
+        return candle_blocks(self._db, coin, start_ms, end_ms)
+
     def candle_coverage(self) -> list[CandleCoverage]:
         """Return what is stored per coin and interval, by coin, finest first."""
         return candle_coverage(self._db)
@@ -145,6 +149,10 @@ class StoredHistory:
     def equity_at(self, trader: str, at: datetime, *, known_by: datetime | None = None) -> KnownEquity | None:
         """Return the latest point at or before a moment of those read by then, or by another moment where one is given."""
         return equity.latest(self._db, trader, at, at if known_by is None else known_by)
+
+    def equity(self, trader: str) -> list[KnownEquity]:
+        """Return every point of a trader by the moment it is of."""
+        return equity.points(self._db, trader)
 
     def equity_coverage(self) -> list[EquityCoverage]:
         """Return what is stored per trader, by address."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +14,7 @@ from hlcopy.ports import Crawl, EquityPoint, Leader, Placing, Portfolio, Reach, 
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import date, datetime
+    from datetime import datetime
 
     from hlcopy.adapters.store.connection import Connection
 
@@ -126,6 +127,11 @@ class StoredScoring:
         """Return a UTC day's leaderboard by rank, then those without one by 30-day PnL, best first, then by address."""
         chosen = "WHERE day = ? ORDER BY rank IS NULL, rank, pnl_30d_usd IS NULL, pnl_30d_usd DESC, address"
         return [_PLACINGS.item(row) for row in self._db.rows(f"{_PLACINGS.select} {chosen}", (day.isoformat(),))]
+
+    def boards(self) -> list[tuple[date, str]]:
+        """Return the UTC days of which a leaderboard is stored and its source, oldest first."""
+        rows = self._db.rows("SELECT day, max(source) FROM leaderboard GROUP BY day ORDER BY day")
+        return [(date.fromisoformat(day), source) for day, source in rows]
 
     def put_board(self, day: date, source: str, board: Iterable[Placing]) -> None:
         """Store a UTC day's leaderboard in place of one stored before."""
