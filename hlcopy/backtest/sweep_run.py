@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +11,8 @@ from hlcopy import __version__
 from hlcopy.backtest.sweep import MEASURES, Measure, Outcome, Window, folds, judged, key_of
 from hlcopy.backtest.sweep_report import FoldResult, Sweep, ranked, report
 from hlcopy.backtest.sweep_study import BEAT_S, Study, all_tries
-from hlcopy.backtest.sweep_worker import submit
-from hlcopy.errors import ConfigError, TryLaterError
+from hlcopy.backtest.sweep_worker import result, submit
+from hlcopy.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -177,7 +176,7 @@ class _Aside:
         """Wait for what it came to, and keep it."""
         if not isinstance(self.found, Future):
             return self.found
-        outcome = _result(self.found)
+        outcome = result(self.found)
         self.study.note(self.name, outcome)
         return outcome
 
@@ -239,7 +238,7 @@ class _Round:
 
     def _keep(self, done: Iterable[Future[Outcome]]) -> None:
         for future in done:
-            outcome = _result(future)
+            outcome = result(future)
             claim, key = self._running.pop(future)
             self._known[key] = outcome
             self._tell(claim, key)
@@ -255,13 +254,3 @@ class _Round:
         done, self._left = self._left - left, left
         self._sweeper.finished += done
         self._sweeper.progress.advance(done)
-
-
-def _result(future: Future[Outcome]) -> Outcome:
-    try:
-        return future.result()
-    except BrokenProcessPool as error:
-        message = (
-            "a worker was killed, perhaps for its memory; what is finished is kept: run it again, with fewer --jobs"
-        )
-        raise TryLaterError(message) from error

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import optuna
 from optuna.trial import TrialState
 
@@ -81,16 +82,15 @@ class Study:
         alone: bool,
     ) -> Study:
         """Open a study, made at its first use; `BadInputError` names what it was made of when that is something else."""
-        sampler = optuna.samplers.TPESampler(seed=seed)
         study = optuna.create_study(
-            storage=storage, study_name=name, direction="maximize", sampler=sampler, load_if_exists=True
+            storage=storage, study_name=name, direction="maximize", sampler=_sampler(seed, 0), load_if_exists=True
         )
         there = study.user_attrs.get(_FACTS)
         if there is None:
             study.set_user_attr(_FACTS, dict(facts))
         elif there != facts:
             other = ", ".join(sorted(fact for fact in {*there, *facts} if there.get(fact) != facts.get(fact)))
-            message = f"the study {name} has another {other}; choose another --name, or none"
+            message = f"the study {name} differs in its {other}; choose another --name, or none"
             raise BadInputError(message)
         return cls(study, space, trials=trials, seed=seed, alone=alone)
 
@@ -104,7 +104,7 @@ class Study:
         """
         while self._provide():
             trial = self._study.ask()
-            self._study.sampler = optuna.samplers.TPESampler(seed=self._seed + trial.number)
+            self._study.sampler = _sampler(self._seed, trial.number)
             values = {axis.name: _suggested(trial, axis) for axis in self._space.axes}
             if not self._is_surplus(trial.number, values):
                 self._mine[trial.number] = trial
@@ -230,6 +230,12 @@ def all_tries(storage: BaseStorage, data: str) -> dict[str, Outcome]:
 def _all(study: optuna.Study) -> list[FrozenTrial]:
     with reading():
         return study.get_trials(deepcopy=False)
+
+
+def _sampler(seed: int, number: int) -> optuna.samplers.TPESampler:
+    """Return what proposes a trial: no two trials of one seed, and no two seeds, draw the same."""
+    (mixed,) = np.random.SeedSequence((seed, number)).generate_state(1)
+    return optuna.samplers.TPESampler(seed=int(mixed))
 
 
 def _suggested(trial: Trial, axis: Axis) -> str:

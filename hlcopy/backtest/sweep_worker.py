@@ -6,6 +6,7 @@ import copyreg
 import os
 import signal
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import replace
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.report import summarize
 from hlcopy.backtest.run import play, read
 from hlcopy.backtest.sweep import outcome
+from hlcopy.errors import TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,9 +95,27 @@ def submit(pool: Executor, plan: Plan) -> Future[Outcome]:
     """Hand a plan to the workers; one that is started for it never hears of Ctrl-C, which is its parent's business."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(work, plan)
+        with _told():
+            return pool.submit(work, plan)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def result(future: Future[Outcome]) -> Outcome:
+    """Wait for what a plan came to; raises `TryLaterError` when its worker was killed."""
+    with _told():
+        return future.result()
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        message = (
+            "a worker was killed, perhaps for its memory; what is finished is kept: run it again, with fewer --jobs"
+        )
+        raise TryLaterError(message) from error
 
 
 @contextmanager

@@ -234,7 +234,7 @@ def test_other_data_or_rules_never_go_on_with_an_old_study(
     assert changed(what).name != what.name == plan(wandering, DAYS).name
     named = replace(what, given_name="mine")
     studied(storage, named)
-    with pytest.raises(BadInputError, match=r"the study mine has another .*; choose another --name, or none"):
+    with pytest.raises(BadInputError, match=r"the study mine differs in its .*; choose another --name, or none"):
         studied(storage, changed(named))
 
 
@@ -318,7 +318,7 @@ def searched(wandering: Recorded, seed: int) -> list[tuple[str, float]]:
 def test_a_seed_proposes_the_same_and_another_something_else(wandering: Recorded) -> None:
     first, same, other = (searched(wandering, seed) for seed in (3, 3, 4))
     assert first == same
-    assert first != other
+    assert not {value for value, _ in first[:10]} & {value for value, _ in other[:10]}
 
 
 def test_a_search_learns(wandering: Recorded) -> None:

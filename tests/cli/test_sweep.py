@@ -10,10 +10,12 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hlcopy import wiring
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.cli import sweep as command
 from tests.backtest.sweeps import world
@@ -93,7 +95,7 @@ def test_text_json_and_what_is_kept(run: Run, recorded: Path) -> None:
 
     other = run(f"{SWEEP} {STOPS} --name mine")
     assert (other.code, other.out) == (2, "")
-    assert other.err == "error: the study mine has another values; choose another --name, or none\n"
+    assert other.err == "error: the study mine differs in its values; choose another --name, or none\n"
 
     direct = run(f"{SWEEP.replace('sweep', 'backtest')} --json --set STOP_LOSS_PERCENT=1 --set TRAILING_STOP_PERCENT=3")
     row = next(
@@ -170,15 +172,37 @@ def test_only_one_sweep_at_a_time_works_on_a_file(run: Run, recorded: Path) -> N
     assert "another `hlcopy sweep` works on" in done.err
 
 
-def test_a_killed_sweep_goes_on_to_the_same_end(run: Run, recorded: Path, tmp_path: Path) -> None:
-    whole = run(f"{SWEEP} {MANY} --jobs 1 --json --storage sqlite:///{tmp_path / 'whole.db'}").document
-    code, out, _ = died("SIGKILL", 3, f"{SWEEP} {MANY} --jobs 2")
+def test_a_killed_sweep_and_two_that_share_a_database_come_to_the_same_end(
+    run: Run, recorded: Path, tmp_path: Path
+) -> None:
+    shared = tmp_path / "shared.db"
+    line = f"{SWEEP} {MANY} --jobs 1 --json --storage sqlite:///{shared}"
+    with a_sweep(line) as other:
+        one = run(line).document
+        another = json.loads(other.communicate(timeout=PATIENCE_S)[0])
+    assert configurations(one) == configurations(another)
+    assert len(one["configurations"]) == one["tries"] == finished(shared) == 6
+    with closing(sqlite3.connect(recorded)) as raw:
+        assert raw.execute("SELECT count(*) FROM sqlite_master WHERE name = 'trials'").fetchone() == (0,)
+
+    code, out, _ = died("SIGKILL", 3, f"{SWEEP} {MANY} --jobs 2")  # returns once its workers are gone, too
     assert (code, out) == (-signal.SIGKILL, "")
     assert finished(recorded) == 3
     resumed = run(f"{SWEEP} {MANY} --jobs 1 --json").document
-    assert configurations(resumed) == configurations(whole)
-    assert all(resumed[part] == whole[part] for part in ("as_set", "tries", "deflated_sharpe", "by_value", "warnings"))
+    assert configurations(resumed) == configurations(one)
+    assert all(resumed[part] == one[part] for part in ("as_set", "tries", "deflated_sharpe", "by_value", "warnings"))
     assert finished(recorded) == 6
+
+
+def test_a_worker_that_dies_is_told(run: Run, recorded: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert recorded.exists()
+    ours = wiring.opener  # which opens for this process, too; for a worker it is asked without more
+    monkeypatch.setattr(
+        wiring, "opener", lambda settings, **given: ours(settings, **given) if given else partial(os._exit, 1)
+    )
+    done = run(f"{SWEEP} {STOPS} --jobs 1")
+    assert (done.code, done.out) == (75, "")
+    assert done.err.startswith("error: a worker was killed, perhaps for its memory; what is finished is kept: ")
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(recorded: Path) -> None:
@@ -192,16 +216,3 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(recorded: Path) -> 
     )
     assert told is not None, err
     assert int(told.group(1)) == finished(recorded) in range(3, 5)  # with what the worker had just done
-
-
-def test_any_number_of_processes_share_a_study_on_a_database(run: Run, recorded: Path, tmp_path: Path) -> None:
-    shared = tmp_path / "shared.db"
-    line = f"{SWEEP} {MANY} --jobs 1 --json --storage sqlite:///{shared}"
-    with a_sweep(line) as other:
-        found = [run(line).document, json.loads(other.communicate(timeout=PATIENCE_S)[0])]
-    assert configurations(found[0]) == configurations(found[1])
-    assert len(found[0]["configurations"]) == found[0]["tries"] == 6
-    with closing(sqlite3.connect(shared)) as raw:
-        assert raw.execute("SELECT count(*) FROM trials WHERE state = 'COMPLETE'").fetchone() == (6,)
-    with closing(sqlite3.connect(recorded)) as raw:
-        assert raw.execute("SELECT count(*) FROM sqlite_master WHERE name = 'trials'").fetchone() == (0,)
