@@ -160,6 +160,7 @@ class ReplayMarket:
         self._funding = funding
         self._funding_times = {coin: [rate.time for rate in rates] for coin, rates in funding.items()}
         self._instruments: dict[str, Instrument] = {}
+        self._marks: dict[str, tuple[datetime, float | None]] = {}
         self._size_decimals = size_decimals
 
     def under(self, clock: ReplayClock) -> ReplayMarket:
@@ -186,9 +187,12 @@ class ReplayMarket:
     def mark(self, coin: str, now: datetime) -> float | None:
         """Return the close of the last closed candle, however old."""
         self._clock.check(now)
-        tape = self._tapes.get(coin)
-        found = None if tape is None else tape.last_closed(to_ms(now))
-        return None if found is None else float(found[0].c[found[1]])
+        known = self._marks.get(coin)
+        if known is None or known[0] != now:  # all that is held and every trader who holds it asks in one tick
+            tape = self._tapes.get(coin)
+            found = None if tape is None else tape.last_closed(to_ms(now))
+            known = self._marks[coin] = now, None if found is None else float(found[0].c[found[1]])
+        return known[1]
 
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         """Return the open of the first candle that opens now or later: what an order sent now is filled at.
@@ -226,8 +230,7 @@ class ReplayMarket:
         if tape is None:
             return None
         for candles, begin, end in tape.opening(to_ms(since), closed_by_ms):
-            adverse = (candles.l if side is Side.LONG else candles.h)[begin:end]
-            reached = (adverse - trigger) * side.sign <= 0
+            reached = candles.l[begin:end] <= trigger if side is Side.LONG else candles.h[begin:end] >= trigger
             first = int(reached.argmax())
             if not reached[first]:
                 continue
