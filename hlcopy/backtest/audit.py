@@ -103,7 +103,7 @@ def audit(
     trials = []
     for moment in _moments(decisions, plan, moments, random.Random(seed)):  # noqa: S311 - nobody guesses against it
         for how in Alteration:
-            altered = Altered(recorded, moment, plan.policy.cadence.feed_delay, how, seed)
+            altered = Altered(recorded, moment, plan.policy.cadence.feed_delay, how, seed, plan.backdate_equity)
             found, whole = _decided(read(altered, plan), own, plan, moment, moment, planted)
             trials.append(_compared(decisions, found, moment, how, whole=whole))
             if progress is not None:

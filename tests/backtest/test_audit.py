@@ -44,6 +44,13 @@ def test_a_replay_that_chooses_its_traders_passes() -> None:
     assert all(trial.compared > 0 for trial in done.trials if trial.moment > at(hours=9))
 
 
+def test_a_replay_that_takes_equity_from_when_it_is_of_passes() -> None:
+    late = Diaries(read_late=timedelta(days=90))
+    done = audit(late.ledger(), late.plan(3, backdate_equity=True), moments=3, seed=1)
+    assert done.passed
+    assert all(trial.compared > 0 for trial in done.trials)
+
+
 def test_a_replay_of_given_traders_passes() -> None:
     diaries = Diaries()
     assert audit(recorded(), without_scoring(diaries), moments=6, seed=2).passed
