@@ -201,7 +201,7 @@ class _Watched:
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         """Return the price that an order sent now meets."""
         quote = self._market.next_price(coin, now)
-        if quote is None or self._is_changed(coin, quote.at):
+        if quote is not None and self._is_changed(coin, quote.at):  # when candles open is the same in every future
             self._filled()
         return quote
 
