@@ -82,7 +82,9 @@ class ReplayBoard:
         self._selection.boards += 1
         recorded = set(self._source.wallets)
         self._selection.unread.update(row.address for row in board.rows if row.address not in recorded)
-        return Leaders(source=board.source, rows=tuple(row for row in board.rows if row.address in recorded))
+        known = tuple(row for row in board.rows if row.address in recorded)
+        # A leaderboard without a single row is one that couldn't be read: strangers stand in, who have no fills to qualify by.
+        return Leaders(source=board.source, rows=known or board.rows)
 
     def _own_row(self, address: str, now: datetime) -> Leader:
         fills = self._source.between(address, now - MONTH, now)
@@ -172,7 +174,7 @@ class Selector:
     def _count(self, traders: Sequence[Trader]) -> None:
         for trader in traders:
             neutral = trader.terms.get("neutral")
-            if isinstance(neutral, str):
+            if isinstance(neutral, str) and trader.address not in self.selection.unread:
                 self.selection.scored += 1
                 self.selection.neutral.update(part for part in neutral.split(", ") if part)
 

@@ -116,6 +116,14 @@ def test_leaderboards_of_the_days_before_make_the_choice_free_of_hindsight() -> 
     assert codes(result)["UNIVERSE_PARTIAL"].startswith("of 1 wallets")
 
 
+def test_on_a_leaderboard_of_strangers_alone_nobody_is_chosen() -> None:
+    ledger, diaries = Diaries().ledger(), Diaries(wallets=(), strangers=["0x" + "9" * 40], boards=(-1, 0))
+    result = run(diaries.store(ledger), MemoryLedger(), diaries.plan(2))
+    assert result.selection is not None
+    assert (result.selection.boards, result.selection.scored, result.traders) == (2, 0, [])
+    assert codes(result)["UNIVERSE_PARTIAL"].startswith("of 1 wallets")
+
+
 @pytest.mark.parametrize(("boards", "lacking"), [((), 3), ((-8,), 3), ((-7,), 2), ((0,), 1), ((3,), 3)], ids=str)
 def test_days_without_a_leaderboard_of_the_week_before_are_stamped(boards: tuple[int, ...], lacking: int) -> None:
     result, _ = played(Diaries(boards=boards), days=3)
