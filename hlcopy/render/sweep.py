@@ -227,8 +227,14 @@ def _later(sweep: Sweep) -> Iterable[tuple[str, str]]:
     yield "", f"as set on the same days: {_joined(walked.as_set)}"
     if walked.in_sample is not None:
         means = f"{_score(sweep.by, walked.in_sample)} in sample, {_score(sweep.by, walked.out_of_sample)} out of it"
-        decay = "" if walked.decay is None else f": {walked.decay:.0%} of it is gone"
-        yield "", f"mean {sweep.by.name} of the choices {means}{decay}"
+        yield "", f"mean {sweep.by.name} of the choices {means}{_decay(walked.decay)}"
+
+
+def _decay(decay: float | None) -> str:
+    """Return how much of a score was gone on later days."""
+    if decay is None:
+        return ""
+    return f": {'none' if decay <= 0 else 'all' if decay >= 1 else f'{decay:.0%}'} of it is gone"
 
 
 def _joined(joined: Joined) -> str:
