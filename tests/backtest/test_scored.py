@@ -12,8 +12,9 @@ from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket, ReplaySource
 from hlcopy.backtest.run import record, run
 from hlcopy.backtest.scored import ReplayBoard, ReplayProfiles, Selection
+from hlcopy.backtest.sweep import fingerprint
 from hlcopy.errors import BadInputError, LookAheadError
-from hlcopy.ports import Portfolio
+from hlcopy.ports import KnownEquity, Portfolio
 from hlcopy.render.backtest import backtest_document, backtest_text
 from tests.backtest.diaries import ANNA, BERT, CARL, POLICY, Diaries
 from tests.builders import T0, at
@@ -128,6 +129,27 @@ def test_on_a_leaderboard_of_strangers_alone_nobody_is_chosen() -> None:
 def test_days_without_a_leaderboard_of_the_week_before_are_stamped(boards: tuple[int, ...], lacking: int) -> None:
     result, _ = played(Diaries(boards=boards), days=3)
     assert codes(result)["SURVIVORSHIP_BIASED"].startswith(f"on {lacking} of 3 days")
+
+
+def test_what_is_recorded_later_makes_no_other_recording_and_what_is_recorded_in_time_does() -> None:
+    diaries, ledger = Diaries(days=2, boards=(-1, 1)), MemoryLedger()
+    diaries.store(ledger)
+
+    def recorded() -> str:
+        return fingerprint(record(ledger, diaries.plan()))
+
+    def read(moment: datetime) -> KnownEquity:
+        return KnownEquity(address=ANNA, at=at(hours=1), value_usd=9.0, pnl_usd=9.0, source="portfolio", read_at=moment)
+
+    before, board = recorded(), ledger.scoring.board(at(days=-1).date())
+    ledger.scoring.put_board(at(days=2).date(), "hyperliquid", board)
+    ledger.history.add_equity([replace(read(at(days=2)), at=at(hours=2))])
+    assert recorded() == before
+    ledger.scoring.put_board(at(days=0).date(), "hyperliquid", board)
+    with_board = recorded()
+    assert with_board != before
+    ledger.history.add_equity([read(at(days=1))])
+    assert recorded() != with_board
 
 
 def test_parts_of_a_score_without_their_input_are_neutral_and_counted() -> None:
