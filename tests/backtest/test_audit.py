@@ -32,8 +32,8 @@ class Holed(Diaries):
     """Nothing is traded on the first morning, when the first order of ours would fill."""
 
     @staticmethod
-    def _candles(coin: str) -> Candles:
-        whole = Diaries._candles(coin)
+    def candles(coin: str) -> Candles:
+        whole = Diaries.candles(coin)
         kept = (whole.t < to_ms(at(hours=8, minutes=15))) | (whole.t >= to_ms(at(hours=9)))
         columns = (whole.t, whole.o, whole.h, whole.l, whole.c, whole.v)
         return Candles(coin, FIVE, *(column[kept] for column in columns))
