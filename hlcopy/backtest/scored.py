@@ -126,9 +126,9 @@ class ReplayProfiles:
         )
 
     def deep_fills(self, address: str, since: datetime, until: datetime, *, at_most: int, now: datetime) -> DeepFills:
-        """Return the newest recorded fills of a period that have become visible."""
+        """Return the newest recorded fills of a period that have become visible, and those that had not when it began."""
         self._clock.check(max(until, now))
-        fills = self._source.between(address, since - _INSTANT, until)
+        fills = self._source.between(address, since - self._source.feed_delay - _INSTANT, until)
         begin = max(since, self._begin(address) or until)
         if len(fills) > at_most:
             fills = fills[-at_most:]

@@ -38,11 +38,11 @@ def codes(result: Backtest) -> dict[str, str]:
     return {warning.code: warning.message for warning in result.warnings}
 
 
-def sources(diaries: Diaries, now: datetime) -> tuple[ReplayBoard, ReplayProfiles, Selection]:
+def sources(diaries: Diaries, now: datetime, delay: timedelta = DELAY) -> tuple[ReplayBoard, ReplayProfiles, Selection]:
     recording = record(diaries.ledger(), diaries.plan())
     clock, selection = ReplayClock(now), Selection()
     assert recording.universe is not None
-    source = ReplaySource(clock, recording.fills, {}, ReplayMarket(clock, {}, {}, {}), DELAY, recording.universe)
+    source = ReplaySource(clock, recording.fills, {}, ReplayMarket(clock, {}, {}, {}), delay, recording.universe)
     return (
         ReplayBoard(clock, recording.universe, source, selection),
         ReplayProfiles(clock, recording.universe, source),
@@ -168,6 +168,15 @@ def test_a_fill_of_the_last_minute_isn_t_known_at_midnight() -> None:
     later = end + DELAY
     _, profiles, _ = sources(diaries, later)
     assert profiles.deep_fills(ANNA, at(days=-1), later, at_most=99, now=later).fills[-1].time == end
+
+
+def test_a_fill_that_was_late_for_one_midnight_is_known_at_the_next() -> None:
+    end = at(hours=13)  # Anna's trade of the first day ends then, ten minutes before they were read
+    since = end + timedelta(minutes=10) - POLICY.cadence.poll_overlap
+    _, profiles, _ = sources(Diaries(), at(days=1), timedelta(minutes=15))
+    known = profiles.deep_fills(ANNA, since, at(days=1), at_most=99, now=at(days=1))
+    assert [fill.time for fill in known.fills] == [end]
+    assert known.complete_from == since
 
 
 def test_no_more_fills_are_given_than_asked_for_and_those_are_the_newest() -> None:
