@@ -82,9 +82,8 @@ class ReplayBoard:
         self._selection.boards += 1
         recorded = set(self._source.wallets)
         self._selection.unread.update(row.address for row in board.rows if row.address not in recorded)
-        known = tuple(row for row in board.rows if row.address in recorded)
-        # A leaderboard without a single row is one that couldn't be read: strangers stand in, who have no fills to qualify by.
-        return Leaders(source=board.source, rows=known or board.rows)
+        # Those whose fills aren't recorded keep their ranks: left out, they'd make room for whoever became good later.
+        return board
 
     def _own_row(self, address: str, now: datetime) -> Leader:
         fills = self._source.between(address, now - MONTH, now)

@@ -125,6 +125,22 @@ def test_on_a_leaderboard_of_strangers_alone_nobody_is_chosen() -> None:
     assert codes(result)["UNIVERSE_PARTIAL"].startswith("of 1 wallets")
 
 
+def test_who_score_would_have_passed_over_isn_t_chosen_for_want_of_the_better_ones_fills() -> None:
+    few = replace(POLICY, scoring=replace(POLICY.scoring, max_candidates=2))
+    chosen = []
+    for pnl in (100.0, 100_000.0):
+        ledger, diaries = MemoryLedger(), Diaries(policy=few, boards=(-1, 0))
+        diaries.store(ledger)
+        for day in diaries.boards:
+            board = ledger.scoring.board(at(days=day).date())
+            stranger = replace(board[0].leader, address="0x" + "9" * 40, pnl_30d_usd=pnl)
+            ledger.scoring.put_board(
+                at(days=day).date(), "hyperliquid", [*board, replace(board[0], leader=stranger, rank=9)]
+            )
+        chosen.append(run(ledger, MemoryLedger(), diaries.plan(2)).traders)
+    assert list(map(sorted, chosen)) == [[ANNA, BERT], [ANNA]]
+
+
 @pytest.mark.parametrize(("boards", "lacking"), [((), 3), ((-8,), 3), ((-7,), 2), ((0,), 1), ((3,), 3)], ids=str)
 def test_days_without_a_leaderboard_of_the_week_before_are_stamped(boards: tuple[int, ...], lacking: int) -> None:
     result, _ = played(Diaries(boards=boards), days=3)
