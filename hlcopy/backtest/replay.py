@@ -68,7 +68,7 @@ class ReplaySource:
         self._times = {trader: [fill.time for fill in trader_fills] for trader, trader_fills in self._fills.items()}
         self._equity = equity
         self._market = market
-        self._feed_delay = feed_delay
+        self.feed_delay = feed_delay
         self._applied = dict.fromkeys(self._fills, 0)
         self._latest: dict[str, dict[str, Fill]] = {trader: {} for trader in self._fills}
 
@@ -80,13 +80,13 @@ class ReplaySource:
     def first(self, trader: str) -> datetime | None:
         """Return when a trader's recorded fills begin, None when none is visible yet."""
         times = self._times.get(trader, [])
-        return times[0] if times and times[0] <= self._clock.now - self._feed_delay else None
+        return times[0] if times and times[0] <= self._clock.now - self.feed_delay else None
 
     def between(self, trader: str, since: datetime, until: datetime) -> Sequence[Fill]:
         """Return the fills after `since` and up to `until` that have become visible."""
         self._clock.check(until)
         times = self._times.get(trader, [])
-        end = bisect_right(times, min(until, self._clock.now - self._feed_delay))
+        end = bisect_right(times, min(until, self._clock.now - self.feed_delay))
         return self._fills.get(trader, [])[bisect_right(times, since) : end]
 
     def room(self, now: datetime) -> int | None:
@@ -99,7 +99,7 @@ class ReplaySource:
         self._clock.check(now)
         times = self._times.get(trader, [])
         begin = bisect_right(times, since - timedelta(microseconds=1))
-        end = bisect_right(times, now - self._feed_delay)
+        end = bisect_right(times, now - self.feed_delay)
         return self._fills.get(trader, [])[begin:end]
 
     def positions(self, trader: str, now: datetime) -> TraderState | UnknownType:
@@ -109,7 +109,7 @@ class ReplaySource:
     def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
         """Return the positions that the visible fills leave, valued at the mark, else at the coin's last fill."""
         self._clock.check(now)
-        latest = self._advance(trader, now - self._feed_delay)
+        latest = self._advance(trader, now - self.feed_delay)
         positions = {}
         for coin, fill in latest.items():
             size = fill.end_position
@@ -127,8 +127,8 @@ class ReplaySource:
     def next_visible(self, trader: str, after: datetime) -> datetime | None:
         """Return when the first fill that isn't visible yet at a moment will be: for the engine, not for a tick."""
         times = self._times.get(trader, [])
-        index = bisect_right(times, after - self._feed_delay)
-        return times[index] + self._feed_delay if index < len(times) else None
+        index = bisect_right(times, after - self.feed_delay)
+        return times[index] + self.feed_delay if index < len(times) else None
 
     def _worth(self, trader: str, now: datetime) -> float | None:
         if trader in self._equity or self._universe is None:

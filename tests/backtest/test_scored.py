@@ -38,11 +38,11 @@ def codes(result: Backtest) -> dict[str, str]:
     return {warning.code: warning.message for warning in result.warnings}
 
 
-def sources(diaries: Diaries, now: datetime) -> tuple[ReplayBoard, ReplayProfiles, Selection]:
+def sources(diaries: Diaries, now: datetime, delay: timedelta = DELAY) -> tuple[ReplayBoard, ReplayProfiles, Selection]:
     recording = record(diaries.ledger(), diaries.plan())
     clock, selection = ReplayClock(now), Selection()
     assert recording.universe is not None
-    source = ReplaySource(clock, recording.fills, {}, ReplayMarket(clock, {}, {}, {}), DELAY, recording.universe)
+    source = ReplaySource(clock, recording.fills, {}, ReplayMarket(clock, {}, {}, {}), delay, recording.universe)
     return (
         ReplayBoard(clock, recording.universe, source, selection),
         ReplayProfiles(clock, recording.universe, source),
@@ -125,6 +125,22 @@ def test_on_a_leaderboard_of_strangers_alone_nobody_is_chosen() -> None:
     assert codes(result)["UNIVERSE_PARTIAL"].startswith("of 1 wallets")
 
 
+def test_who_score_would_have_passed_over_isn_t_chosen_for_want_of_the_better_ones_fills() -> None:
+    few = replace(POLICY, scoring=replace(POLICY.scoring, max_candidates=2))
+    chosen = []
+    for pnl in (100.0, 100_000.0):
+        ledger, diaries = MemoryLedger(), Diaries(policy=few, boards=(-1, 0))
+        diaries.store(ledger)
+        for day in diaries.boards:
+            board = ledger.scoring.board(at(days=day).date())
+            stranger = replace(board[0].leader, address="0x" + "9" * 40, pnl_30d_usd=pnl)
+            ledger.scoring.put_board(
+                at(days=day).date(), "hyperliquid", [*board, replace(board[0], leader=stranger, rank=9)]
+            )
+        chosen.append(run(ledger, MemoryLedger(), diaries.plan(2)).traders)
+    assert list(map(sorted, chosen)) == [[ANNA, BERT], [ANNA]]
+
+
 @pytest.mark.parametrize(("boards", "lacking"), [((), 3), ((-8,), 3), ((-7,), 2), ((0,), 1), ((3,), 3)], ids=str)
 def test_days_without_a_leaderboard_of_the_week_before_are_stamped(boards: tuple[int, ...], lacking: int) -> None:
     result, _ = played(Diaries(boards=boards), days=3)
@@ -168,6 +184,15 @@ def test_a_fill_of_the_last_minute_isn_t_known_at_midnight() -> None:
     later = end + DELAY
     _, profiles, _ = sources(diaries, later)
     assert profiles.deep_fills(ANNA, at(days=-1), later, at_most=99, now=later).fills[-1].time == end
+
+
+def test_a_fill_that_was_late_for_one_midnight_is_known_at_the_next() -> None:
+    end = at(hours=13)  # Anna's trade of the first day ends then, ten minutes before they were read
+    since = end + timedelta(minutes=10) - POLICY.cadence.poll_overlap
+    _, profiles, _ = sources(Diaries(), at(days=1), timedelta(minutes=15))
+    known = profiles.deep_fills(ANNA, since, at(days=1), at_most=99, now=at(days=1))
+    assert [fill.time for fill in known.fills] == [end]
+    assert known.complete_from == since
 
 
 def test_no_more_fills_are_given_than_asked_for_and_those_are_the_newest() -> None:
