@@ -45,7 +45,7 @@ def price(coin: str, moment: datetime) -> float:
 class Diaries:
     """A recorded ledger of wallets: `wins` says of a wallet and a day (0 is that of `T0`) whether its trade gains.
 
-    `read_late` is how long after its moment an equity was read; `boards` are the days of which a leaderboard was read.
+    Trades begin on the hour, or so much after it as `offset` says. `read_late` is how long after its moment an equity was read; `boards` are the days of which a leaderboard was read.
     """
 
     days: int = 5
@@ -53,6 +53,7 @@ class Diaries:
     wins: Callable[[str, int], bool] = lambda _, day: day % 3 != 0
     read_late: timedelta = timedelta(0)
     boards: Sequence[int] = ()
+    offset: timedelta = timedelta(0)
     strangers: Sequence[str] = ()
     policy: Policy = field(default=POLICY)
 
@@ -86,7 +87,7 @@ class Diaries:
     def _trade(self, wallet: str, day: int) -> list[Fill]:
         """Return a buy or sale of $60,000 in the morning and its end five hours later."""
         coin = COINS[wallet][0]
-        begin = at(days=day, hours=8 + 2 * self.wallets.index(wallet))
+        begin = at(days=day, hours=8 + 2 * self.wallets.index(wallet)) + self.offset
         end = begin + timedelta(hours=5)
         opened, closed = price(coin, begin), price(coin, end)
         buys = (closed > opened) == self.wins(wallet, day)

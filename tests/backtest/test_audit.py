@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -137,3 +137,17 @@ def test_another_future_is_another_one(how: Alteration) -> None:
     assert [other.scoring.board(day) for day, _ in other.scoring.boards()] != [
         own.board(day) for day, _ in own.boards()
     ]
+
+
+def test_fills_that_are_seen_before_they_are_visible_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hlcopy.backtest.replay import ReplaySource
+
+    honest = ReplaySource.__init__
+
+    def hasty(self: ReplaySource, *args: Any) -> None:  # noqa: ANN401 - whatever the honest one takes
+        honest(self, *args[:4], timedelta(0), *args[5:])
+
+    monkeypatch.setattr(ReplaySource, "__init__", hasty)
+    late = Diaries(offset=timedelta(seconds=-20))  # fills twenty seconds before the polls
+    done = audit(late.ledger(), without_scoring(late), moments=5, seed=1)
+    assert not done.passed
