@@ -99,6 +99,16 @@ def test_several_folds_join_to_one_account() -> None:
     assert (joined.entries, joined.days) == (20, 20)
 
 
+def test_another_number_of_folds_goes_on_with_what_is_known() -> None:
+    recorded, storage = world(30, seed=2), InMemoryStorage()
+    two = swept(recorded, plan(recorded, 30, STOPS, folds=2), storage, Inline())
+    one = swept(recorded, plan(recorded, 30, STOPS, folds=1), storage, more := Inline())
+    again = swept(recorded, plan(recorded, 30, STOPS, folds=2), storage, none := Inline())
+    assert (again, none.jobs) == (two, [])
+    assert {(job.first_day.day, job.last_day.day) for job in more.jobs} == {(1, 15), (16, 30)}
+    assert only_fold(one).fold.train.days == 15
+
+
 def test_where_nothing_can_win_the_settings_are_kept_as_they_are() -> None:
     recorded = world(DAYS)
     sweep = walked(recorded, rules=lambda values: whole(DAYS, values, MIN_POSITION_WEIGHT="1"))
