@@ -103,7 +103,7 @@ def audit(
     trials = []
     for moment in _moments(decisions, plan, moments, random.Random(seed)):  # noqa: S311 - nobody guesses against it
         for how in Alteration:
-            altered = Altered(recorded, moment, plan.policy.cadence.feed_delay, how, seed)
+            altered = Altered(recorded, moment, plan.policy.cadence.feed_delay, how, seed, plan.backdate_equity)
             found, whole = _decided(read(altered, plan), own, plan, moment, moment, planted)
             trials.append(_compared(decisions, found, moment, how, whole=whole))
             if progress is not None:
@@ -201,7 +201,7 @@ class _Watched:
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         """Return the price that an order sent now meets."""
         quote = self._market.next_price(coin, now)
-        if quote is None or self._is_changed(coin, quote.at):
+        if quote is not None and self._is_changed(coin, quote.at):  # when candles open is the same in every future
             self._filled()
         return quote
 

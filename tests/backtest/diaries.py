@@ -65,7 +65,7 @@ class Diaries:
         for wallet in self.wallets:
             ledger.history.add_fills(each for day in range(-BEFORE, self.days) for each in self._trade(wallet, day))
             ledger.history.add_equity(self._equity(wallet, day) for day in range(-BEFORE, self.days))
-            ledger.history.add_candles(self._candles(COINS[wallet][0]))
+            ledger.history.add_candles(self.candles(COINS[wallet][0]))
         for day in self.boards:
             rows = [self._leader(wallet, day, rank) for rank, wallet in enumerate((*self.wallets, *self.strangers), 1)]
             ledger.scoring.put_board(at(days=day).date(), "hyperliquid", rows)
@@ -120,7 +120,7 @@ class Diaries:
         )
 
     @staticmethod
-    def _candles(coin: str) -> Candles:
+    def candles(coin: str) -> Candles:
         t = to_ms(at(days=-2)) + FIVE * np.arange(60 * 288, dtype=np.int64)
         path = np.array([price(coin, from_ms(int(each))) for each in [*t.tolist(), int(t[-1]) + FIVE]])
         opened, closed = path[:-1], path[1:]
