@@ -99,6 +99,19 @@ def test_several_folds_join_to_one_account() -> None:
     assert (joined.entries, joined.days) == (20, 20)
 
 
+def test_another_number_of_folds_is_another_walk_in_the_same_study() -> None:
+    """One fold of 40 days tests on the last 20 what three folds test on ten of them, chosen on the same days."""
+    recorded, storage = world(40, seed=2), InMemoryStorage()
+    stop = Listed(name="STOP_LOSS_PERCENT", values=("2",))
+    one = swept(recorded, plan(recorded, 40, stop, folds=1), storage)
+    three = swept(recorded, plan(recorded, 40, stop, folds=3), storage)
+    again = swept(recorded, plan(recorded, 40, stop, folds=1), storage, pool := Inline())
+    assert (again, pool.jobs) == (one, [])
+    assert one.study == three.study
+    assert three.walked is not None
+    assert (only_fold(one).tested.entries, three.walked.folds[1].tested.entries) == (20, 10)
+
+
 def test_where_nothing_can_win_the_settings_are_kept_as_they_are() -> None:
     recorded = world(DAYS)
     sweep = walked(recorded, rules=lambda values: whole(DAYS, values, MIN_POSITION_WEIGHT="1"))
