@@ -38,6 +38,7 @@ _SINGLE, _TOTAL, _POSITIONS, _LEVERAGE = 0.10, 0.50, 5, 5
 _ROOM: Final = 1.03  # prices move between a look and an order
 _SLIPPAGE: Final = 0.02
 _NUMBER: Final = re.compile(r"\d+(\.\d+)?")
+_RATIONED: Final = "request weight of this minute is used up"
 _OWN_READS: Final = frozenset({"frontendOpenOrders", "orderStatus", "userFunding", "userRateLimit", "activeAssetData"})
 _SENT: Final = frozenset({"order", "cancelByCloid", "updateLeverage"})
 _TABLES: Final = ("orders", "our_fills", "our_positions", "signals", "actions")
@@ -121,6 +122,7 @@ class Oracle:
             return
         now, action = self._stage.clock.now_ms(), asked.body["action"]
         self._check_envelope(asked.body, action, now)
+        tick.entries += action["type"] == "updateLeverage"  # an entry's first step
         for order in action.get("orders", ()):
             self._check_order(order, tick, now)
 
@@ -158,7 +160,6 @@ class Oracle:
         if signal in self._entries:
             self.fail("I2", f"an entry in {coin} is sent again for the same signal")
         self._entries[signal] = order["c"]
-        tick.entries += 1
         account = stage.floor.accounts[stage.account]
         setting = stage.floor.leverage(stage.account, coin)
         if setting.is_cross or setting.value > _LEVERAGE:
@@ -277,6 +278,8 @@ class Oracle:
         now = self._stage.clock.now_ms()
         self.heard(tick.error)
         took = tick.ended_ms - tick.began_ms
+        if _RATIONED in " ".join(tick.told) and now - self._harmed_ms < MINUTE_MS:
+            tick.worst = True  # what failed a moment ago was asked again, and that weighs
         if tick.faults or tick.worst:
             self._harmed_ms = now
         if "delay" not in tick.faults and tick.command != "positions":

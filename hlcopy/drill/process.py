@@ -70,6 +70,7 @@ class Tick:
     outcome: str = "ok"
     error: str = ""
     labels: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
@@ -125,7 +126,6 @@ class Process:
         self.stage = stage
         self.thread = thread
         self.tick: Tick | None = None
-        self.told: list[str] = []
         self._number = number
         self._dead = False
         self._opened: ExitStack | None = None
@@ -321,5 +321,7 @@ class Process:
         self._desk = stage.planted(desk, self)
 
     def _tell(self, text: str) -> None:
+        if self.tick is not None:
+            self.tick.told.append(text)
         self.stage.oracle.heard(text)
 

@@ -17,6 +17,7 @@ from hlcopy.drill.dice import Decision, Dice, chosen
 from hlcopy.drill.oracle import Oracle
 from hlcopy.drill.process import COMMANDS, Process, Tick
 from hlcopy.drill.scheduler import Scheduler, Thread
+from hlcopy.drill.wire import sealed_by
 from hlcopy.drill.world import START, TRADER_USD, TRADERS, World
 from hlcopy.ports import PollMark
 from hlcopy.simulator.clock import DrivenClock
@@ -100,6 +101,7 @@ class Stage:
         self._days_skipped = self._over = False
         self.floor.open_account(ACCOUNT, EQUITY_USD)
         self.floor.approve(self.agent, ACCOUNT, name="drill")
+        self.floor.tell_signers_by(sealed_by(lambda: (*self.floor.agents, ACCOUNT)))
         self.oracle = Oracle(self)
 
     # The episode

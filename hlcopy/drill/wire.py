@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-from typing import TYPE_CHECKING, Any, Final, Protocol
+import json
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-import httpx
 from urllib3 import HTTPResponse
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, ReadTimeoutError
 
+from hlcopy.adapters.http import Answer, RetryError
 from hlcopy.adapters.live.sdk import Signer
+from hlcopy.simulator.signatures import signable
 from hlcopy.wiring.http import BoundedHttp
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from eth_account.messages import SignableMessage
 
     from hlcopy.ports import Clock
 
@@ -22,6 +27,7 @@ URL: Final = "http://127.0.0.1:1"
 """Where the venue is said to be: nothing ever connects to it."""
 
 _READ_S: Final = 10.0
+_LEAST_S: Final = 0.1
 
 
 class UnreachableError(Exception):
@@ -44,37 +50,36 @@ class Carrier(Protocol):
 
 
 class LocalHttp(BoundedHttp):
-    """The program's own HTTP over a carrier."""
+    """The program's own HTTP, its attempts, waits and time-outs, over a carrier in place of connections."""
 
     def __init__(self, clock: Clock, carrier: Carrier) -> None:
         super().__init__(clock)
-        self._local = httpx.Client(transport=_Httpx(carrier), headers={"user-agent": "hlcopy"})
-
-    def close(self) -> None:
-        """Close the client."""
-        self._local.close()
-
-    def _client(self, url: str) -> httpx.Client:  # noqa: ARG002 - the base class's own signature
-        return self._local
-
-
-class _Httpx(httpx.BaseTransport):
-    def __init__(self, carrier: Carrier) -> None:
         self._carrier = carrier
 
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        read_s = request.extensions.get("timeout", {}).get("read") or _READ_S
+    def _client(self, url: str) -> Any:  # noqa: ANN401, ARG002 - the base class's own
+        return None
+
+    def _attempt(  # type: ignore[override] # there is no client
+        self,
+        client: None,  # noqa: ARG002
+        method: str,
+        url: str,
+        json: object,
+        headers: Mapping[str, str] | None,  # noqa: ARG002
+        read_s: float,
+        deadline: float,
+    ) -> Answer:
+        left = max(deadline - self._stopwatch.monotonic(), _LEAST_S)
         try:
-            status, headers, body = self._carrier.carry(
-                request.method, request.url.raw_path.decode("ascii"), request.read(), read_s
-            )
-        except UnreachableError:
-            raise httpx.ConnectError("refused") from None  # noqa: EM101 - nobody reads it
-        except BrokenError:
-            raise httpx.RemoteProtocolError("broken") from None  # noqa: EM101 - nobody reads it
-        except TooLateError:
-            raise httpx.ReadTimeout("late") from None  # noqa: EM101 - nobody reads it
-        return httpx.Response(status, headers=dict(headers), content=body)
+            status, told, body = self._carrier.carry(method, urlsplit(url).path, _text(json), min(read_s, left))
+        except (UnreachableError, BrokenError, TooLateError) as error:
+            reason = type(error).__name__
+            raise RetryError(reason) from None
+        return Answer(status, {name.lower(): value for name, value in told.items()}, body)
+
+
+def _text(sent: object) -> bytes:
+    return json.dumps(sent, separators=(",", ":"), allow_nan=False).encode()
 
 
 class LocalSigner(Signer):
@@ -83,6 +88,45 @@ class LocalSigner(Signer):
     def __init__(self, key: str, account: str, carrier: Carrier) -> None:
         super().__init__(key, network="testnet", url=URL, account=account, is_subaccount=False)
         self._transport.poolmanager = _Pool(carrier)
+        self._wallet = _Wallet(self.address)
+
+
+class _Wallet:
+    """Signs by a seal in place of a signature, which would take most of a drill's time."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def sign_message(self, message: SignableMessage) -> _Seal:
+        """Return the seal of what a key would sign."""
+        return _Seal(_sealed(message, self.address), 1, 27)
+
+
+class _Seal(NamedTuple):
+    r: int
+    s: int
+    v: int
+
+
+def sealed_by(addresses: Callable[[], Iterable[str]]) -> Callable[..., str | None]:
+    """Return what tells by its seal which of several addresses an action is from; an altered one is from nobody."""
+
+    def who(
+        action: Mapping[str, Any],
+        nonce: int,
+        signature: tuple[int, int, int],
+        vault_address: str | None = None,
+        expires_after: int | None = None,
+    ) -> str | None:
+        message = signable(action, nonce, vault_address, expires_after)
+        return next((each for each in addresses() if _sealed(message, each) == signature[0]), None)
+
+    return who
+
+
+def _sealed(message: SignableMessage, address: str) -> int:
+    told = bytes(message.header) + bytes(message.body) + address.encode()
+    return int.from_bytes(hashlib.sha256(told).digest()[:31], "big")
 
 
 class _Pool:
