@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from hlcopy.drill.stage import Stage
 
 MINUTE_MS: Final = 60_000
-_HOUR_MS: Final = 60 * MINUTE_MS
 _DEEP_USD: Final = 3_000_000.0
 _FEW: Final = 3
 _PLENTY: Final = 9_000
 _HALF: Final = 0.5
+_RARELY: Final = 0.95
 
 
 def happen(stage: Stage, what: str, part: float) -> bool:
@@ -71,7 +71,7 @@ def _hand_open(stage: Stage, part: float) -> bool:
 
 def _hand_leave(stage: Stage, coin: str) -> None:
     size = stage.floor.accounts[stage.account].held(coin)
-    if size and stage.oracle.is_foreign(coin):
+    if size and not stage.is_ending and stage.oracle.is_foreign(coin):
         stage.floor.trade_by_hand(stage.account, coin, -size, reduce_only=True)
 
 
@@ -195,9 +195,7 @@ def _outage(stage: Stage, part: float) -> bool:
 
 def _asleep(stage: Stage, part: float) -> bool:
     """Let this machine be off, for minutes or, rarely, for days."""
-    days = part > 0.95  # noqa: PLR2004 - rarely
-    length = 74 * _HOUR_MS if days and stage.may_skip_days() else int((3 + part * 40) * MINUTE_MS)
-    stage.asleep_until_ms = max(stage.asleep_until_ms, stage.clock.now_ms() + length)
+    stage.fall_asleep(int((3 + part * 40) * MINUTE_MS), days=part > _RARELY)
     return True
 
 

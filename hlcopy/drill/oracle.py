@@ -30,6 +30,7 @@ MINUTE_MS: Final = 60_000
 _NAKED_MS: Final = 120_000
 _TICK_MS: Final = 60_000
 _WEIGHT: Final = 300
+_SHARES: Final = 700  # of those who watch and of those who trade: what is asked again weighs again
 _ENTRY_WEIGHT: Final = 130  # what an entry comes to on top, until its stop is seen
 _EXPIRES_MS: Final = 35_000
 _ENTRY_AGE_MS: Final = 15 * MINUTE_MS
@@ -278,7 +279,7 @@ class Oracle:
         now = self._stage.clock.now_ms()
         self.heard(tick.error)
         took = tick.ended_ms - tick.began_ms
-        if _RATIONED in " ".join(tick.told) and now - self._harmed_ms < MINUTE_MS:
+        if _RATIONED in " ".join([*tick.told, tick.error]) and now - self._harmed_ms < 2 * MINUTE_MS:
             tick.worst = True  # what failed a moment ago was asked again, and that weighs
         if tick.faults or tick.worst:
             self._harmed_ms = now
@@ -287,7 +288,7 @@ class Oracle:
             if took > _TICK_MS:
                 self.fail("I12", f"{tick.command} took {took / 1000:.0f} s")
         self.heaviest_tick = max(self.heaviest_tick, tick.weight)
-        if tick.weight > _WEIGHT + _ENTRY_WEIGHT * tick.entries:
+        if tick.weight > (_SHARES if tick.faults else _WEIGHT + _ENTRY_WEIGHT * tick.entries):
             self.fail("I12", f"{tick.command} weighed {tick.weight}")
         if tick.outcome == "crashed":
             self.fail("I10", f"{tick.command}: {tick.error}")

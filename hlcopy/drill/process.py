@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -237,7 +237,7 @@ class Process:
         assert tick is not None  # noqa: S101 - `begin` has just set it
         clock = self.stage.clock
         try:
-            with command_lock(self.stage.path, tick.command) as held:
+            with command_lock(self.stage.path, tick.command) if self.stage.bug.locks else nullcontext(True) as held:  # noqa: FBT003 - held
                 if not held:
                     tick.outcome = "busy"
                 else:
@@ -268,7 +268,7 @@ class Process:
         return _RUN[tick.command](desk, _Clock(self).now())
 
     def _open(self, command: str) -> None:
-        stage, clock, allowance = self.stage, _Clock(self), ALLOWANCES[command]
+        stage, bug, clock, allowance = self.stage, self.stage.bug, _Clock(self), ALLOWANCES[command]
         self._command = command
         opened = self._opened = ExitStack()
         db = connect(stage.path, create=True)
@@ -297,8 +297,8 @@ class Process:
 
         ask(command == "poll")
         exchange = LiveExchange(
-            reader=HyperliquidAccount(own, stage.account, store.controls, clock, self._tell),
-            signer=signer,
+            reader=HyperliquidAccount(own, signer.address if bug.reads_as_agent else stage.account, store.controls, clock, self._tell),
+            signer=bug.signer(signer),
             listings=market.listings,
             controls=store.controls,
             ration=own.ration,
@@ -318,7 +318,7 @@ class Process:
             pause=clock.sleep,
             clock=clock,
         )
-        self._desk = stage.planted(desk, self)
+        self._desk = bug.desk(desk)
 
     def _tell(self, text: str) -> None:
         if self.tick is not None:

@@ -7,12 +7,13 @@ import traceback
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.domain.models import Trader, from_ms
 from hlcopy.domain.policy import Policy
 from hlcopy.drill import events, faults
+from hlcopy.drill.bugs import Bug
 from hlcopy.drill.dice import Decision, Dice, chosen
 from hlcopy.drill.oracle import Oracle
 from hlcopy.drill.process import COMMANDS, Process, Tick
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hlcopy.drill.faults import Asked
-    from hlcopy.ports import Desk
     from hlcopy.simulator.server import Answer, Sent
 
 ACCOUNT: Final = "0x" + "acc0" * 10
@@ -50,9 +50,8 @@ _REPEAT: Final = 0.2
 _LATE: Final = 0.3
 _RESTART: Final = 0.05  # of the ticks, whatever the rate
 _LONGEST_LATE_MS: Final = 25_000
+_DAYS_OFF_MS: Final = 74 * 60 * MINUTE_MS  # longer than a position is held
 _POINT, _PART, _EVENT_DRAW, _TICK, _AGAIN = 1, 2, 3, 4, 5  # what is drawn
-
-Plant = Callable[["Desk", Process], "Desk"] if TYPE_CHECKING else Any
 
 
 class Stage:
@@ -67,8 +66,9 @@ class Stage:
         *,
         rate: float,
         minutes: int,
-        plant: Plant | None = None,
-        policy: Policy | None = None,
+        bug: Bug | None = None,
+        world: Callable[[Dice], World] = World,
+        clean_minutes: int = CLEAN_MINUTES,
     ) -> None:
         self.path = path
         self.dice = dice
@@ -76,8 +76,9 @@ class Stage:
         self.account, self.agent_key = ACCOUNT, AGENT_KEY
         self.agent = address_of(AGENT_KEY)
         self.binding = Binding(mode="live", network="testnet", account=ACCOUNT)
-        self.policy = policy or drilled_policy()
-        self.world = World(dice)
+        self.bug = bug or Bug(name="none")
+        self.policy = self.bug.policy(drilled_policy())
+        self.world = world(dice)
         self.start_ms = round(START.timestamp() * 1000)
         self.clock = DrivenClock(self.start_ms)
         self.local = LocalVenue(self.world.venue, self.clock, weight_per_minute=WEIGHT_PER_MINUTE)
@@ -86,13 +87,12 @@ class Stage:
         self.skew_ms = 0
         self.down_until_ms = self.asleep_until_ms = 0
         self.harm_ends_ms = self.start_ms + minutes * MINUTE_MS
-        self.ends_ms = self.harm_ends_ms + CLEAN_MINUTES * MINUTE_MS
+        self.ends_ms = self.harm_ends_ms + clean_minutes * MINUTE_MS
         self.boundaries: Counter[str] = Counter()
         self.kills: Counter[str] = Counter()
         self.ticks: list[Tick] = []
         self.keeps_labels = False
         self.tracebacks: list[str] = []
-        self._plant = plant
         self._earlier: dict[str, tuple[int, Answer]] = {}
         self._truth: dict[str, int] = {}
         self._spoiled: Counter[str] = Counter()
@@ -115,8 +115,9 @@ class Stage:
             self._processes = [
                 Process(self, Thread(self.scheduler, str(number)), number) for number in range(_SLOTS)
             ]
-            self._step(0)
-            self.scheduler.run()
+            with self.bug.planted():
+                self._step(0)
+                self.scheduler.run()
             self.oracle.end()
         finally:
             self._over = True
@@ -164,7 +165,8 @@ class Stage:
             self.scheduler.at(now + STEP_MS, lambda: self._step(step + 1))
         if now == self.harm_ends_ms:
             self._calm()
-        self.world.move(step, now)
+        if not self.is_ending:
+            self.world.move(step, now)
         if now % MINUTE_MS == 0 and now < self.harm_ends_ms - 3 * MINUTE_MS:
             self.world.trade(step, now)
         if now < self.harm_ends_ms:
@@ -180,8 +182,6 @@ class Stage:
         steps = -(-(self.asleep_until_ms - now) // STEP_MS)
         skipped = max(0, steps - 2 * 360)
         if skipped:  # of days, the last hours are enough
-            self.harm_ends_ms += skipped * STEP_MS
-            self.ends_ms += skipped * STEP_MS
             self.scheduler.at(now + skipped * STEP_MS, lambda: self._step(step + skipped))
             return
         self.world.move(step, now)
@@ -317,10 +317,6 @@ class Stage:
         """Whether the next tick gets a process of its own."""
         return self.dice.draw(_AGAIN, tick.slot, COMMANDS.index(tick.command)) < _RESTART
 
-    def planted(self, desk: Desk, process: Process) -> Desk:
-        """Return a desk with the bug in it that was planted, if one was."""
-        return desk if self._plant is None else self._plant(desk, process)
-
     def keep_traceback(self, error: BaseException) -> None:
         """Keep what is known of an error that nobody expects."""
         self.tracebacks.append("".join(traceback.format_exception(error)))
@@ -331,6 +327,11 @@ class Stage:
     def is_down(self) -> bool:
         """Whether every endpoint of the venue is down."""
         return self.clock.now_ms() < self.down_until_ms
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether these are the last minutes, in which nothing moves any more, so that the books can be compared."""
+        return self.clock.now_ms() >= self.ends_ms - 2 * MINUTE_MS
 
     @property
     def is_harmed(self) -> bool:
@@ -366,10 +367,15 @@ class Stage:
         if not self._spoiled[coin]:
             del self._spoiled[coin]
 
-    def may_skip_days(self) -> bool:
-        """Whether days may be skipped, which is once in an episode."""
-        may, self._days_skipped = not self._days_skipped, True
-        return may
+    def fall_asleep(self, length_ms: int, *, days: bool) -> None:
+        """Let this machine be off for a while, once in an episode for days, by which its end is put off."""
+        if days and not self._days_skipped:
+            self._days_skipped = True
+            self.harm_ends_ms += _DAYS_OFF_MS
+            self.ends_ms += _DAYS_OFF_MS
+            length_ms = _DAYS_OFF_MS
+        now = self.clock.now_ms()
+        self.asleep_until_ms = max(self.asleep_until_ms, min(now + length_ms, self.harm_ends_ms))
 
 
 def drilled_policy() -> Policy:

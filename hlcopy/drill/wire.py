@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from urllib3 import HTTPResponse
@@ -17,10 +17,11 @@ from hlcopy.simulator.signatures import signable
 from hlcopy.wiring.http import BoundedHttp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from eth_account.messages import SignableMessage
 
+    from hlcopy.domain.instrument import Listing
     from hlcopy.ports import Clock
 
 URL: Final = "http://127.0.0.1:1"
@@ -90,6 +91,10 @@ class LocalSigner(Signer):
         self._transport.poolmanager = _Pool(carrier)
         self._wallet = _Wallet(self.address)
 
+    def arm(self, listings: Sequence[Listing], nonces: Callable[[], int], expires_ms: int) -> object:
+        """Let the venue cancel all orders soon, which nothing in the program does: for a bug that is planted."""
+        return self._call(lambda exchange: exchange.schedule_cancel(expires_ms), listings, nonces, expires_ms)
+
 
 class _Wallet:
     """Signs by a seal in place of a signature, which would take most of a drill's time."""
@@ -97,15 +102,9 @@ class _Wallet:
     def __init__(self, address: str) -> None:
         self.address = address
 
-    def sign_message(self, message: SignableMessage) -> _Seal:
+    def sign_message(self, message: SignableMessage) -> dict[str, int]:
         """Return the seal of what a key would sign."""
-        return _Seal(_sealed(message, self.address), 1, 27)
-
-
-class _Seal(NamedTuple):
-    r: int
-    s: int
-    v: int
+        return {"r": _sealed(message, self.address), "s": 1, "v": 27}
 
 
 def sealed_by(addresses: Callable[[], Iterable[str]]) -> Callable[..., str | None]:
