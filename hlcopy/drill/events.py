@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from hlcopy.drill.stage import Stage
 
 MINUTE_MS: Final = 60_000
+_BARRED_MS: Final = 330_000  # whom the venue refused asks again after five minutes
 _DEEP_USD: Final = 3_000_000.0
 _FEW: Final = 3
 _PLENTY: Final = 9_000
@@ -178,7 +179,7 @@ def _agent_gone(stage: Stage, part: float) -> bool:
 
 def _agent_back(stage: Stage) -> None:
     stage.floor.approve(stage.agent, stage.account, name="drill")
-    stage.heal("")
+    stage.later(_BARRED_MS, lambda: stage.heal(""))
 
 
 def _capped(stage: Stage, part: float) -> bool:

@@ -29,9 +29,7 @@ LOT: Final = 1e-9
 MINUTE_MS: Final = 60_000
 _NAKED_MS: Final = 120_000
 _TICK_MS: Final = 60_000
-_WEIGHT: Final = 300
-_SHARES: Final = 700  # of those who watch and of those who trade: what is asked again weighs again
-_ENTRY_WEIGHT: Final = 130  # what an entry comes to on top, until its stop is seen
+_WEIGHT: Final = {"monitor": 400, "poll": 700, "positions": 700}  # their shares of a minute, our account's among them
 _EXPIRES_MS: Final = 35_000
 _ENTRY_AGE_MS: Final = 15 * MINUTE_MS
 _LARGEST_USD: Final = 50_000.0
@@ -123,7 +121,6 @@ class Oracle:
             return
         now, action = self._stage.clock.now_ms(), asked.body["action"]
         self._check_envelope(asked.body, action, now)
-        tick.entries += action["type"] == "updateLeverage"  # an entry's first step
         for order in action.get("orders", ()):
             self._check_order(order, tick, now)
 
@@ -288,7 +285,7 @@ class Oracle:
             if took > _TICK_MS:
                 self.fail("I12", f"{tick.command} took {took / 1000:.0f} s")
         self.heaviest_tick = max(self.heaviest_tick, tick.weight)
-        if tick.weight > (_SHARES if tick.faults else _WEIGHT + _ENTRY_WEIGHT * tick.entries):
+        if tick.weight > _WEIGHT[tick.command]:
             self.fail("I12", f"{tick.command} weighed {tick.weight}")
         if tick.outcome == "crashed":
             self.fail("I10", f"{tick.command}: {tick.error}")
@@ -338,6 +335,19 @@ class Oracle:
                 self.fail("I3", f"{coin}: a stop of {each.left} for {there}")
             if liquidation is not None and (each.trigger.price - liquidation) * math.copysign(1.0, there) <= 0:
                 self.fail("I1b", f"{coin}: its stop at {each.trigger.price} lies past the liquidation at {liquidation}")
+
+    def state(self) -> dict[str, Any]:
+        """Return how things stand, without the moments at which they came to stand so."""
+        stage = self._stage
+        return {
+            "decisions": sorted(row["decision"] for row in self._rows("SELECT decision FROM signals")),
+            "positions": [
+                (row["token_symbol"], row["side"], row["status"], row["size"], row["close_reason"], row["tiers_taken"])
+                for row in self._rows("SELECT * FROM our_positions ORDER BY id")
+            ],
+            "held": {coin: position.size for coin, position in self._positions().items()},
+            "stops": sorted((coin, each.left, each.trigger.price) for coin in stage.coins for each in self._stops(coin)),
+        }
 
     # The end
 

@@ -64,7 +64,6 @@ class Tick:
     faults: list[str] = field(default_factory=list)
     refusals: int = 0
     weight: int = 0
-    entries: int = 0
     alone: bool = True
     worst: bool = False
     outcome: str = "ok"

@@ -129,7 +129,6 @@ class Stage:
             self.scheduler.drain()
             for process in self._processes:
                 process.thread.end()
-            self.oracle.close()
             random.setstate(before)
 
     def _begin(self) -> None:
@@ -329,6 +328,11 @@ class Stage:
         return self.clock.now_ms() < self.down_until_ms
 
     @property
+    def coins(self) -> list[str]:
+        """The coins of the market."""
+        return [each.coin for each in self.world.venue.coins]
+
+    @property
     def is_ending(self) -> bool:
         """Whether these are the last minutes, in which nothing moves any more, so that the books can be compared."""
         return self.clock.now_ms() >= self.ends_ms - 2 * MINUTE_MS
@@ -383,7 +387,7 @@ def drilled_policy() -> Policy:
     policy = Policy()
     return replace(
         policy,
-        entry=replace(policy.entry, copy_delay=timedelta(minutes=2)),
+        entry=replace(policy.entry, copy_delay=timedelta(minutes=2), order_quiet=timedelta(minutes=4)),
         breakers=replace(policy.breakers, on=False),
         cadence=replace(policy.cadence, address_trades=timedelta(seconds=60)),
     )
