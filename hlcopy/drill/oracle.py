@@ -10,6 +10,7 @@ import json
 import math
 import re
 import sqlite3
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -275,7 +276,7 @@ class Oracle:
         """Look at the books after a tick."""
         now = self._stage.clock.now_ms()
         self.heard(tick.error)
-        took = tick.ended_ms - tick.began_ms
+        took = tick.ended_ms - (tick.opened_ms or tick.ended_ms)
         if _RATIONED in " ".join([*tick.told, tick.error]) and now - self._harmed_ms < 2 * MINUTE_MS:
             tick.worst = True  # what failed a moment ago was asked again, and that weighs
         if tick.faults or tick.worst:
@@ -285,6 +286,9 @@ class Oracle:
             if took > _TICK_MS:
                 self.fail("I12", f"{tick.command} took {took / 1000:.0f} s")
         self.heaviest_tick = max(self.heaviest_tick, tick.weight)
+        pending = self._rows("SELECT min(created_at) AS since FROM orders WHERE state = 'pending'")[0]["since"]
+        if pending is not None:
+            self.longest_unknown_ms = max(self.longest_unknown_ms, now - _ms(pending))
         if tick.weight > _WEIGHT[tick.command]:
             self.fail("I12", f"{tick.command} weighed {tick.weight}")
         if tick.outcome == "crashed":
@@ -348,6 +352,11 @@ class Oracle:
             "held": {coin: position.size for coin, position in self._positions().items()},
             "stops": sorted((coin, each.left, each.trigger.price) for coin in stage.coins for each in self._stops(coin)),
         }
+
+    def orders(self) -> Counter[str]:
+        """Return how many orders of each purpose were filled, or rested."""
+        rows = self._rows("SELECT purpose, state, count(*) AS n FROM orders GROUP BY purpose, state")
+        return Counter({f"{row['purpose']} {row['state']}": row["n"] for row in rows})
 
     # The end
 

@@ -54,11 +54,15 @@ _LONGEST_DELAY_MS: Final = 60_000
 
 @dataclass(slots=True, kw_only=True)
 class Tick:
-    """One run of a command: what befell it, and how it ended (`ok`, `busy`, `later`, `killed`, `crashed`)."""
+    """One run of a command: what befell it, and how it ended (`ok`, `busy`, `later`, `killed`, `crashed`).
+
+    `opened_ms` is when its desk was open: what is asked of the agent before holds no lock, and isn't counted as its time.
+    """
 
     command: str
     slot: int
     began_ms: int
+    opened_ms: int | None = None
     ended_ms: int = 0
     points: int = 0
     faults: list[str] = field(default_factory=list)
@@ -264,6 +268,7 @@ class Process:
         assert desk is not None  # noqa: S101 - `_open` has just set both
         assert http is not None  # noqa: S101
         http.allow(ALLOWANCES[tick.command].tick_s)
+        tick.opened_ms = self.stage.clock.now_ms()
         return _RUN[tick.command](desk, _Clock(self).now())
 
     def _open(self, command: str) -> None:

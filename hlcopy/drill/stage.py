@@ -72,7 +72,7 @@ class Stage:
     ) -> None:
         self.path = path
         self.dice = dice
-        self.rate = rate
+        self.rate, self.minutes = rate, minutes
         self.account, self.agent_key = ACCOUNT, AGENT_KEY
         self.agent = address_of(AGENT_KEY)
         self.binding = Binding(mode="live", network="testnet", account=ACCOUNT)
@@ -130,6 +130,10 @@ class Stage:
             for process in self._processes:
                 process.thread.end()
             random.setstate(before)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.oracle.close()
 
     def _begin(self) -> None:
         now = from_ms(self.start_ms)

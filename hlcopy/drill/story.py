@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,21 +52,26 @@ class Told:
     state: dict[str, Any]
     violations: Sequence[Violation]
     longest_naked_ms: int
-    killed: str = ""
+    kills: Counter[str]
+    boundaries: Counter[str]
 
 
 def tell(path: Path, script: Sequence[Decision] = (), *, minutes: int = MINUTES, bug: Bug | None = None) -> Told:
     """Play the story, killed where a script says."""
     stage = Stage(path, Dice(0, script), rate=0.0, minutes=minutes, bug=bug, world=StoryWorld, clean_minutes=_CLEAN)
     stage.keeps_labels = True
-    stage.play()
-    return Told(
-        ticks=stage.ticks,
-        state=stage.oracle.state(),
-        violations=stage.oracle.violations,
-        longest_naked_ms=stage.oracle.longest_naked_ms,
-        killed=next(iter(stage.kills), ""),
-    )
+    try:
+        stage.play()
+        return Told(
+            ticks=stage.ticks,
+            state=stage.oracle.state(),
+            violations=stage.oracle.violations,
+            longest_naked_ms=stage.oracle.longest_naked_ms,
+            kills=stage.kills,
+            boundaries=stage.boundaries,
+        )
+    finally:
+        stage.close()
 
 
 def effects(told: Told) -> Iterator[Decision]:
@@ -76,12 +82,11 @@ def effects(told: Told) -> Iterator[Decision]:
                 yield Decision(place=f"{tick.command} {tick.slot}.{number}", label=label, what="kill", part=0.0)
 
 
-def differs(unharmed: Told, killed: Told) -> str | None:
+def differs(unharmed: dict[str, Any], killed: dict[str, Any]) -> str | None:
     """Return how a killed story ended otherwise than the unharmed one; an entry that never landed may be missing."""
-    if killed.state == unharmed.state:
+    if killed == unharmed:
         return None
-    decisions = killed.state["decisions"]
-    nothing = not killed.state["positions"] and not killed.state["held"] and not killed.state["stops"]
-    if nothing and all(decision.startswith("SKIP_") for decision in decisions):
+    nothing = not killed["positions"] and not killed["held"] and not killed["stops"]
+    if nothing and all(decision.startswith("SKIP_") for decision in killed["decisions"]):
         return None
-    return f"{killed.state} in place of {unharmed.state}"
+    return f"{killed} in place of {unharmed}"
