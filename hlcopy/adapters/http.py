@@ -119,6 +119,10 @@ class Http:
                 client.close()
             self._clients.clear()
 
+    def left(self) -> float:
+        """Return how many seconds requests may still take together: there is no end here."""
+        return math.inf
+
     def send(
         self,
         method: str,

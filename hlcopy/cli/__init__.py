@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "verify": ("hlcopy.cli.operate", "Prove that every position is guarded and that books agree."),
     "doctor": ("hlcopy.cli.doctor", "Look at all that hlcopy needs, and say how to mend it."),
     "demo": ("hlcopy.cli.practice", "Watch made-up traders being ranked, judged and copied."),
+    "drill": ("hlcopy.cli.drill", "Prove here that no fault leaves a position without a stop."),
     "simulate": ("hlcopy.cli.simulate", "Serve a made-up market on this machine, for rehearsals."),
     "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the ticks that trade."),
     "sweep": ("hlcopy.cli.sweep", "Try many configurations of the rules, and say how much of the best is luck."),

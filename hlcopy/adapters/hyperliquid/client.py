@@ -246,7 +246,8 @@ class InfoClient:
         name = request["type"]
         kind = kind or KINDS[name]
         reserved = kind.rows_weight(expect)
-        deadline = self._clock.monotonic() + self._queue_s
+        # Nobody queues beyond the end of a tick: it may hold the account's lock.
+        deadline = self._clock.monotonic() + min(self._queue_s, max(0.0, self._http.left()))
         taken_at: datetime | None = None
         found: Any = None
         answered = True
