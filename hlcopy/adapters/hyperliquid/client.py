@@ -110,7 +110,11 @@ class InfoClient:
         if len(contexts) != len(meta.universe):
             message = f"{self.host}: metaAndAssetCtxs: {len(meta.universe)} coins, but {len(contexts)} contexts"
             raise BadAnswerError(message)
-        return Contexts(meta, {asset.name: raw for asset, raw in zip(meta.universe, contexts, strict=True)})
+        by_name = {asset.name: raw for asset, raw in zip(meta.universe, contexts, strict=True)}
+        if len(by_name) != len(contexts):  # a signed action names a coin by its place, so a place must be one coin's
+            message = f"{self.host}: metaAndAssetCtxs: a coin stands in it twice"
+            raise BadAnswerError(message)
+        return Contexts(meta, by_name)
 
     def all_mids(self) -> dict[str, float]:
         """Return the mid of each coin, spot pairs too; one that isn't a price is left out."""
