@@ -153,7 +153,7 @@ def _environment(data: bytes) -> object:
     return settings.policy(), settings.venue_url
 
 
-_VARIABLES: Final = b"\n".join(line for line in _ENV.splitlines() if line.startswith((b"HLCOPY", b"NANSEN", b"OTHER")))
+_VARIABLES: Final = b"\n".join(line for line in _ENV.replace(b"'", b"").splitlines() if line.startswith((b"HLCOPY", b"NANSEN")))
 
 TARGETS: Final[Mapping[str, Target]] = {
     "file-fills": Target(_reading("fills"), _forms(_FILLS)),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import random
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Sequence
 
 _LONG: Final = b"A" * 2**20
@@ -177,11 +177,6 @@ class Mutator:
 
     def _one(self, choices: Sequence[Any]) -> Any:  # noqa: ANN401 - one of what was given
         return choices[int(self._rng.random() * len(choices))]
-
-
-def mutant(seeds: Sequence[bytes], seed: int) -> bytes:
-    """Return the bytes of a number."""
-    return Mutator(seeds, random.Random(seed)).next()  # noqa: S311 - no secret
 
 
 def _document(data: bytes) -> Document | None:

@@ -32,7 +32,7 @@ _SMART: Final = {
 }
 _COIN: Final = {"trader_address": TRADER, "pnl_usd_total": "1.5", "position_value_usd": 3, "nof_trades": 12}
 _SCREEN: Final = {"token_symbol": "BTC", "volume": 1.5, "trader_count": 3, "mark_price": "60000", "funding": 0.0000125}
-_PATHS: Final[Mapping[str, Sequence[object]]] = {
+PATHS: Final[Mapping[str, Sequence[object]]] = {
     "perp-leaderboard": [wire.page(wire.leader()), wire.page(wire.leader(total_pnl="", account_value=None))],
     "profiler/perp-trades": [
         wire.page(wire.trade(), _CLOSE),
@@ -47,7 +47,7 @@ _PATHS: Final[Mapping[str, Sequence[object]]] = {
     "account": [{"plan": {"name": "pro"}, "credits_remaining": 12.5}, {"plan": "free"}],
 }
 """Valid answers by endpoint."""
-_VALID: Final = {f"/api/v1/{path}": json.dumps(examples[0]).encode() for path, examples in _PATHS.items()}
+_VALID: Final = {f"/api/v1/{path}": json.dumps(examples[0]).encode() for path, examples in PATHS.items()}
 
 
 def _client(path: str, data: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> NansenClient:
@@ -103,7 +103,7 @@ def _framed(status: int, body: object) -> bytes:
 
 TARGETS: Final[Mapping[str, Target]] = {
     **{
-        name: Target(_reading(path, read), [json.dumps(example).encode() for example in _PATHS[path]])
+        name: Target(_reading(path, read), [json.dumps(example).encode() for example in PATHS[path]])
         for name, (path, read) in _READERS.items()
     },
     "nansen-refusal": Target(
