@@ -177,7 +177,7 @@ def _alone(name: str, executions: int, seed: int, kept: Path) -> None:
     mutator = Mutator(target.seeds, random.Random(f"{name} {seed}"))  # noqa: S311 - no secret
     began = time.process_time()
     for number in range(executions):
-        if number % 10_000 == 0:
+        if number % 500 == 0:
             faulthandler.dump_traceback_later(_HANGS_S, exit=True)
         trial(mutator.next())
     faulthandler.cancel_dump_traceback_later()

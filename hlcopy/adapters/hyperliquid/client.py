@@ -167,7 +167,11 @@ class InfoClient:
         """Return one page of hourly funding rates by time, at most 500, both ends included."""
         request = _between({"type": "fundingHistory", "coin": coin}, start, end)
         rates: list[WireFunding] = self._ask(request)
-        return sorted(rates, key=lambda rate: rate.time)
+        rates.sort(key=lambda rate: rate.time)
+        if len(rates) >= FULL_UPDATES and rates[-1].time < start:  # who pages on from its last row would never end
+            message = f"{self.host}: fundingHistory: {coin}: a page from before what was asked for"
+            raise BadAnswerError(message)
+        return rates
 
     def portfolio(self, user: str) -> dict[str, ApiHistory]:
         """Return an account's histories by window, those of the whole account."""
