@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.cli.conftest import Outcome, home, impatient, run
+from tests.cli.conftest import Outcome, database, home, impatient, run
 from tests.security.harness import ACCOUNT, AGENT, KEY, Stage, all_logged
 from tests.venue import environment, local_venue
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["home", "impatient", "run"]  # fixtures, found here by their names
+__all__ = ["database", "home", "impatient", "run"]  # fixtures, found here by their names
 
 
 @pytest.fixture
