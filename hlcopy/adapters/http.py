@@ -214,7 +214,8 @@ def _open(*, tls: bool) -> httpx.Client:
     _import_httpx()
     import httpx
 
-    for name in ("httpx", "httpcore"):  # whatever the root logger takes: requests hold keys, and answers strangers' words
+    # Whatever the root logger takes: requests hold keys, and answers strangers' words.
+    for name in ("httpx", "httpcore"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     limits = httpx.Limits(
         max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_S

@@ -150,7 +150,7 @@ def test_plain_http_never_goes_through_a_proxy(http: Http, monkeypatch: pytest.M
 
 def test_tls_never_goes_through_a_proxy_either(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as proxy, Scripted([ok("no TLS")]) as server:
-        proxy.setblocking(False)
+        proxy.settimeout(0.0)
         for name in ("HTTPS_PROXY", "ALL_PROXY", "https_proxy", "all_proxy"):
             monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
         with pytest.raises(SourceDownError, match="no trusted TLS connection"):

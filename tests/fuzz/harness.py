@@ -44,7 +44,7 @@ class Target:
         return None
 
 
-def assert_sound(value: object, longest: int = _LONGEST_TEXT) -> None:
+def assert_sound(value: object, longest: int = _LONGEST_TEXT) -> None:  # noqa: C901 - one case for each type, and called millions of times
     """Hold all numbers to be finite and all texts to be storable, however deep they lie."""
     kind = type(value)
     if kind is float:

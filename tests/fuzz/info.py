@@ -38,8 +38,18 @@ def _own(row: dict[str, Any], **changes: object) -> dict[str, Any]:
 
 def _order(**changes: object) -> dict[str, Any]:
     return {
-        **{"coin": "BTC", "side": "A", "limitPx": "54000.0", "sz": "0.5", "origSz": "0.5", "oid": 77, "timestamp": T0},
-        **{"isTrigger": True, "triggerPx": "57000.0", "reduceOnly": True, "orderType": "Stop Market", "cloid": CLOID},
+        "coin": "BTC",
+        "side": "A",
+        "limitPx": "54000.0",
+        "sz": "0.5",
+        "origSz": "0.5",
+        "oid": 77,
+        "timestamp": T0,
+        "isTrigger": True,
+        "triggerPx": "57000.0",
+        "reduceOnly": True,
+        "orderType": "Stop Market",
+        "cloid": CLOID,
         **changes,
     }
 
@@ -71,8 +81,15 @@ EXAMPLES: Final[Mapping[str, tuple[object, ...]]] = {
     "portfolio": ([["day", history((T0, "1.5", "0.5"))], ["perpDay", None], ["allTime", history((T0, "1", "-1"))]],),
     "userNonFundingLedgerUpdates": (
         [_update(type="deposit", usdc="10.5"), _update(type="withdraw", usdc="1", fee="1.0", nonce=1)],
-        [_update(type="accountClassTransfer", usdc="1", toPerp=True), _update(type="liquidation", leverageType="Cross")],
-        [_update(type="send", token="USDC", amount="1", user=USER, destination=AGENT, sourceDex="", destinationDex="x")],
+        [
+            _update(type="accountClassTransfer", usdc="1", toPerp=True),
+            _update(type="liquidation", leverageType="Cross"),
+        ],
+        [
+            _update(
+                type="send", token="USDC", amount="1", user=USER, destination=AGENT, sourceDex="", destinationDex="x"
+            )
+        ],
         [_update(type="vaultWithdraw", netWithdrawnUsd="3"), _update(type="subAccountTransfer", usdc="1", user=USER)],
     ),
     "userAbstraction": ("default", "unifiedAccount"),
@@ -95,8 +112,14 @@ _VALID: Final = {name: json.dumps(examples[0]).encode() for name, examples in EX
 _BOARD: Final = {
     "leaderboardRows": [
         {
-            **{"ethAddress": USER, "accountValue": "123.5", "displayName": None, "prize": 0},
-            "windowPerformances": [["day", {"pnl": "1", "roi": "0.1", "vlm": "2"}], ["month", {"pnl": "3", "vlm": "4"}]],
+            "ethAddress": USER,
+            "accountValue": "123.5",
+            "displayName": None,
+            "prize": 0,
+            "windowPerformances": [
+                ["day", {"pnl": "1", "roi": "0.1", "vlm": "2"}],
+                ["month", {"pnl": "3", "vlm": "4"}],
+            ],
         }
     ]
 }

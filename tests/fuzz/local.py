@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import requests
@@ -22,6 +21,7 @@ from tests.live import ACCOUNT, AGENT_KEY, CLOID, LISTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from hlcopy.adapters.live.sdk import Signer
     from hlcopy.cli.importing import Kind
@@ -58,7 +58,10 @@ class Held:
 def _reading(kind: Kind) -> Callable[[bytes], object]:
     def read(data: bytes) -> object:
         parsed = parse(kind, [cast("Path", Held(data))], TRADER, None, SilentProgress())
-        columns = [(found.coin, *(c.tolist() for c in (found.t, found.o, found.h, found.l, found.c, found.v))) for found in parsed.candles]
+        columns = [
+            (found.coin, *(c.tolist() for c in (found.t, found.o, found.h, found.l, found.c, found.v)))
+            for found in parsed.candles
+        ]
         return parsed.fills, parsed.funding, columns
 
     return read
@@ -68,7 +71,9 @@ def _csv(rows: Sequence[Mapping[str, object]]) -> bytes:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)))
     writer.writeheader()
-    writer.writerows({name: json.dumps(cell) if isinstance(cell, dict) else cell for name, cell in row.items()} for row in rows)
+    writer.writerows(
+        {name: json.dumps(cell) if isinstance(cell, dict) else cell for name, cell in row.items()} for row in rows
+    )
     return text.getvalue().encode()
 
 
@@ -122,9 +127,18 @@ def _answer(kind: str, status: object) -> object:
 _SIGNED: Final = (
     _answer("order", {"filled": {"totalSz": "0.05", "avgPx": "2000.5", "oid": 77, "cloid": CLOID}}),
     _answer("order", {"resting": {"oid": 78, "cloid": CLOID}}),
-    *(_answer("order", text) for text in ("waitingForFill", {"error": "Price must be divisible by tick size. asset=1"})),
-    *(_answer("cancel", text) for text in ("success", {"error": "Order was never placed, already canceled, or filled."})),
-    *({"status": "ok", "response": {"type": "default"}}, {"status": "err", "response": "Invalid nonce: duplicate nonce 1"}),
+    *(
+        _answer("order", text)
+        for text in ("waitingForFill", {"error": "Price must be divisible by tick size. asset=1"})
+    ),
+    *(
+        _answer("cancel", text)
+        for text in ("success", {"error": "Order was never placed, already canceled, or filled."})
+    ),
+    *(
+        {"status": "ok", "response": {"type": "default"}},
+        {"status": "err", "response": "Invalid nonce: duplicate nonce 1"},
+    ),
 )
 _ENV: Final = b"""# settings
 HLCOPY_MODE=paper
@@ -153,13 +167,17 @@ def _environment(data: bytes) -> object:
     return settings.policy(), settings.venue_url
 
 
-_VARIABLES: Final = b"\n".join(line for line in _ENV.replace(b"'", b"").splitlines() if line.startswith((b"HLCOPY", b"NANSEN")))
+_VARIABLES: Final = b"\n".join(
+    line for line in _ENV.replace(b"'", b"").splitlines() if line.startswith((b"HLCOPY", b"NANSEN"))
+)
 
 TARGETS: Final[Mapping[str, Target]] = {
     "file-fills": Target(_reading("fills"), _forms(_FILLS)),
     "file-candles": Target(_reading("candles"), _forms(_CANDLES)),
     "file-funding": Target(_reading("funding"), _forms(_FUNDING)),
-    "signed-answer": Target(_signed, [bytes([status]) + json.dumps(body).encode() for status in range(8) for body in _SIGNED]),
+    "signed-answer": Target(
+        _signed, [bytes([status]) + json.dumps(body).encode() for status in range(8) for body in _SIGNED]
+    ),
     "settings-file": Target(_file, [_ENV]),
     "settings-environment": Target(_environment, [_VARIABLES]),
 }

@@ -21,8 +21,16 @@ VALUES: Final = (
     *(b'"' + b"9" * 400 + b'"', b'"' + b"9" * 5_000 + b'"', b'"-"', b'"null"', b'"true"', b'"B"', b'"A"', b'"1"'),
     *(b'"\\u001b[31m\\u0007\\r\\n"', b'"\\u202eevil\\u2066"', b'"\\ud800"', b'"\\udfff\\ud800"', b'"\\u0000"'),
     *('"\u202ebidi\u200b"'.encode(), b'"\xff\xfe"', b'"\xed\xa0\x80"', '"\U0001f600\uffff"'.encode()),
-    *(b'"=cmd|\' /C calc\'!A0"', b'"@SUM(1)"', b'"+1"', b'"-1"', b'"<script>alert(1)</script>"', b'"[red]x[/]"'),
-    *(b'"0x' + b"1a" * 20 + b'"', b'"0x' + b"zz" * 20 + b'"', b'"BTC"', b'"@1"', b'"xyz:BTC"', b'"#12"', b'"PURR/USDC"'),
+    *(b"\"=cmd|' /C calc'!A0\"", b'"@SUM(1)"', b'"+1"', b'"-1"', b'"<script>alert(1)</script>"', b'"[red]x[/]"'),
+    *(
+        b'"0x' + b"1a" * 20 + b'"',
+        b'"0x' + b"zz" * 20 + b'"',
+        b'"BTC"',
+        b'"@1"',
+        b'"xyz:BTC"',
+        b'"#12"',
+        b'"PURR/USDC"',
+    ),
     *(b'"2026-11-20T11:50:00Z"', b'"0001-01-01T00:00:00+14:00"', b'"9999-12-31T23:59:59-14:00"', b'"2026-11-20"'),
     *(b'"open"', b'"filled"', b'"canceled"', b'"rejected"', b'"weirdStatus"', b'"error"', b'"success"', b'"USDC"'),
     *(b"[" * 60 + b"]" * 60, b'{"a":' * 60 + b"1" + b"}" * 60, b'{"a":1,"a":2}', b'{"__proto__":1}'),
@@ -31,7 +39,21 @@ VALUES: Final = (
 RARE: Final = (b'"' + _LONG + b'"', b"[" * 200_000, b"1" * 200_000, b'{"a":' * 100_000, b"[" + b"0," * 50_000 + b"0]")
 """What costs time or memory to read: one in some thousands."""
 WHOLE: Final = (
-    *(b"", b" ", b"null", b"0", b'""', b"[]", b"{}", b"true", b"NaN", b"[null]", b"\x00", b"\xff\xfe\x00", b"\xef\xbb\xbf"),
+    *(
+        b"",
+        b" ",
+        b"null",
+        b"0",
+        b'""',
+        b"[]",
+        b"{}",
+        b"true",
+        b"NaN",
+        b"[null]",
+        b"\x00",
+        b"\xff\xfe\x00",
+        b"\xef\xbb\xbf",
+    ),
     *(b"<html><body>502 Bad Gateway</body></html>", b"\x1f\x8b\x08\x00", b"\x1b]0;title\x07", b"upstream timed out"),
     *(b'{"status":"err","response":null}', b'{"detail":{"code":"x","message":"y"}}', b'"text"', b"[[[[]]]]"),
 )
@@ -102,7 +124,7 @@ class Mutator:
 
     def _changed(self, data: bytes, document: Document | None) -> bytes:
         dice = self._rng.random()
-        if dice < 0.02:  # noqa: PLR2004 - how often
+        if dice < 0.02:
             return self._one(WHOLE)
         if document is None:
             changed = data
@@ -116,29 +138,29 @@ class Mutator:
             if node.end <= last:  # the others are parts of what was just changed
                 changed = self._node(changed, node)
                 last = node.member
-        return self._text(changed) if dice > 0.95 else changed  # noqa: PLR2004 - how often
+        return self._text(changed) if dice > 0.95 else changed
 
-    def _node(self, data: bytes, node: Node) -> bytes:
+    def _node(self, data: bytes, node: Node) -> bytes:  # noqa: PLR0911 - one for each kind of change
         begin, end = node.begin, node.end
         value = data[begin:end]
         kind = int(self._rng.random() * 12)
-        if kind < 5:  # noqa: PLR2004
+        if kind < 5:
             return data[:begin] + self._value() + data[end:]
-        if kind == 5:  # noqa: PLR2004
+        if kind == 5:
             return data[: node.member] + data[end:]
-        if kind == 6:  # noqa: PLR2004 - retyped: a number as text, text as a number
+        if kind == 6:
             retyped = value[1:-1] if value[:1] == b'"' else b'"' + value.replace(b'"', b"") + b'"'
             return data[:begin] + retyped + data[end:]
-        if kind == 7:  # noqa: PLR2004 - twice; with a key of its own, the same key
+        if kind == 7:
             again = data[node.member : end]
             return data[:end] + (again if again[:1] == b"," else b"," + again) + data[end:]
-        if kind == 8:  # noqa: PLR2004 - the same key with another value
+        if kind == 8:
             key = data[node.member : begin].lstrip(b",")
             return data[:end] + b"," + key + self._value() + data[end:]
-        if kind == 9:  # noqa: PLR2004
+        if kind == 9:
             return data[:begin] + self._one((b"[" + value + b"]", b'{"a":' + value + b"}")) + data[end:]
-        if kind == 10:  # noqa: PLR2004 - many of them, now and then more than a page
-            times = 2_100 if self._rng.random() < 0.002 and len(value) < 500 else 1 + int(self._rng.random() * 8)  # noqa: PLR2004
+        if kind == 10:
+            times = 2_100 if self._rng.random() < 0.002 and len(value) < 500 else 1 + int(self._rng.random() * 8)
             return data[:end] + (b"," + data[node.member : end].lstrip(b",")) * times + data[end:]
         other = self._one([each for each in self._documents if each is not None] or [Document(None)])
         taken = self._one(other.nodes)
@@ -146,13 +168,13 @@ class Mutator:
 
     def _value(self) -> bytes:
         dice = self._rng.random()
-        if dice < 0.0005:  # noqa: PLR2004 - how often
+        if dice < 0.0005:
             return self._one(RARE)
-        if dice < 0.1:  # noqa: PLR2004
+        if dice < 0.1:
             return repr(self._rng.choice((-1, 1)) * 10 ** self._rng.uniform(-320, 308)).encode()
         return self._one(VALUES)
 
-    def _text(self, data: bytes) -> bytes:
+    def _text(self, data: bytes) -> bytes:  # noqa: PLR0911 - one for each kind of change
         """Return bytes changed without a thought for what they mean."""
         at = int(self._rng.random() * (len(data) + 1))
         kind = int(self._rng.random() * 8)
@@ -160,20 +182,24 @@ class Mutator:
             return data[:at]
         if kind == 1:
             return data[:at] + bytes((int(self._rng.random() * 256),)) + data[at + 1 :]
-        if kind == 2:  # noqa: PLR2004
+        if kind == 2:
             return data[:at] + self._rng.randbytes(1 + int(self._rng.random() * 8)) + data[at:]
-        if kind == 3:  # noqa: PLR2004
+        if kind == 3:
             return data[:at] + data[at + 1 + int(self._rng.random() * 20) :]
-        if kind == 4:  # noqa: PLR2004
+        if kind == 4:
             return data[:at] + self._value().strip(b'"') + data[at:]
-        if kind == 5:  # noqa: PLR2004 - a field of a line
+        if kind == 5:
             parts = data.split(self._one((b",", b"\n", b"=", b" ", b'"')))
             parts[int(self._rng.random() * len(parts))] = self._value().strip(b'"')
             return self._one((b",", b"\n", b"=")).join(parts)
-        if kind == 6:  # noqa: PLR2004 - lines in another order, or again
+        if kind == 6:
             lines = data.splitlines(keepends=True) or [b"\n"]
             return b"".join(self._one(lines) for _ in range(len(lines) + 1))
-        return data[:at] + self._one((*_KEYS, b"\n", b"\r", b"\x00", b'"', b"'", b"\\", b"{", b"}", b"\xef\xbb\xbf")) + data[at:]
+        return (
+            data[:at]
+            + self._one((*_KEYS, b"\n", b"\r", b"\x00", b'"', b"'", b"\\", b"{", b"}", b"\xef\xbb\xbf"))
+            + data[at:]
+        )
 
     def _one(self, choices: Sequence[Any]) -> Any:  # noqa: ANN401 - one of what was given
         return choices[int(self._rng.random() * len(choices))]

@@ -26,9 +26,17 @@ SINCE: Final = NOW - timedelta(hours=2)
 
 _CLOSE: Final = wire.trade(side="Long", action="Close", start_position=0, oid=2, timestamp="2026-11-20T11:51:00Z")
 _SMART: Final = {
-    **{"trader_address": TRADER, "trader_address_label": None, "token_symbol": "BTC", "side": "Long", "action": "Open"},
-    **{"token_amount": 2.0, "price_usd": 50_000, "value_usd": 100_000, "type": "Market"},
-    **{"block_timestamp": "2026-11-20T11:50:00", "transaction_hash": wire.HASH},
+    "trader_address": TRADER,
+    "trader_address_label": None,
+    "token_symbol": "BTC",
+    "side": "Long",
+    "action": "Open",
+    "token_amount": 2.0,
+    "price_usd": 50_000,
+    "value_usd": 100_000,
+    "type": "Market",
+    "block_timestamp": "2026-11-20T11:50:00",
+    "transaction_hash": wire.HASH,
 }
 _COIN: Final = {"trader_address": TRADER, "pnl_usd_total": "1.5", "position_value_usd": 3, "nof_trades": 12}
 _SCREEN: Final = {"token_symbol": "BTC", "volume": 1.5, "trader_count": 3, "mark_price": "60000", "funding": 0.0000125}

@@ -101,7 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     weights = {name: _LIGHTER.get(name, 1.0) for name in names}
     share = asked.executions / sum(weights.values())
     began = time.monotonic()
-    sys.stdout.write(f"{'target':22}{'executions':>12}{'refused':>12}{'per second':>12}{'slowest':>10}{'unexpected':>12}\n")
+    sys.stdout.write(
+        f"{'target':22}{'executions':>12}{'refused':>12}{'per second':>12}{'slowest':>10}{'unexpected':>12}\n"
+    )
     with ThreadPoolExecutor(asked.jobs) as pool:
         running = [pool.submit(_start, asked, name, -(-share * weights[name] // 1)) for name in names]
         tallies = [_shown(each.result()) for each in running]
@@ -131,9 +133,7 @@ def _start(asked: argparse.Namespace, name: str, executions: float) -> Tally:
     """Run one target in a process of its own, so that what hangs or eats memory ends that and nothing else."""
     options = ["--target", name, "--executions", str(int(executions)), "--seed", str(asked.seed)]
     options += ["--engine", asked.engine, "--keep", str(asked.keep), "--worker"]
-    done = subprocess.run(  # noqa: S603 - this program
-        [sys.executable, "-m", "tests.fuzz.run", *options], capture_output=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "tests.fuzz.run", *options], capture_output=True, check=False)
     for line in reversed(done.stdout.splitlines()):
         if line.startswith(b'{"target"'):
             return Tally(**json.loads(line))
@@ -204,10 +204,10 @@ def _with_atheris(name: str, executions: int, seed: int, kept: Path) -> None:
     def mutate(data: bytes, most: int, number: int) -> bytes:
         rng = random.Random(number)  # noqa: S311 - no secret
         dice = rng.random()
-        if dice < 0.3:  # noqa: PLR2004 - how often
+        if dice < 0.3:
             changed = Mutator(target.seeds, rng).next()
         else:
-            changed = Mutator(target.seeds, rng).changed(data) if dice < 0.9 else atheris.Mutate(data, most)  # noqa: PLR2004
+            changed = Mutator(target.seeds, rng).changed(data) if dice < 0.9 else atheris.Mutate(data, most)
         return bytes(changed[:most])
 
     options = [f"-seed={seed % 2**31 or 1}", f"-runs={2 * executions}", f"-timeout={_HANGS_S}", "-max_len=65536"]

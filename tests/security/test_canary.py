@@ -130,7 +130,17 @@ def test_no_wrong_setting_shows_a_secret(stage: Stage, wrong: str) -> None:
 
 
 def test_no_command_shows_a_secret(stage: Stage) -> None:
-    commands = (*TICKS, "run-all --once", "traders", "signals", "config show", "doctor", "verify", "data status", "halt")
+    commands = (
+        *TICKS,
+        "run-all --once",
+        "traders",
+        "signals",
+        "config show",
+        "doctor",
+        "verify",
+        "data status",
+        "halt",
+    )
     for line, speaks in itertools.product(commands, SPEAKS[:2]):
         done = stage.command(line + speaks)
         assert done.code in {0, 1, 2, 75}, (line, done)
@@ -202,20 +212,20 @@ def test_a_venue_that_is_down_shows_none(stage: Stage) -> None:
 # What breaks here
 
 
-class Telling(RuntimeError):
+class TellingError(RuntimeError):
     """An error that says more than it should."""
 
 
 def test_no_crash_inside_a_tick_shows_one(stage: Stage) -> None:
-    def crash(desk: Any, *_: object) -> NoReturn:
+    def crash(desk: Any, *_: object) -> NoReturn:  # noqa: ANN401 - a desk, looked at where nobody should
         exchange = desk.exchange
         signer = exchange._signer  # noqa: SLF001 - what may be in a frame
-        raise Telling(KEY, f"key {KEY.upper()}", vars(exchange), vars(signer), vars(signer._wallet), os.environ)  # noqa: SLF001
+        raise TellingError(KEY, f"key {KEY.upper()}", vars(exchange), vars(signer), vars(signer._wallet), os.environ)  # noqa: SLF001
 
     stage.monkeypatch.setattr(monitor, "run", crash)
     for speaks in SPEAKS:
         assert stage.command("monitor" + speaks).code == 3
-    assert "Telling" in (stage.home / "live.log").read_text()
+    assert "TellingError" in (stage.home / "live.log").read_text()
     nothing_shows(stage)
 
 
@@ -254,7 +264,9 @@ def test_a_full_disk_shows_none(stage: Stage) -> None:
 
 
 def test_a_process_of_its_own_shows_none_when_it_is_stopped(stage: Stage) -> None:
-    program = "import logging, sys; logging.basicConfig(level=logging.DEBUG); from hlcopy.cli import main; sys.exit(main())"
+    program = (
+        "import logging, sys; logging.basicConfig(level=logging.DEBUG); from hlcopy.cli import main; sys.exit(main())"
+    )
     process = subprocess.Popen(
         [sys.executable, "-X", "faulthandler", "-c", program, "run-all"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

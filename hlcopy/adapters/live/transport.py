@@ -68,26 +68,25 @@ class Transport(HTTPAdapter):
     def _body(self, response: requests.Response, ends: float) -> bytes:
         """Return what was answered, as it came: it isn't asked for compressed, so that it can't swell."""
         body = bytearray()
+        late = False
         try:
-            while part := response.raw.read1(_PART, decode_content=False):
+            while len(body) <= _LARGEST and not late and (part := response.raw.read1(_PART, decode_content=False)):
                 body += part
-                if len(body) > _LARGEST:
-                    message = "too long an answer"
-                    raise requests.exceptions.RequestException(message)
-                if self._stopwatch() > ends:
-                    message = "too slow an answer"
-                    raise requests.exceptions.Timeout(message)
-        except requests.exceptions.RequestException:
-            raise
+                late = self._stopwatch() > ends
         except ReadTimeoutError:
-            message = "too slow an answer"
-            raise requests.exceptions.Timeout(message) from None
+            late = True
         except (HTTPError, OSError):
             message = "the answer broke off"
             raise requests.exceptions.RequestException(message) from None
         finally:
             if not response.raw.closed:
                 response.close()
+        if late:
+            message = "too slow an answer"
+            raise requests.exceptions.Timeout(message)
+        if len(body) > _LARGEST:
+            message = "too long an answer"
+            raise requests.exceptions.RequestException(message)
         return bytes(body)
 
 
