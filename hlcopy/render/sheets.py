@@ -31,16 +31,7 @@ _SKIPS: Final = (
     *("signal_id", "trader_address", "token_symbol", "side", "action", "first_fill_at", "timestamp"),
     *("value_usd", "position_weight", "slippage_pct", "decision"),
 )
-_FORMULA: Final = (
-    "=",
-    "+",
-    "-",
-    "@",
-    "\uff1d",
-    "\uff0b",
-    "\uff0d",
-    "\uff20",
-)  # and their wide forms, which some take for them
+_FORMULA: Final = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # and the wide forms of these, which some take for them
 
 
 def backtest_sheets(result: Backtest) -> dict[str, str]:
