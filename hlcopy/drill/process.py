@@ -301,7 +301,9 @@ class Process:
 
         ask(command == "poll")
         exchange = LiveExchange(
-            reader=HyperliquidAccount(own, signer.address if bug.reads_as_agent else stage.account, store.controls, clock, self._tell),
+            reader=HyperliquidAccount(
+                own, signer.address if bug.reads_as_agent else stage.account, store.controls, clock, self._tell
+            ),
             signer=bug.signer(signer),
             listings=market.listings,
             controls=store.controls,
@@ -328,4 +330,3 @@ class Process:
         if self.tick is not None:
             self.tick.told.append(text)
         self.stage.oracle.heard(text)
-

@@ -12,6 +12,7 @@ from hlcopy.drill.episodes import MINUTES, Plan, bug_named, episode, seeds
 from hlcopy.drill.report import Proof
 
 if TYPE_CHECKING:
+    from hlcopy.drill.dice import Decision
     from hlcopy.ports import Progress
 
 MOST_TICKS: Final = 100_000
@@ -53,11 +54,14 @@ def _in_stories(bug: Bug, most_ticks: int) -> tuple[Proof | None, int]:
     """Tell the entry's story unharmed, then killed at each effect of the tick that enters."""
     ticks = 0
     unharmed: story.Told | None = None
-    script = []
+    script: list[Decision] = []
     with tempfile.TemporaryDirectory(prefix="hlcopy-drill-") as folder:
         for number in range(1_000):
             told = story.tell(
-                Path(folder) / f"{number}.db", script[number - 1 : number] if number else (), minutes=story.ENTERED, bug=bug
+                Path(folder) / f"{number}.db",
+                script[number - 1 : number] if number else (),
+                minutes=story.ENTERED,
+                bug=bug,
             )
             ticks += len(told.ticks)
             if told.violations:
