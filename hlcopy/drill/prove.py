@@ -19,13 +19,13 @@ MOST_TICKS: Final = 100_000
 RATE: Final = 0.2
 
 
-def prove(seed: int, *, most_ticks: int = MOST_TICKS, progress: Progress | None = None) -> list[Proof]:
+def prove(seed: int, *, progress: Progress | None = None) -> list[Proof]:
     """Plant every bug and return when each was caught."""
     if progress is not None:
         progress.start("Planting bugs", len(BUGS))
     proofs = []
     for bug in BUGS:
-        proofs.append(caught(bug.name, seed, most_ticks=most_ticks))
+        proofs.append(caught(bug.name, seed, most_ticks=MOST_TICKS))
         if progress is not None:
             progress.advance()
     if progress is not None:
@@ -33,8 +33,8 @@ def prove(seed: int, *, most_ticks: int = MOST_TICKS, progress: Progress | None 
     return proofs
 
 
-def caught(name: str, seed: int, *, most_ticks: int = MOST_TICKS) -> Proof:
-    """Plant a bug and drill until it is caught, by chance first in single kills at each effect, then by episodes."""
+def caught(name: str, seed: int, *, most_ticks: int) -> Proof:
+    """Plant a bug and drill until it is caught: first by single kills at each effect of an entry, then by episodes."""
     bug = bug_named(name)
     proof, ticks = _in_stories(bug, most_ticks)
     if proof is not None:
