@@ -48,9 +48,12 @@ def drill(
         float, typer.Option(min=0.0, max=1.0, metavar="RATE", help="The share of requests that meet a fault.")
     ] = RATE,
     jobs: Annotated[
-        int | None, typer.Option(min=1, max=64, help="How many processes; as many as there are CPUs.", show_default=False)
+        int | None,
+        typer.Option(min=1, max=64, help="How many processes; as many as there are CPUs.", show_default=False),
     ] = None,
-    prove: Annotated[bool, typer.Option("--prove", help="Plant 15 bugs instead, and require that each is caught.")] = False,
+    prove: Annotated[
+        bool, typer.Option("--prove", help="Plant 15 bugs instead, and require that each is caught.")
+    ] = False,
     state: Annotated[
         Path | None,
         typer.Option(

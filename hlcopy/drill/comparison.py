@@ -140,7 +140,7 @@ class Comparison:
         return row["reason"] if row is not None else "CLOSED_ON_VENUE"
 
     def _the_end_agrees(self) -> None:
-        """What is open at the end is open here, with one stop of its size."""
+        """Hold what is open at the end against what is open here, with one stop of its size."""
         held: dict[str, float] = defaultdict(float)
         for entry in self.fills:
             signed = float(entry["sz"]) if entry["side"] == "B" else -float(entry["sz"])
@@ -205,7 +205,7 @@ class Comparison:
             self._differs(f"an exit that isn't reduce-only: {order}")
 
     def _stops_overlap(self) -> None:
-        """A stop is cancelled by us only while another covers the position, or when the position is gone."""
+        """Look that we cancel a stop only while another covers the position, or when the position is gone."""
         resting: dict[str, dict[int, float]] = defaultdict(dict)
         held: dict[str, float] = {}
         ours: set[int] = set()
@@ -308,7 +308,8 @@ def _ms(text: str) -> int:
 
 
 def _stamp(entry: Row) -> int:
-    return int(entry.get("time", entry["at_ms"]))
+    moment: int = entry["time"] if entry.get("time") else entry["at_ms"]
+    return moment
 
 
 def _fill_of_theirs(entry: Row) -> tuple[object, ...]:
@@ -338,4 +339,3 @@ def _fill_of_ours(row: Row) -> tuple[object, ...]:
 def _identity(entry: Row, known: dict[str, Any]) -> str:
     """Return the identity under which a fill is booked: it has the venue's trade number in it."""
     return next((identity for identity in known if f":{entry['tid']}:" in f"{identity}:"), "")
-

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,7 +88,11 @@ class Sums:
 
     def document(self) -> dict[str, Any]:
         """Return it as JSON knows it."""
-        return asdict(self)
+        told: dict[str, Any] = {each.name: getattr(self, each.name) for each in fields(self)}
+        return told | {
+            **{name: dict(told[name]) for name in _COUNTERS},
+            "failures": [asdict(each) for each in self.failures],
+        }
 
     @classmethod
     def of(cls, document: dict[str, Any]) -> Sums:

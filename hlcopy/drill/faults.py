@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from hlcopy.simulator.server import APPLY_THEN_DROP, DROP, Late
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hlcopy.drill.process import Tick
     from hlcopy.drill.stage import Stage
     from hlcopy.simulator.server import Answer, Fault, Sent
@@ -88,21 +90,16 @@ def of(what: str, part: float, asked: Asked, earlier: Answer | None) -> Fault | 
     """Return a fault as the venue takes it; None for those that aren't the venue's doing."""
     if what in _INSTEAD:
         return _INSTEAD[what]
-    if what == "applied":
-        return APPLY_THEN_DROP
-    if what == "late":
-        return Late(1_000 + int(part * (_LATEST_MS - 1_000)), _BAD_GATEWAY if int(part * 1_000) % 2 else DROP)
-    if what == "refused":
-        return 200, _JSON, json.dumps(_refusal(asked, part)).encode()
-    if what == "truncated":
-        return lambda honest: (honest[0], honest[1], honest[2][: max(1, int(len(honest[2]) * part))])
-    if what == "stale" and earlier is not None:
-        return lambda _honest: earlier
-    if what == "empty":
-        return lambda honest: _emptied(asked, honest)
-    if what == "status":
-        return _strange
-    return None
+    made: dict[str, Callable[[], Fault]] = {
+        "applied": lambda: APPLY_THEN_DROP,
+        "late": lambda: Late(1_000 + int(part * (_LATEST_MS - 1_000)), _BAD_GATEWAY if int(part * 1_000) % 2 else DROP),
+        "refused": lambda: (200, _JSON, json.dumps(_refusal(asked, part)).encode()),
+        "truncated": lambda: lambda honest: (*honest[:2], honest[2][: max(1, int(len(honest[2]) * part))]),
+        "stale": lambda: lambda honest: earlier or honest,
+        "empty": lambda: lambda honest: _emptied(asked, honest),
+        "status": lambda: _strange,
+    }
+    return made[what]() if what in made else None
 
 
 def _refusal(asked: Asked, part: float) -> dict[str, Any]:

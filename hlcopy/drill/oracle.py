@@ -257,7 +257,9 @@ class Oracle:
             since = self._naked_since.setdefault(coin, now)
             self.longest_naked_ms = max(self.longest_naked_ms, now - since)
             if now - max(since, self._harmed_ms) > _NAKED_MS:
-                self.fail("I1", f"{coin} has had no stop for {(now - since) / 1000:.0f} s, and nothing stood in the way")
+                self.fail(
+                    "I1", f"{coin} has had no stop for {(now - since) / 1000:.0f} s, and nothing stood in the way"
+                )
 
     # What ticks did
 
@@ -276,11 +278,19 @@ class Oracle:
         """Look at the books after a tick."""
         now = self._stage.clock.now_ms()
         self.heard(tick.error)
-        took = tick.ended_ms - (tick.opened_ms or tick.ended_ms)
+        self._weigh(tick, now)
         if _RATIONED in " ".join([*tick.told, tick.error]) and now - self._harmed_ms < 2 * MINUTE_MS:
             tick.worst = True  # what failed a moment ago was asked again, and that weighs
         if tick.faults or tick.worst:
             self._harmed_ms = now
+        if tick.outcome == "crashed":
+            self.fail("I10", f"{tick.command}: {tick.error}")
+        if tick.is_clean:
+            self._ended_undisturbed(tick)
+
+    def _weigh(self, tick: Tick, now: int) -> None:
+        """Look at how long a tick took, what it weighed, and what it left unresolved."""
+        took = tick.ended_ms - (tick.opened_ms or tick.ended_ms)
         if "delay" not in tick.faults and tick.command != "positions":
             self.longest_tick_ms = max(self.longest_tick_ms, took)
             if took > _TICK_MS:
@@ -291,10 +301,8 @@ class Oracle:
             self.longest_unknown_ms = max(self.longest_unknown_ms, now - _ms(pending))
         if tick.weight > _WEIGHT[tick.command]:
             self.fail("I12", f"{tick.command} weighed {tick.weight}")
-        if tick.outcome == "crashed":
-            self.fail("I10", f"{tick.command}: {tick.error}")
-        if tick.outcome == "killed" or not tick.is_clean:
-            return
+
+    def _ended_undisturbed(self, tick: Tick) -> None:
         if tick.outcome == "later" and tick.command == "monitor" and "another hlcopy command" not in tick.error:
             self.fail("I14", f"nothing stood in the way of monitor, and it failed: {tick.error}")
         if tick.outcome == "ok" and tick.command == "monitor":
@@ -335,7 +343,7 @@ class Oracle:
             return
         liquidation = position.liquidation_level(0.0, self._stage.mark(coin)) if position.isolated else None
         for each in stops:
-            if abs(each.left - abs(there)) > LOT and not position.size == 0.0:
+            if abs(each.left - abs(there)) > LOT:
                 self.fail("I3", f"{coin}: a stop of {each.left} for {there}")
             if liquidation is not None and (each.trigger.price - liquidation) * math.copysign(1.0, there) <= 0:
                 self.fail("I1b", f"{coin}: its stop at {each.trigger.price} lies past the liquidation at {liquidation}")
@@ -350,7 +358,9 @@ class Oracle:
                 for row in self._rows("SELECT * FROM our_positions ORDER BY id")
             ],
             "held": {coin: position.size for coin, position in self._positions().items()},
-            "stops": sorted((coin, each.left, each.trigger.price) for coin in stage.coins for each in self._stops(coin)),
+            "stops": sorted(
+                (coin, each.left, each.trigger.price) for coin in stage.coins for each in self._stops(coin)
+            ),
         }
 
     def orders(self) -> Counter[str]:

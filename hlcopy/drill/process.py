@@ -205,7 +205,8 @@ class Process:
     def lock(self) -> Iterator[None]:
         """Hold the account's lock, as `account_lock` does, waiting for it on the venue's clock."""
         self.point("lock")
-        ends = self.stage.clock.now_ms() + _LOCK_S * 1000
+        left_s = 0.0 if self._http is None else self._http.left()
+        ends = self.stage.clock.now_ms() + min(_LOCK_S, max(0.0, left_s)) * 1000
         with ExitStack() as held:
             while True:
                 try:
@@ -301,7 +302,9 @@ class Process:
 
         ask(command == "poll")
         exchange = LiveExchange(
-            reader=HyperliquidAccount(own, signer.address if bug.reads_as_agent else stage.account, store.controls, clock, self._tell),
+            reader=HyperliquidAccount(
+                own, signer.address if bug.reads_as_agent else stage.account, store.controls, clock, self._tell
+            ),
             signer=bug.signer(signer),
             listings=market.listings,
             controls=store.controls,
@@ -328,4 +331,3 @@ class Process:
         if self.tick is not None:
             self.tick.told.append(text)
         self.stage.oracle.heard(text)
-

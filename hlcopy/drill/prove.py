@@ -12,19 +12,20 @@ from hlcopy.drill.episodes import MINUTES, Plan, bug_named, episode, seeds
 from hlcopy.drill.report import Proof
 
 if TYPE_CHECKING:
+    from hlcopy.drill.dice import Decision
     from hlcopy.ports import Progress
 
 MOST_TICKS: Final = 100_000
 RATE: Final = 0.2
 
 
-def prove(seed: int, *, most_ticks: int = MOST_TICKS, progress: Progress | None = None) -> list[Proof]:
+def prove(seed: int, *, progress: Progress | None = None) -> list[Proof]:
     """Plant every bug and return when each was caught."""
     if progress is not None:
         progress.start("Planting bugs", len(BUGS))
     proofs = []
     for bug in BUGS:
-        proofs.append(caught(bug.name, seed, most_ticks=most_ticks))
+        proofs.append(caught(bug.name, seed, most_ticks=MOST_TICKS))
         if progress is not None:
             progress.advance()
     if progress is not None:
@@ -32,8 +33,8 @@ def prove(seed: int, *, most_ticks: int = MOST_TICKS, progress: Progress | None 
     return proofs
 
 
-def caught(name: str, seed: int, *, most_ticks: int = MOST_TICKS) -> Proof:
-    """Plant a bug and drill until it is caught, by chance first in single kills at each effect, then by episodes."""
+def caught(name: str, seed: int, *, most_ticks: int) -> Proof:
+    """Plant a bug and drill until it is caught: first by single kills at each effect of an entry, then by episodes."""
     bug = bug_named(name)
     proof, ticks = _in_stories(bug, most_ticks)
     if proof is not None:
@@ -53,11 +54,14 @@ def _in_stories(bug: Bug, most_ticks: int) -> tuple[Proof | None, int]:
     """Tell the entry's story unharmed, then killed at each effect of the tick that enters."""
     ticks = 0
     unharmed: story.Told | None = None
-    script = []
+    script: list[Decision] = []
     with tempfile.TemporaryDirectory(prefix="hlcopy-drill-") as folder:
         for number in range(1_000):
             told = story.tell(
-                Path(folder) / f"{number}.db", script[number - 1 : number] if number else (), minutes=story.ENTERED, bug=bug
+                Path(folder) / f"{number}.db",
+                script[number - 1 : number] if number else (),
+                minutes=story.ENTERED,
+                bug=bug,
             )
             ticks += len(told.ticks)
             if told.violations:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from hlcopy.render.backtest import paragraphs
 from hlcopy.render.tables import Column, table
 
 if TYPE_CHECKING:
@@ -73,13 +74,18 @@ def drill_text(plan: Plan, sums: Sums, width: int | None, *, seconds: float, fai
     never = _never_killed(sums)
     lines = [
         f"{sums.ticks:,} ticks in {sums.episodes} episodes and {sums.kill_runs} single kills, seed {plan.seed}, faults {plan.rate:.0%}",
-        f"{_rate(sums, seconds):,.0f} ticks/s; ended: " + ", ".join(f"{n:,} {name}" for name, n in sums.outcomes.most_common()),
+        f"{_rate(sums, seconds):,.0f} ticks/s; ended: "
+        + ", ".join(f"{n:,} {name}" for name, n in sums.outcomes.most_common()),
         "orders: " + (", ".join(f"{n} {name}" for name, n in sorted(sums.orders.items())) or "none"),
         f"longest without a stop: {sums.longest_naked_ms / 1000:.0f} s, agent gone and machine off included",
         f"longest unresolved order: {sums.longest_unknown_ms / 1000:.0f} s; longest tick: {sums.longest_tick_ms / 1000:.0f} s; heaviest: {sums.heaviest_tick}",
         f"never killed at: {', '.join(never)}" if never else "killed at every boundary at least once",
     ]
-    said = [table("Faults", _FAULTS, faults, width=width), table("Kills", _KILLS, kills, width=width), "\n".join(lines) + "\n"]
+    said = [
+        table("Faults", _FAULTS, faults, width=width),
+        table("Kills", _KILLS, kills, width=width),
+        paragraphs("Drilled", lines),
+    ]
     said += [_told(each, failure) for each in sums.failures] or ["no violation\n"]
     return "\n".join(said)
 

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from hlcopy.simulator.clock import DrivenClock
 
 
-
-class Killed(BaseException):  # noqa: N818 - the kernel's word, and no error that a program handles
+class Killed(BaseException):
     """The process is no more: raised at one of its effects, and at each that it still tries on its way out."""
 
 
@@ -111,5 +110,3 @@ class Scheduler:
             at_ms, _, work = heapq.heappop(self._due)
             self.clock.set(max(at_ms, self.clock.now_ms()))
             work()
-
-

@@ -19,7 +19,7 @@ from hlcopy.drill.oracle import Oracle
 from hlcopy.drill.process import COMMANDS, Process, Tick
 from hlcopy.drill.scheduler import Scheduler, Thread
 from hlcopy.drill.wire import sealed_by
-from hlcopy.drill.world import START, TRADER_USD, TRADERS, World
+from hlcopy.drill.world import TRADER_USD, TRADERS, World
 from hlcopy.ports import PollMark
 from hlcopy.simulator.clock import DrivenClock
 from hlcopy.simulator.server import WEIGHT_PER_MINUTE, LocalVenue
@@ -79,7 +79,7 @@ class Stage:
         self.bug = bug or Bug(name="none")
         self.policy = self.bug.policy(drilled_policy())
         self.world = world(dice)
-        self.start_ms = round(START.timestamp() * 1000)
+        self.start_ms = self.world.begin_ms
         self.clock = DrivenClock(self.start_ms)
         self.local = LocalVenue(self.world.venue, self.clock, weight_per_minute=WEIGHT_PER_MINUTE)
         self.floor = self.local.floor
@@ -112,9 +112,7 @@ class Stage:
         random.seed(self.dice.seed)  # the waits between two attempts at a request
         try:
             self._begin()
-            self._processes = [
-                Process(self, Thread(self.scheduler, str(number)), number) for number in range(_SLOTS)
-            ]
+            self._processes = [Process(self, Thread(self.scheduler, str(number)), number) for number in range(_SLOTS)]
             with self.bug.planted():
                 self._step(0)
                 self.scheduler.run()
@@ -395,5 +393,3 @@ def drilled_policy() -> Policy:
         breakers=replace(policy.breakers, on=False),
         cadence=replace(policy.cadence, address_trades=timedelta(seconds=60)),
     )
-
-

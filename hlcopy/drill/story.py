@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,7 @@ from hlcopy.drill.stage import STEP_MS, Stage
 from hlcopy.drill.world import PRICES, TRADERS, World
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
@@ -30,7 +30,9 @@ _SIZE: Final = 1.2
 
 
 class StoryWorld(World):
-    """Prices that stand but for three jumps, and one order."""
+    """Prices that stand but for three jumps, and one order; an hour begins in it, at which funding is paid."""
+
+    begin_ms = World.begin_ms + 53 * 60_000
 
     def move(self, step: int, now_ms: int) -> None:
         """Let the price be what the story says."""
@@ -75,11 +77,20 @@ def tell(path: Path, script: Sequence[Decision] = (), *, minutes: int = MINUTES,
 
 
 def effects(told: Told) -> Iterator[Decision]:
-    """Yield a kill at every effect of every tick that sent something, counted in an unharmed story."""
+    """Yield a kill at every effect of every tick that sent something, and wherever else an effect is the first of its kind.
+
+    They are counted in an unharmed story.
+    """
+    known = {label for tick in told.ticks if _acted(tick) for label in tick.labels}
     for tick in told.ticks:
-        if any(label.startswith("send exchange:") for label in tick.labels):
-            for number, label in enumerate(tick.labels, 1):
+        for number, label in enumerate(tick.labels, 1):
+            if _acted(tick) or label not in known:
+                known.add(label)
                 yield Decision(place=f"{tick.command} {tick.slot}.{number}", label=label, what="kill", part=0.0)
+
+
+def _acted(tick: Tick) -> bool:
+    return any(label.startswith("send exchange:") for label in tick.labels)
 
 
 def differs(unharmed: dict[str, Any], killed: dict[str, Any]) -> str | None:

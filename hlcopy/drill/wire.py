@@ -88,7 +88,7 @@ class LocalSigner(Signer):
 
     def __init__(self, key: str, account: str, carrier: Carrier) -> None:
         super().__init__(key, network="testnet", url=URL, account=account, is_subaccount=False)
-        self._transport.poolmanager = _Pool(carrier)
+        self._transport.poolmanager = _Pool(carrier)  # type: ignore[assignment] # in place of urllib3's own
         self._wallet = _Wallet(self.address)
 
     def arm(self, listings: Sequence[Listing], nonces: Callable[[], int], expires_ms: int) -> object:

@@ -31,7 +31,9 @@ _PRICE, _REGIME, _TRADE = 11, 12, 13  # what is drawn
 
 
 class World:
-    """Moves the prices and lets the traders trade, by the seed alone."""
+    """Moves the prices and lets the traders trade, by the seed alone; it begins at `begin_ms`."""
+
+    begin_ms = round(START.timestamp() * 1000)
 
     def __init__(self, dice: Dice) -> None:
         self.venue = Venue(quiet_world(START, PRICES, days=DAYS, history_days=1))
