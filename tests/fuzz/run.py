@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import faulthandler
 import hashlib
 import json
 import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -24,7 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,11 +33,21 @@ if TYPE_CHECKING:
 
 FOUND: Final = Path(__file__).parent / "found"
 SLOW_S: Final = 1.0
-_HANGS_S: Final = 120
+HANGS_S: Final = 60.0
 _MEMORY: Final = 4 * 2**30
 _MOST_KEPT: Final = 20
+_BETWEEN: Final = 500  # executions from one look at the time to the next
 _LIGHTER: Final = {"settings-file": 0.1, "settings-environment": 0.1}
 """Targets that get a smaller share: each of their executions takes as long as ten of others."""
+
+
+class HangError(BaseException):
+    """A reader that doesn't come to an end; no reader may catch it."""
+
+
+def hang(*_: object) -> NoReturn:
+    """End what runs."""
+    raise HangError
 
 
 @dataclass
@@ -69,7 +79,7 @@ class Trial:
         kind = ""
         try:
             self.tally.refused += self._target(data) is not None
-        except Exception as error:  # noqa: BLE001 - that is what is looked for
+        except (Exception, HangError) as error:  # noqa: BLE001 - that is what is looked for
             kind = type(error).__name__
         took = time.process_time() - began
         self.tally.slowest = max(self.tally.slowest, took)
@@ -176,12 +186,21 @@ def _alone(name: str, executions: int, seed: int, kept: Path) -> None:
     trial = Trial(name, target, kept)
     mutator = Mutator(target.seeds, random.Random(f"{name} {seed}"))  # noqa: S311 - no secret
     began = time.process_time()
-    for number in range(executions):
-        if number % 500 == 0:
-            faulthandler.dump_traceback_later(_HANGS_S, exit=True)
-        trial(mutator.next())
-    faulthandler.cancel_dump_traceback_later()
+    repeat(trial, mutator.next, executions)
     _tell(trial, began)
+
+
+def repeat(trial: Trial, make: Callable[[], bytes], executions: int) -> None:
+    """Execute again and again; one that takes a minute of the processor's time is ended."""
+    before = signal.signal(signal.SIGPROF, hang)
+    try:
+        for number in range(executions):
+            if number % _BETWEEN == 0:
+                signal.setitimer(signal.ITIMER_PROF, HANGS_S)
+            trial(make())
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _with_atheris(name: str, executions: int, seed: int, kept: Path) -> None:
@@ -210,7 +229,7 @@ def _with_atheris(name: str, executions: int, seed: int, kept: Path) -> None:
             changed = Mutator(target.seeds, rng).changed(data) if dice < 0.9 else atheris.Mutate(data, most)
         return bytes(changed[:most])
 
-    options = [f"-seed={seed % 2**31 or 1}", f"-runs={2 * executions}", f"-timeout={_HANGS_S}", "-max_len=65536"]
+    options = [f"-seed={seed % 2**31 or 1}", f"-runs={2 * executions}", f"-timeout={HANGS_S:.0f}", "-max_len=65536"]
     atheris.Setup([sys.argv[0], *options, "-rss_limit_mb=4096", "-verbosity=0"], execute, custom_mutator=mutate)
     for example in target.seeds:
         trial(example)

@@ -145,6 +145,21 @@ def test_a_slow_reader_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert trial.tally.kinds == {"slow": 1}
 
 
+def test_a_reader_that_never_ends_is_ended_and_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read(data: bytes) -> None:
+        while data == b"1":
+            try:
+                json.loads(data)
+            except Exception:  # noqa: BLE001, S112 - as a careless reader does
+                continue
+
+    monkeypatch.setattr(run, "HANGS_S", 0.2)
+    trial = run.Trial("made-up", Target(read, [b"{}"]), tmp_path)
+    numbers = iter((b"0", b"1", b"2"))
+    run.repeat(trial, lambda: next(numbers), 3)
+    assert (trial.tally.executions, trial.tally.kinds) == (3, {"HangError": 1})
+
+
 def test_the_run_tells_of_every_target(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     options = "--executions 400 --target own-order --target own-budget --jobs 2 --seed 1 --engine own"
     assert run.main([*options.split(), "--keep", str(tmp_path)]) == 0

@@ -49,6 +49,7 @@ _UNPROCESSABLE: Final = 422
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _MISSING: Final = "missing"
+_LONGEST_NAME: Final = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,10 @@ class InfoClient:
         return Contexts(meta, by_name)
 
     def all_mids(self) -> dict[str, float]:
-        """Return the mid of each coin, spot pairs too; one that isn't a price is left out."""
-        return {coin: mid for coin, text in self._ask({"type": "allMids"}).items() if (mid := _price(text)) is not None}
+        """Return the mid of each coin, spot pairs too; what isn't a price, or has no coin's name, is left out."""
+        found = self._ask({"type": "allMids"}).items()
+        named = ((coin, text) for coin, text in found if len(coin) <= _LONGEST_NAME)
+        return {coin: mid for coin, text in named if (mid := _price(text)) is not None}
 
     def book(self, coin: str) -> ApiBook | None:
         """Return a coin's book, None for a coin that the venue doesn't have."""
