@@ -118,7 +118,7 @@ def _gates(text: str) -> str:
     for name in names:
         if name not in set(policy.Gate):
             message = (
-                f"knows no gate {name[:20]!r}; did you mean {nearest(name, policy.Gate)}? All: {', '.join(policy.Gate)}"
+                f"knows no gate of this name; did you mean {nearest(name, policy.Gate)}? All: {', '.join(policy.Gate)}"
             )
             raise ValueError(message)
     return ",".join(names)
