@@ -39,7 +39,8 @@ class Altered:
     """A recorded ledger with another future than its own after `moment`.
 
     What isn't known yet at the moment is altered: candles that close after it, fills that become visible after it, equity
-    read after it, funding of later hours and leaderboards of its day and later ones. `seed` chooses among scrambled futures.
+    read after it, funding of later hours and leaderboards of its day and later ones. With `backdated` equity counts by the
+    moment it is of, as the replay takes it then. `seed` chooses among scrambled futures.
     """
 
     recorded: Recorded
@@ -47,6 +48,7 @@ class Altered:
     feed_delay: timedelta
     how: Alteration
     seed: int = 0
+    backdated: bool = False
 
     @cached_property
     def history(self) -> _History:
@@ -158,7 +160,8 @@ class _History:
         """Return a trader's equity."""
         found = []
         for point in self._inner.equity(trader):
-            if max(point.read_at, point.at) <= self._altered.moment:
+            known_at = point.at if self._altered.backdated else max(point.read_at, point.at)
+            if known_at <= self._altered.moment:
                 found.append(point)
             elif not self._altered.is_cut:
                 chance = self._altered.chance(trader, to_ms(point.at))

@@ -21,6 +21,7 @@ from hlcopy.backtest.leaks import plant
 from hlcopy.backtest.recorded import Kept
 from hlcopy.backtest.run import check, read
 from hlcopy.domain.models import to_ms
+from hlcopy.ticks.schedule import next_slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -101,9 +102,9 @@ def audit(
     if progress is not None:
         progress.advance()
     trials = []
-    for moment in _moments(decisions, plan, moments, random.Random(seed)):  # noqa: S311 - nobody guesses against it
+    for moment in _moments(decisions, own, plan, moments, random.Random(seed)):  # noqa: S311 - nobody guesses against it
         for how in Alteration:
-            altered = Altered(recorded, moment, plan.policy.cadence.feed_delay, how, seed)
+            altered = Altered(recorded, moment, plan.policy.cadence.feed_delay, how, seed, plan.backdate_equity)
             found, whole = _decided(read(altered, plan), own, plan, moment, moment, planted)
             trials.append(_compared(decisions, found, moment, how, whole=whole))
             if progress is not None:
@@ -119,16 +120,18 @@ def audit(
     )
 
 
-def _moments(decisions: Sequence[Decision], plan: Plan, count: int, chance: random.Random) -> list[datetime]:
-    """Return the moments after which to change the future: of decisions, each kind in its turn, and any, by time."""
+def _moments(
+    decisions: Sequence[Decision], own: Recording, plan: Plan, count: int, chance: random.Random
+) -> list[datetime]:
+    """Return the moments after which to change the future, by time: of decisions, each kind in its turn, and any."""
     by_kind: dict[Kind, list[datetime]] = defaultdict(list)
     for decision in decisions:
         if decision.at > plan.start and (not by_kind[decision.kind] or by_kind[decision.kind][-1] != decision.at):
             by_kind[decision.kind].append(decision.at)
-    for moments in by_kind.values():
-        chance.shuffle(moments)
     found: dict[datetime, None] = {}
-    turns = [by_kind[kind] for kind in _TURNS if by_kind[kind]]
+    turns = [moments for moments in (*(by_kind[kind] for kind in _TURNS), _too_early(decisions, own, plan)) if moments]
+    for moments in turns:
+        chance.shuffle(moments)
     wanted = math.ceil(count * _AT_DECISIONS)
     while turns and len(found) < wanted:
         for moments in turns:
@@ -139,6 +142,20 @@ def _moments(decisions: Sequence[Decision], plan: Plan, count: int, chance: rand
     while len(chosen) < count:
         chosen.append(plan.start + timedelta(minutes=chance.randrange(1, max(minutes, 2))))
     return sorted(chosen)
+
+
+def _too_early(decisions: Sequence[Decision], own: Recording, plan: Plan) -> list[datetime]:
+    """Return the polls that came before a fill of their trader was visible: who sees it nevertheless knows what comes."""
+    cadence = plan.policy.cadence
+    judged = {str(decision.facts["trader"]) for decision in decisions if decision.kind is Kind.GATE}
+    polls = {
+        next_slot(fill.time, cadence.address_trades)
+        for trader in sorted(judged)
+        for fill in own.fills.get(trader, ())
+        if plan.start <= fill.time < plan.end
+        and next_slot(fill.time, cadence.address_trades) - fill.time < cadence.feed_delay
+    }
+    return sorted(polls)
 
 
 def _decided(
@@ -201,7 +218,7 @@ class _Watched:
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         """Return the price that an order sent now meets."""
         quote = self._market.next_price(coin, now)
-        if quote is None or self._is_changed(coin, quote.at):
+        if quote is not None and self._is_changed(coin, quote.at):  # when candles open is the same in every future
             self._filled()
         return quote
 

@@ -1,7 +1,8 @@
 """Run the exit kernel over given entries: `python -m hlcopy.backtest.bench --candles FILE.npy --entries FILE.csv --out FILE.csv`.
 
 Candles are float64 [coin, minute, (open, high, low, close)]. Entries have the columns coin (an index), side (1 or -1) and bar;
-they fill at the open of the next bar. Trades have the columns coin, side, entry_bar, exit_bar, entry, exit and reason, the
+they fill at the open of the next bar. With `--book` profit tiers take their parts, and the default limits of a book of
+100,000 USD keep entries of a tenth of it out, which have no trade then. Trades have the columns coin, side, entry_bar, exit_bar, entry, exit and reason, the
 entry price with slippage, the exit price before it; what is still open when the candles end has no exit.
 """
 
@@ -25,7 +26,7 @@ from hlcopy.domain.scan import Exit, first_exit
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -136,11 +137,12 @@ def _entry(where: str, line: list[str], columns: list[int], coins: int, bars: in
 
 def run(candles: Sequence[Candles], entries: Sequence[Entry], policy: ExitPolicy) -> list[Trade]:
     """Return the trade of each entry, in their order."""
+    return [trade_of(candles[entry.coin], entry, policy) for entry in entries]
+
+
+def trade_of(candles: Candles, entry: Entry, policy: ExitPolicy) -> Trade:
+    """Return the trade of an entry in its coin's candles."""
     hold_ms = policy.max_duration // timedelta(milliseconds=1)
-    return [_trade(candles[entry.coin], entry, policy, hold_ms) for entry in entries]
-
-
-def _trade(candles: Candles, entry: Entry, policy: ExitPolicy, hold_ms: int) -> Trade:
     start, side = entry.bar + 1, entry.side
     price = float(candles.o[start]) * (1 + side.sign * SLIPPAGE)
     deadline_ms = start * MINUTE_MS + hold_ms
@@ -152,11 +154,11 @@ def _trade(candles: Candles, entry: Entry, policy: ExitPolicy, hold_ms: int) -> 
     return Trade(entry, price, left)
 
 
-def summarize(trades: Sequence[Trade]) -> Summary:
+def summarize(trades: Sequence[Trade], gains: Iterable[float]) -> Summary:
     """Count how trades ended and add up their returns."""
     reasons = Counter(trade.exit.reason.value for trade in trades if trade.exit)
     still_open = len(trades) - reasons.total()
-    return Summary(len(trades), dict(sorted(reasons.items())), still_open, sum(trade.gain() for trade in trades))
+    return Summary(len(trades), dict(sorted(reasons.items())), still_open, sum(gains))
 
 
 def write_trades(path: str, trades: Sequence[Trade]) -> None:
@@ -171,6 +173,19 @@ def write_trades(path: str, trades: Sequence[Trade]) -> None:
         raise BadInputError(message) from error
 
 
+def _alone(candles: Sequence[Candles], entries: Sequence[Entry]) -> tuple[list[Trade], list[float]]:
+    trades = run(candles, entries, ExitPolicy())
+    return trades, [trade.gain() for trade in trades]
+
+
+def _in_book(candles: Sequence[Candles], entries: Sequence[Entry]) -> tuple[list[Trade], list[float]]:
+    from hlcopy.backtest import bench_book  # what it needs of the gates is much to import
+    from hlcopy.domain.policy import Policy
+
+    held = bench_book.run(candles, entries, Policy())
+    return [each.trade for each in held], [each.gain() for each in held]
+
+
 def main() -> int:
     """Run the command; return its exit code."""
     parser = ArgumentParser(
@@ -179,17 +194,18 @@ def main() -> int:
     parser.add_argument("--candles", required=True, metavar="FILE.npy")
     parser.add_argument("--entries", required=True, metavar="FILE.csv")
     parser.add_argument("--out", required=True, metavar="FILE.csv")
+    parser.add_argument("--book", action="store_true", help="with profit tiers and the limits of a book")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of one line")
     options = parser.parse_args()
     try:
         candles = load_candles(options.candles)
         entries = load_entries(options.entries, len(candles), len(candles[0]) if candles else 0)
-        trades = run(candles, entries, ExitPolicy())
+        trades, gains = _in_book(candles, entries) if options.book else _alone(candles, entries)
         write_trades(options.out, trades)
     except BadInputError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    summary = summarize(trades)
+    summary = summarize(trades, gains)
     sys.stdout.write(f"{json.dumps(asdict(summary)) if options.json else summary.line()}\n")
     return 0
 

@@ -76,6 +76,15 @@ class _Turn:
     turn: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """The next event's moment, when a poll next has something to do, and when something next happens to a position."""
+
+    moment: datetime
+    poll: datetime
+    exit: datetime | None
+
+
 @dataclass(slots=True)
 class Tally:
     """What a replay counted on its way."""
@@ -114,10 +123,10 @@ class Engine:
         days = (self._end - self._start) // DAY
         if self._progress is not None:
             self._progress.start("Replaying", days)
-        while (moment := self._next()) is not None and moment < self._end:
-            self._stage.advance(moment)
+        while (plan := self._next()).moment < self._end:
+            self._stage.advance(plan.moment)
             self._tally.events += 1
-            self._step(moment)
+            self._step(plan)
         if self._progress is not None:
             self._progress.finish()
         last = max(self._end - timedelta(milliseconds=1), self._stage.now)
@@ -129,15 +138,17 @@ class Engine:
         reconcile.run(self._desk, self._end)
         return self._tally
 
-    def _step(self, now: datetime) -> None:
+    def _step(self, plan: _Next) -> None:
+        now, poll_at = plan.moment, plan.poll
         if now >= self._midnight:
             self._new_day(now)
-        due = self._next_exit()
-        if due is not None and due <= now:
+            poll_at = self._next_poll()
+        if plan.exit is not None and plan.exit <= now:
             self._tick(monitor.run, now)
+            poll_at = self._next_poll()
             # What was due and left no trace, such as an exit that found no liquidity, must be looked at anew.
             self._watch = {key: seen for key, seen in self._watch.items() if seen.due is None or seen.due > now}
-        if self._next_poll() <= now:
+        if poll_at <= now:
             self._keep_schedule(now)
             self._tick(poll.run, now)
             self._polled = now
@@ -158,14 +169,13 @@ class Engine:
         if self._listen is not None:
             self._listen(report)
 
-    def _next(self) -> datetime | None:
-        moments = [self._midnight, self._next_poll(), self._next_refresh()]
-        due = self._next_exit()
-        if due is not None:
-            moments.append(due)
+    def _next(self) -> _Next:
+        poll_at, exit_at = self._next_poll(), self._next_exit()
+        moments = [self._midnight, poll_at, self._next_refresh()]
+        if exit_at is not None:
+            moments.append(exit_at)
         # A position that fell due while its tick couldn't act is looked at again in the next minute.
-        earliest = min(moments)
-        return max(earliest, self._stage.now)
+        return _Next(max(min(moments), self._stage.now), poll_at, exit_at)
 
     # Polls
 

@@ -19,6 +19,7 @@ DAYS_A_YEAR: Final = 365
 CAGR_DAYS: Final = 30  # a shorter period's growth says nothing of a year
 _MIN_RETURNS: Final = 3  # skewness and kurtosis of fewer are arithmetic, not evidence
 _NO_SPREAD: Final = 1e-12  # a deviation this far below a return of one is noise of floats
+_EULER_MASCHERONI: Final = 0.5772156649015329
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,16 @@ class Period:
     name: str
     usd: float
     percent: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moments:
+    """The shape of daily returns: how many, their Sharpe ratio (of a day), skewness, and kurtosis (3 for normal ones)."""
+
+    count: int
+    ratio: float
+    skewness: float
+    kurtosis: float
 
 
 def daily_returns(equity: Sequence[float]) -> list[float]:
@@ -132,25 +143,59 @@ def calmar(cagr: float | None, drawdown: Drawdown | None) -> float | None:
     return None if cagr is None or drawdown is None else cagr / drawdown.percent
 
 
-def probabilistic_sharpe(returns: Sequence[float]) -> float | None:
-    """Return the probability (0 to 1) that the true Sharpe ratio is above zero, None where it can't be told.
-
-    Phi(SR sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2)) with the daily SR, skewness g3 and kurtosis g4 (normal: 3) of
-    n returns (Bailey and Lopez de Prado 2012, equation 11).
-    """
+def moments(returns: Sequence[float]) -> Moments | None:
+    """Return what the shape of daily returns is, None where there are too few of them or they don't spread."""
     count = len(returns)
     if count < _MIN_RETURNS:
         return None
     mean, spread = statistics.fmean(returns), statistics.pstdev(returns)
     if spread < _NO_SPREAD:
         return None
-    skewness = statistics.fmean(((value - mean) / spread) ** 3 for value in returns)
-    kurtosis = statistics.fmean(((value - mean) / spread) ** 4 for value in returns)
-    ratio = mean / statistics.stdev(returns)
-    variance = 1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2
+    return Moments(
+        count=count,
+        ratio=mean / statistics.stdev(returns),
+        skewness=statistics.fmean(((value - mean) / spread) ** 3 for value in returns),
+        kurtosis=statistics.fmean(((value - mean) / spread) ** 4 for value in returns),
+    )
+
+
+def probabilistic_sharpe(returns: Sequence[float]) -> float | None:
+    """Return the probability (0 to 1) that the true Sharpe ratio is above zero, None where it can't be told."""
+    shape = moments(returns)
+    return None if shape is None else probability_above(shape, 0.0)
+
+
+def probability_above(shape: Moments, benchmark: float) -> float | None:
+    """Return the probability (0 to 1) that the true daily Sharpe ratio is above a benchmark, None where it can't be told.
+
+    Phi((SR - benchmark) sqrt(n - 1) / sqrt(1 - g3 SR + (g4 - 1) / 4 SR^2)) with the daily SR, skewness g3 and kurtosis g4
+    (normal: 3) of n returns (Bailey and Lopez de Prado 2012, equation 11).
+    """
+    variance = 1 - shape.skewness * shape.ratio + (shape.kurtosis - 1) / 4 * shape.ratio**2
     if variance <= 0:
         return None
-    return statistics.NormalDist().cdf(ratio * math.sqrt(count - 1) / math.sqrt(variance))
+    return statistics.NormalDist().cdf((shape.ratio - benchmark) * math.sqrt(shape.count - 1) / math.sqrt(variance))
+
+
+def luckiest_sharpe(ratios: Sequence[float], tries: int) -> float:
+    """Return the best daily Sharpe ratio that so many tries without any skill are expected to show.
+
+    sqrt(V) ((1 - c) Phi^-1(1 - 1 / N) + c Phi^-1(1 - 1 / (N e)) with the variance V (n - 1) of `ratios`, those of the N tries
+    that have one, and the Euler-Mascheroni constant c (Bailey and Lopez de Prado 2014); 0 where nothing was chosen from.
+    """
+    if tries < 2 or len(ratios) < 2:  # noqa: PLR2004 - one is no choice
+        return 0.0
+    normal = statistics.NormalDist()
+    first, second = normal.inv_cdf(1 - 1 / tries), normal.inv_cdf(1 - 1 / (tries * math.e))
+    return statistics.stdev(ratios) * ((1 - _EULER_MASCHERONI) * first + _EULER_MASCHERONI * second)
+
+
+def deflated_sharpe(best: Moments, ratios: Sequence[float], tries: int) -> float | None:
+    """Return the probability (0 to 1) that the true Sharpe ratio of the best of some tries is above what luck alone shows.
+
+    The deflated Sharpe ratio: the probabilistic one against `luckiest_sharpe` (Bailey and Lopez de Prado 2014).
+    """
+    return probability_above(best, luckiest_sharpe(ratios, tries))
 
 
 def periods(points: Sequence[Point], name: Callable[[date], str]) -> list[Period]:

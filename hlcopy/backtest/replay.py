@@ -69,7 +69,7 @@ class ReplaySource:
         self._times = {trader: [fill.time for fill in trader_fills] for trader, trader_fills in self._fills.items()}
         self._equity = equity
         self._market = market
-        self._feed_delay = feed_delay
+        self.feed_delay = feed_delay
         self._applied = dict.fromkeys(self._fills, 0)
         self._latest: dict[str, dict[str, Fill]] = {trader: {} for trader in self._fills}
 
@@ -81,13 +81,13 @@ class ReplaySource:
     def first(self, trader: str) -> datetime | None:
         """Return when a trader's recorded fills begin, None when none is visible yet."""
         times = self._times.get(trader, [])
-        return times[0] if times and times[0] <= self._clock.now - self._feed_delay else None
+        return times[0] if times and times[0] <= self._clock.now - self.feed_delay else None
 
     def between(self, trader: str, since: datetime, until: datetime) -> Sequence[Fill]:
         """Return the fills after `since` and up to `until` that have become visible."""
         self._clock.check(until)
         times = self._times.get(trader, [])
-        end = bisect_right(times, min(until, self._clock.now - self._feed_delay))
+        end = bisect_right(times, min(until, self._clock.now - self.feed_delay))
         return self._fills.get(trader, [])[bisect_right(times, since) : end]
 
     def room(self, now: datetime) -> int | None:
@@ -100,7 +100,7 @@ class ReplaySource:
         self._clock.check(now)
         times = self._times.get(trader, [])
         begin = bisect_right(times, since - timedelta(microseconds=1))
-        end = bisect_right(times, now - self._feed_delay)
+        end = bisect_right(times, now - self.feed_delay)
         return self._fills.get(trader, [])[begin:end]
 
     def positions(self, trader: str, now: datetime) -> TraderState | UnknownType:
@@ -110,7 +110,7 @@ class ReplaySource:
     def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
         """Return the positions that the visible fills leave, valued at the mark, else at the coin's last fill."""
         self._clock.check(now)
-        latest = self._advance(trader, now - self._feed_delay)
+        latest = self._advance(trader, now - self.feed_delay)
         positions = {}
         for coin, fill in latest.items():
             size = fill.end_position
@@ -128,8 +128,8 @@ class ReplaySource:
     def next_visible(self, trader: str, after: datetime) -> datetime | None:
         """Return when the first fill that isn't visible yet at a moment will be: for the engine, not for a tick."""
         times = self._times.get(trader, [])
-        index = bisect_right(times, after - self._feed_delay)
-        return times[index] + self._feed_delay if index < len(times) else None
+        index = bisect_right(times, after - self.feed_delay)
+        return times[index] + self.feed_delay if index < len(times) else None
 
     def _worth(self, trader: str, now: datetime) -> float | None:
         if trader in self._equity or self._universe is None:
@@ -161,6 +161,7 @@ class ReplayMarket:
         self._funding = funding
         self._funding_times = {coin: [rate.time for rate in rates] for coin, rates in funding.items()}
         self._instruments: dict[str, Instrument] = {}
+        self._marks: dict[str, tuple[datetime, float | None]] = {}
         self._size_decimals = size_decimals
 
     def under(self, clock: ReplayClock) -> ReplayMarket:
@@ -187,9 +188,12 @@ class ReplayMarket:
     def mark(self, coin: str, now: datetime) -> float | None:
         """Return the close of the last closed candle, however old."""
         self._clock.check(now)
-        tape = self._tapes.get(coin)
-        found = None if tape is None else tape.last_closed(to_ms(now))
-        return None if found is None else float(found[0].c[found[1]])
+        known = self._marks.get(coin)
+        if known is None or known[0] != now:  # all that is held and every trader who holds it asks in one tick
+            tape = self._tapes.get(coin)
+            found = None if tape is None else tape.last_closed(to_ms(now))
+            known = self._marks[coin] = now, None if found is None else float(found[0].c[found[1]])
+        return known[1]
 
     def next_price(self, coin: str, now: datetime) -> Quote | None:
         """Return the open of the first candle that opens now or later: what an order sent now is filled at.
@@ -227,8 +231,7 @@ class ReplayMarket:
         if tape is None:
             return None
         for candles, begin, end in tape.opening(to_ms(since), closed_by_ms):
-            adverse = (candles.l if side is Side.LONG else candles.h)[begin:end]
-            reached = (adverse - trigger) * side.sign <= 0
+            reached = candles.l[begin:end] <= trigger if side is Side.LONG else candles.h[begin:end] >= trigger
             first = int(reached.argmax())
             if not reached[first]:
                 continue

@@ -330,7 +330,10 @@ def _whom_warnings(replay: ReplayDesk, recording: Recording) -> Iterable[Warn]:
         message = "equity counts from the moment it is of, though it was read later"
         yield Warn(code="EQUITY_READ_LATER", message=message)
     if chosen.unread:
-        message = f"of {len(chosen.unread)} wallets on the leaderboards no fills are recorded: they couldn't be chosen"
+        message = (
+            f"of {len(chosen.unread)} wallets on the leaderboards no fills are recorded: they couldn't be chosen, and "
+            "whoever recorded the others may have known how they would do"
+        )
         yield Warn(code="UNIVERSE_PARTIAL", message=message)
     if chosen.worthless:
         message = (

@@ -98,7 +98,7 @@ def read(recorded: Recorded, plan: Plan) -> Recording:
     if plan.equity:
         return load(recorded.history, list(plan.equity), plan.start, until)
     wallets = [row.trader for row in recorded.history.fill_coverage() if row.first <= until]
-    universe = read_universe(recorded, wallets, backdated=plan.backdate_equity)
+    universe = read_universe(recorded, wallets, until, backdated=plan.backdate_equity)
     return replace(load(recorded.history, wallets, plan.start, until), universe=universe)
 
 

@@ -82,7 +82,8 @@ class ReplayBoard:
         self._selection.boards += 1
         recorded = set(self._source.wallets)
         self._selection.unread.update(row.address for row in board.rows if row.address not in recorded)
-        return Leaders(source=board.source, rows=tuple(row for row in board.rows if row.address in recorded))
+        # Those whose fills aren't recorded keep their ranks: left out, they'd make room for whoever became good later.
+        return board
 
     def _own_row(self, address: str, now: datetime) -> Leader:
         fills = self._source.between(address, now - MONTH, now)
@@ -124,9 +125,9 @@ class ReplayProfiles:
         )
 
     def deep_fills(self, address: str, since: datetime, until: datetime, *, at_most: int, now: datetime) -> DeepFills:
-        """Return the newest recorded fills of a period that have become visible."""
+        """Return the newest recorded fills of a period that have become visible, and those that had not when it began."""
         self._clock.check(max(until, now))
-        fills = self._source.between(address, since - _INSTANT, until)
+        fills = self._source.between(address, since - self._source.feed_delay - _INSTANT, until)
         begin = max(since, self._begin(address) or until)
         if len(fills) > at_most:
             fills = fills[-at_most:]
@@ -172,7 +173,7 @@ class Selector:
     def _count(self, traders: Sequence[Trader]) -> None:
         for trader in traders:
             neutral = trader.terms.get("neutral")
-            if isinstance(neutral, str):
+            if isinstance(neutral, str) and trader.address not in self.selection.unread:
                 self.selection.scored += 1
                 self.selection.neutral.update(part for part in neutral.split(", ") if part)
 

@@ -51,8 +51,8 @@ class Universe:
         return known[-1].value_usd if known else None
 
 
-def read_universe(ledger: Recorded, wallets: Iterable[str], *, backdated: bool) -> Universe:
-    """Read what is recorded of wallets.
+def read_universe(ledger: Recorded, wallets: Iterable[str], until: datetime, *, backdated: bool) -> Universe:
+    """Read what is recorded of wallets and could be known by the end of a replay, whatever has been recorded since.
 
     With `backdated` a point of equity counts from the moment that it is of, not from its reading: the venue tells the
     past of an account as it was, but whoever asks today asks for those who are still worth it.
@@ -61,13 +61,15 @@ def read_universe(ledger: Recorded, wallets: Iterable[str], *, backdated: bool) 
     equity = {address: ledger.history.equity(address) for address in addresses}
     if backdated:
         equity = {address: [replace(point, read_at=point.at) for point in part] for address, part in equity.items()}
+    known = {address: [point for point in part if point.read_at <= until] for address, part in equity.items()}
     reaches = {address: ledger.scoring.reach(address) for address in addresses}
     return Universe(
         boards={
             day: Leaders(source=source, rows=tuple(placing.leader for placing in ledger.scoring.board(day)))
             for day, source in ledger.scoring.boards()
+            if day <= until.date()
         },
-        equity={address: sorted(part, key=_READ_AT) for address, part in equity.items() if part},
+        equity={address: sorted(part, key=_READ_AT) for address, part in known.items() if part},
         complete_from={address: reach.complete_from for address, reach in reaches.items() if reach is not None},
         backdated=backdated,
     )

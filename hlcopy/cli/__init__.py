@@ -41,6 +41,7 @@ COMMANDS: Final = {
     "demo": ("hlcopy.cli.practice", "Watch made-up traders being ranked, judged and copied."),
     "simulate": ("hlcopy.cli.simulate", "Serve a made-up market on this machine, for rehearsals."),
     "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the ticks that trade."),
+    "sweep": ("hlcopy.cli.sweep", "Try many configurations of the rules, and say how much of the best is luck."),
     "gates": ("hlcopy.cli.gates", "Judge each gate by what the entries it refused would have made."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
     "traders": ("hlcopy.cli.inspect", "List the followed, best score first, and why others aren't."),

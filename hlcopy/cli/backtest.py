@@ -176,7 +176,7 @@ def stated_equity(traders: list[str] | None) -> dict[str, float]:
     return stated
 
 
-def _changed(changes: list[str]) -> dict[str, str]:
+def changed_settings(changes: list[str]) -> dict[str, str]:
     """Return the settings that a run changes, by variable; refuse those that a replay doesn't look at."""
     from hlcopy.config.meanings import GROUPS
     from hlcopy.config.settings import PREFIX, VARIABLES
@@ -251,7 +251,7 @@ def backtest(  # noqa: PLR0913 - an option each
         return
     asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
     _check_files(csv, html, save, force=force)
-    given = _changed(changes or [])
+    given = changed_settings(changes or [])
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=given)
     result = _run(session, asked.plan(session), save, illustrated=html is not None)
     if given:
@@ -299,7 +299,7 @@ def audit_(  # noqa: PLR0913 - an option each
     leaderboards. Until that moment every score, choice, gate, size and exit must stay the same.
     """
     asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
-    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=_changed(changes or []))
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=changed_settings(changes or []))
     code = audit.show(session, asked.plan(session), moments=moments, seed=seed, prove=prove)
     if code:
         raise typer.Exit(code)

@@ -68,6 +68,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def environment(db: Path | None, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the process's environment with `--db`, and what was given for this run, above it."""
+    return {**os.environ, **({} if db is None else {"HLCOPY_DB": str(db)}), **given}
+
+
 def help_when_bare(context: typer.Context) -> None:
     """Print a group's help when no command of it was named."""
     if context.invoked_subcommand is None:
@@ -107,11 +112,8 @@ class Session:
         """
         from hlcopy.config import load_settings
 
-        environ = os.environ if db is None else {**os.environ, "HLCOPY_DB": str(db)}
-        if practice:
-            environ = {**environ, "HLCOPY_MODE": "paper", "HLCOPY_NETWORK": "mainnet"}
-        environ = {**environ, **(given or {})}
-        settings = load_settings(environ, env_file)
+        only_plays = {"HLCOPY_MODE": "paper", "HLCOPY_NETWORK": "mainnet"} if practice else {}
+        settings = load_settings(environment(db, {**only_plays, **(given or {})}), env_file)
         _refuse_folder(settings.log_path)
         session = cls(settings=settings, as_json=as_json, quiet=quiet)
         logs.configure(settings.log_path, settings.secrets, session.warn)

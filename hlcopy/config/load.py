@@ -12,9 +12,10 @@ from hlcopy.config.types import nearest
 from hlcopy.errors import BadInputError, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from dotenv.parser import Binding
+    from pydantic_core import ErrorDetails
 
 
 def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
@@ -47,8 +48,18 @@ def load_with_sources(
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
-        raise ConfigError(_explain(error)) from None
+        raise ConfigError(_explain(_problems(error))) from None
     return settings, {field: None if NAMES[field] in environ else path for field in given}
+
+
+def refusal(variable: str, text: str) -> str | None:
+    """Return what is wrong with a setting's text whatever the others are, None when nothing is."""
+    try:
+        Settings.model_validate(_given({variable: text}))
+    except ValidationError as error:
+        own = [problem for problem in _problems(error) if problem["loc"]]
+        return _explain(own) if own else None
+    return None
 
 
 def _given(texts: Mapping[str, str]) -> dict[str, str]:
@@ -107,12 +118,17 @@ def _refuse_unknown(source: Mapping[str, str], where: str) -> None:
             raise ConfigError(message)
 
 
-def _explain(error: ValidationError) -> str:
-    """Return one line that names each bad variable and what it must be, without any value."""
-    problems = []
-    for problem in error.errors(include_url=False, include_context=False, include_input=False):
+def _problems(error: ValidationError) -> list[ErrorDetails]:
+    """Return what a validation found, without any value."""
+    return error.errors(include_url=False, include_context=False, include_input=False)
+
+
+def _explain(problems: Iterable[ErrorDetails]) -> str:
+    """Return one line that names each bad variable and what it must be."""
+    told = []
+    for problem in problems:
         said = problem["msg"].removeprefix("Value error, ")
         where = [str(part) for part in problem["loc"]]
         name = ": ".join([NAMES[where[0]], *where[1:]]) + ": " if where else ""
-        problems.append(name + (said[0].lower() + said[1:] if name else said))
-    return "; ".join(problems)
+        told.append(name + (said[0].lower() + said[1:] if name else said))
+    return "; ".join(told)

@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum, unique
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 from uuid import UUID, uuid5
@@ -18,12 +19,14 @@ from uuid import UUID, uuid5
 from hlcopy.domain.models import Action, Fill, Side, TraderOrder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
 CONTINUITY: Final = 1e-6  # of the position: what the venue's decimals leave after a long chain of additions
+_COINS: Final = 4096
 FLAT_USD: Final = 10.0
 FLAT_SHARE: Final = 0.01  # of the order that left or met the remainder
+_TANGLES: Final = 1024  # of the past: every look back finds the same again
 BURST_GAP: Final = timedelta(seconds=60)
 _SIGNALS: Final = UUID("6f1d1c0e-51c2-5b8e-9d0b-3c6f0f4f7f11")
 
@@ -38,6 +41,7 @@ class Market(StrEnum):
     HIP3 = "hip3"
 
 
+@lru_cache(maxsize=_COINS)
 def market_of(coin: str) -> Market:
     """Return the kind of market of a coin's name; only main-dex perps make signals."""
     if coin.startswith("@") or "/" in coin:
@@ -87,7 +91,7 @@ class Passing:
 
 def is_continuous(expected: float, found: float) -> bool:
     """Whether a fill starts where the chain stood."""
-    return math.isclose(expected, found, rel_tol=CONTINUITY, abs_tol=1e-9)
+    return expected == found or math.isclose(expected, found, rel_tol=CONTINUITY, abs_tol=1e-9)
 
 
 def is_flat(size: float, price: float, order_value_usd: float) -> bool:
@@ -151,7 +155,7 @@ def _untangle(together: list[Fill], position: dict[str, float]) -> list[Fill]:
     return [
         fill
         for coin, part in by_coin.items()
-        for fill in (_least_broken(part, position.get(coin)) if coin in tangled else part)
+        for fill in (_least_broken(tuple(part), position.get(coin)) if coin in tangled else part)
     ]
 
 
@@ -165,12 +169,13 @@ def _breaks(fills: Sequence[Fill], start: float | None) -> int:
     return count
 
 
-def _least_broken(fills: list[Fill], start: float | None) -> list[Fill]:
+@lru_cache(maxsize=_TANGLES)
+def _least_broken(fills: tuple[Fill, ...], start: float | None) -> Sequence[Fill]:
     by_tid = sorted(fills, key=lambda fill: fill.tid)
-    best = min((fills, by_tid, fills[::-1]), key=lambda order: _breaks(order, start))
+    best = min((fills, tuple(by_tid), fills[::-1]), key=lambda order: _breaks(order, start))
     if not _breaks(best, start):
         return best
-    return min((best, _linked(by_tid, start)), key=lambda order: _breaks(order, start))
+    return min((best, tuple(_linked(by_tid, start))), key=lambda order: _breaks(order, start))
 
 
 def _linked(fills: list[Fill], start: float | None) -> list[Fill]:
@@ -220,22 +225,36 @@ def gaps(fills: Sequence[Fill]) -> list[Gap]:
     return found
 
 
+_Key = tuple[str, str, bool]
+
+
 def group_orders(fills: Sequence[Fill]) -> list[TraderOrder]:
     """Return the orders of one trader's fills, by first fill: by oid, TWAP slices by twapId, else bursts of a coin and side."""
-    groups: dict[tuple[str, str, bool], list[Fill]] = {}
+    return orders_of(chained(fills))
+
+
+def orders_of(chain: Sequence[Fill]) -> list[TraderOrder]:
+    """Return the same as `group_orders` of fills that are chained."""
+    groups: dict[_Key, list[Fill]] = {}
+    for fill, key in zip(chain, _keys(chain), strict=True):
+        groups.setdefault(key, []).append(fill)
+    return [
+        TraderOrder(trader=part[0].trader, coin=coin, key=key, is_buy=is_buy, fills=tuple(part))
+        for (coin, key, is_buy), part in groups.items()
+    ]
+
+
+def _keys(chain: Iterable[Fill]) -> Iterator[_Key]:
+    """Return the coin, the identity and the side of the order that each of some chained fills belongs to."""
     bursts: dict[tuple[str, bool], tuple[str, datetime]] = {}
-    for fill in chained(fills):
+    for fill in chain:
         key = order_key(fill)
         if key is None:
             key, last = bursts.get((fill.coin, fill.is_buy), ("", fill.time))
             if not key or fill.time - last > BURST_GAP:
                 key = f"burst:{fill.identity}"
             bursts[fill.coin, fill.is_buy] = (key, fill.time)
-        groups.setdefault((fill.coin, key, fill.is_buy), []).append(fill)
-    return [
-        TraderOrder(trader=part[0].trader, coin=coin, key=key, is_buy=is_buy, fills=tuple(part))
-        for (coin, key, is_buy), part in groups.items()
-    ]
+        yield fill.coin, key, fill.is_buy
 
 
 def beyond_zero(fill: Fill) -> float:
@@ -324,9 +343,9 @@ class Share:
 
 
 def shares_of(coin_fills: Sequence[Fill]) -> dict[str, Share]:
-    """Return what each fill of a coin is part of, by identity."""
+    """Return what each of the chained fills of a coin is part of, by identity."""
     shares: dict[str, Share] = {}
-    for order in group_orders(coin_fills):
+    for order in orders_of(coin_fills):
         effect = effect_of(order)
         value = sum(fill.notional for fill in order.fills)
         for fill in order.fills:
@@ -345,27 +364,36 @@ def opened_at(order: TraderOrder, coin_fills: Sequence[Fill]) -> datetime | None
 
     `coin_fills` are the trader's chained fills in the coin, from before the order on.
     """
-    start = order.fills[0].identity
+    first = order.fills[0]
     sign = 1 if order.is_buy else -1
-    shares = shares_of(coin_fills)
+    keys = list(_keys(coin_fills))
+    values = _values(coin_fills, keys)
     opened: datetime | None = None
-    opened_by: TraderOrder | None = None
+    opened_by: _Key | None = None
     expected: float | None = None
-    for fill in coin_fills:
+    for fill, key in zip(coin_fills, keys, strict=True):
         if expected is not None and not is_continuous(expected, fill.start_position):
             opened = None
-        if fill.identity == start:
+        if fill.time == first.time and fill.identity == first.identity:
             break
         expected = fill.end_position
-        share = shares[fill.identity]
-        if fill.is_buy == order.is_buy and sign * fill.end_position > 0:
-            began_flat = is_flat(fill.start_position, fill.price, share.value_usd) or sign * fill.start_position < 0
+        after = sign * expected
+        if fill.is_buy == order.is_buy and after > 0:
+            began_flat = sign * fill.start_position < 0 or is_flat(fill.start_position, fill.price, values[key])
             # The first fills of an order that opens are all near zero: the first of them left it.
-            if began_flat and (opened is None or share.order is not opened_by):
-                opened, opened_by = fill.time, share.order
-        elif sign * fill.end_position <= 0 or is_flat(fill.end_position, fill.price, share.value_usd):
+            if began_flat and (opened is None or key != opened_by):
+                opened, opened_by = fill.time, key
+        elif after <= 0 or is_flat(expected, fill.price, values[key]):
             opened = None
     return opened
+
+
+def _values(chain: Iterable[Fill], keys: Iterable[_Key]) -> Mapping[_Key, float]:
+    """Return what the fills of each order are worth together."""
+    values: dict[_Key, float] = defaultdict(float)
+    for fill, key in zip(chain, keys, strict=True):
+        values[key] += fill.notional
+    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -380,13 +408,15 @@ class Since:
 def since_trade(side: Side, size_after: float, trade_time: datetime, coin_fills: Sequence[Fill]) -> Since:
     """Follow a coin's chained fills after a trade; `size_after` is the position just after it, in base units."""
     position = side.sign * size_after
-    shares = shares_of(coin_fills)
+    keys = list(_keys(coin_fills))
+    values = _values(coin_fills, keys)
+    key_of = {fill.identity: key for fill, key in zip(coin_fills, keys, strict=True)}
     for fill in _after(position, side, trade_time, coin_fills):
         if not is_continuous(position, fill.start_position):
             return Since(reversed=False, unbroken=False, position=None)
         position = fill.end_position
         leaving = fill.is_buy != (side is Side.LONG)
-        value = shares[fill.identity].value_usd
+        value = values[key_of[fill.identity]]
         if side.sign * position <= 0 or (leaving and is_flat(position, fill.price, value)):
             return Since(reversed=True, unbroken=True, position=position)
     return Since(reversed=False, unbroken=True, position=position)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, Decimal
+from functools import lru_cache
 from typing import Final
 
 SIGNIFICANT_FIGURES: Final = 5
 PERP_DECIMALS: Final = 6
 MIN_NOTIONAL_USD: Final = 10.0
+_ASKED_AGAIN: Final = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +41,6 @@ class Instrument:
     size_decimals: int
     max_leverage: int
 
-    def _places(self, price: Decimal) -> int:
-        # At most 5 significant figures and 6 - size_decimals decimals; whole numbers are always legal.
-        return max(0, min(PERP_DECIMALS - self.size_decimals, SIGNIFICANT_FIGURES - 1 - price.adjusted()))
-
     def price_down(self, price: float) -> float:
         """Return the nearest legal price at or below a price."""
         return self._legal(price, ROUND_FLOOR)
@@ -55,8 +53,7 @@ class Instrument:
         if not (math.isfinite(price) and price > 0):
             message = f"{self.coin}: {price!r} is no price"
             raise ValueError(message)
-        exact = Decimal(str(price))  # not repr: a NumPy float's names its type
-        return float(exact.quantize(Decimal(1).scaleb(-self._places(exact)), rounding))
+        return _legal_price(price, self.size_decimals, rounding)
 
     def is_legal_price(self, price: float) -> bool:
         """Whether the venue takes a price as it is."""
@@ -79,13 +76,29 @@ class Instrument:
         if not (math.isfinite(size) and size >= 0):
             message = f"{self.coin}: {size!r} is no size"
             raise ValueError(message)
-        lot = Decimal(1).scaleb(-self.size_decimals)
-        # A millionth of a lot is noise of float sums: a whole position of 0.3 - 0.1 is 0.2 and must not round to 0.1.
-        return float((Decimal(str(size)) + lot.scaleb(-6)).quantize(lot, ROUND_DOWN))
+        return _legal_size(size, self.size_decimals)
 
     def size_of(self, notional_usd: float, price: float) -> float:
         """Return the largest legal size worth at most a notional at a price."""
         return self.size(notional_usd / price)
+
+
+# Every tick asks for the same few again: where the stops of our positions rest, and how large they are.
+
+
+@lru_cache(maxsize=_ASKED_AGAIN)
+def _legal_price(price: float, size_decimals: int, rounding: str) -> float:
+    exact = Decimal(str(price))  # not repr: a NumPy float's names its type
+    # At most 5 significant figures and 6 - size_decimals decimals; whole numbers are always legal.
+    places = max(0, min(PERP_DECIMALS - size_decimals, SIGNIFICANT_FIGURES - 1 - exact.adjusted()))
+    return float(exact.quantize(Decimal(1).scaleb(-places), rounding))
+
+
+@lru_cache(maxsize=_ASKED_AGAIN)
+def _legal_size(size: float, size_decimals: int) -> float:
+    lot = Decimal(1).scaleb(-size_decimals)
+    # A millionth of a lot is noise of float sums: a whole position of 0.3 - 0.1 is 0.2 and must not round to 0.1.
+    return float((Decimal(str(size)) + lot.scaleb(-6)).quantize(lot, ROUND_DOWN))
 
 
 def _decimals(number: float) -> int:

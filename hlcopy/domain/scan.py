@@ -116,6 +116,15 @@ def best_of_closes(candles: Candles, start: int, end: int, best_price: float, si
     return _View(candles, side).best(best_price, start, end)
 
 
+def first_gain(candles: Candles, start: int, end: int, *, entry_price: float, side: Side, gain_percent: float) -> int:
+    """Return the first candle from one index up to another whose close gains so much of the entry price, `end` when none does."""
+
+    def gains(close: float) -> bool:
+        return exits.unrealized_percent(entry_price, close, side) >= gain_percent
+
+    return _View(candles, side).first_close(start, end, gains)
+
+
 def first_exit(
     candles: Candles,
     start: int,

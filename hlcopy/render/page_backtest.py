@@ -61,7 +61,7 @@ def _head(result: Backtest, version: str) -> Html:
     stamps += [element("li", element("a", code, href="#warnings")) for code in codes]
     return joined(
         element("p", under, class_="under"),
-        element("ul", *stamps, class_="stamps", aria_label="Mind") if stamps else Html(),
+        element("ul", *stamps, class_="stamps", aria_label="What to mind") if stamps else Html(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hlcopy.domain import gates
 from hlcopy.domain.episodes import (
@@ -13,11 +13,11 @@ from hlcopy.domain.episodes import (
     Market,
     chained,
     effect_of,
-    group_orders,
     has_gap,
     market_of,
     opened_at,
     order_key,
+    orders_of,
     signal_id,
 )
 from hlcopy.domain.models import DEFERRED, EXECUTE, Action, Signal, SkipReason, Wait
@@ -68,7 +68,7 @@ def undecided(
         return []
     fills = _from_before(desk, trader.address, min(begins), now)
     judged = []
-    for order in group_orders(fills):
+    for order in orders_of(fills):
         if market_of(order.coin) is not Market.PERP:
             continue
         known = desk.ledger.signals.get(signal_id(order))
@@ -197,15 +197,18 @@ def _signal(order: TraderOrder, effect: Effect, trader: Trader, known: Signal | 
 
 def as_judged(judged: Judged, verdict: gates.Skip | gates.Defer | gates.Candidate, now: datetime) -> Judged:
     """Return a judged order with a verdict written into its signal."""
-    signal = judged.signal
+    trade_time = judged.signal.trade_time
+    told: dict[str, Any]
     if isinstance(verdict, gates.Candidate):
-        signal = replace(signal, trade_time=verdict.passing.time)
+        trade_time = verdict.passing.time
+        told = {}
     elif isinstance(verdict, gates.Defer):
-        trade_time = verdict.trade_time or signal.trade_time
-        signal = replace(signal, decision=DEFERRED, wait=verdict.wait, check_at=verdict.check_at, trade_time=trade_time)
+        trade_time = verdict.trade_time or trade_time
+        told = {"decision": DEFERRED, "wait": verdict.wait, "check_at": verdict.check_at}
     else:
-        signal = replace(signal, decision=verdict.reason.value, wait=None, check_at=None, detail=dict(verdict.detail))
-    signal = replace(signal, age_seconds=(now - signal.trade_time).total_seconds(), updated_at=now)
+        told = {"decision": verdict.reason.value, "wait": None, "check_at": None, "detail": dict(verdict.detail)}
+    age = (now - trade_time).total_seconds()
+    signal = replace(judged.signal, trade_time=trade_time, age_seconds=age, updated_at=now, **told)
     return replace(judged, verdict=verdict, signal=signal)
 
 

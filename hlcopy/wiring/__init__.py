@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hlcopy.adapters.store import Store
@@ -17,7 +18,14 @@ def open_store(settings: Settings, *, create: bool, path: Path | None = None) ->
     `create` makes a missing file; without it `BadInputError` says that there is none.
     Raises `ConfigError` when the file belongs to another mode, network or account.
     """
+    return opener(settings, create=create, path=path)()
+
+
+def opener(settings: Settings, *, create: bool = False, path: Path | None = None) -> Callable[[], Store]:
+    """Return what `open_store` does, to be done later, in another process too; it carries no secret there."""
+    from functools import partial
+
     from hlcopy.adapters.store import Binding, Store
 
     binding = Binding(mode=settings.mode, network=settings.network, account=settings.binding_account)
-    return Store.open(path or settings.database, binding, create=create)
+    return partial(Store.open, path or settings.database, binding, create=create)

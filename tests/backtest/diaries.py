@@ -45,7 +45,7 @@ def price(coin: str, moment: datetime) -> float:
 class Diaries:
     """A recorded ledger of wallets: `wins` says of a wallet and a day (0 is that of `T0`) whether its trade gains.
 
-    `read_late` is how long after its moment an equity was read; `boards` are the days of which a leaderboard was read.
+    Trades begin on the hour, or so much after it as `offset` says. `read_late` is how long after its moment an equity was read; `boards` are the days of which a leaderboard was read.
     """
 
     days: int = 5
@@ -53,6 +53,7 @@ class Diaries:
     wins: Callable[[str, int], bool] = lambda _, day: day % 3 != 0
     read_late: timedelta = timedelta(0)
     boards: Sequence[int] = ()
+    offset: timedelta = timedelta(0)
     strangers: Sequence[str] = ()
     policy: Policy = field(default=POLICY)
 
@@ -65,7 +66,7 @@ class Diaries:
         for wallet in self.wallets:
             ledger.history.add_fills(each for day in range(-BEFORE, self.days) for each in self._trade(wallet, day))
             ledger.history.add_equity(self._equity(wallet, day) for day in range(-BEFORE, self.days))
-            ledger.history.add_candles(self._candles(COINS[wallet][0]))
+            ledger.history.add_candles(self.candles(COINS[wallet][0]))
         for day in self.boards:
             rows = [self._leader(wallet, day, rank) for rank, wallet in enumerate((*self.wallets, *self.strangers), 1)]
             ledger.scoring.put_board(at(days=day).date(), "hyperliquid", rows)
@@ -86,7 +87,7 @@ class Diaries:
     def _trade(self, wallet: str, day: int) -> list[Fill]:
         """Return a buy or sale of $60,000 in the morning and its end five hours later."""
         coin = COINS[wallet][0]
-        begin = at(days=day, hours=8 + 2 * self.wallets.index(wallet))
+        begin = at(days=day, hours=8 + 2 * self.wallets.index(wallet)) + self.offset
         end = begin + timedelta(hours=5)
         opened, closed = price(coin, begin), price(coin, end)
         buys = (closed > opened) == self.wins(wallet, day)
@@ -120,7 +121,7 @@ class Diaries:
         )
 
     @staticmethod
-    def _candles(coin: str) -> Candles:
+    def candles(coin: str) -> Candles:
         t = to_ms(at(days=-2)) + FIVE * np.arange(60 * 288, dtype=np.int64)
         path = np.array([price(coin, from_ms(int(each))) for each in [*t.tolist(), int(t[-1]) + FIVE]])
         opened, closed = path[:-1], path[1:]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.altered import Alteration, Altered
 from hlcopy.backtest.audit import audit
 from hlcopy.backtest.decisions import Kind
+from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import to_ms
 from hlcopy.errors import BadInputError
 from tests.backtest.diaries import ANNA, FIVE, Diaries, without_scoring
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
     from hlcopy.ports import Ledger
 
 DELAY = timedelta(seconds=60)
+
+
+class Holed(Diaries):
+    """Nothing is traded on the first morning, when the first order of ours would fill."""
+
+    @staticmethod
+    def candles(coin: str) -> Candles:
+        whole = Diaries.candles(coin)
+        kept = (whole.t < to_ms(at(hours=8, minutes=15))) | (whole.t >= to_ms(at(hours=9)))
+        columns = (whole.t, whole.o, whole.h, whole.l, whole.c, whole.v)
+        return Candles(coin, FIVE, *(column[kept] for column in columns))
 
 
 @cache
@@ -42,6 +54,21 @@ def test_a_replay_that_chooses_its_traders_passes() -> None:
     assert len(done.trials) == 20
     assert set(done.decisions) == set(Kind)
     assert all(trial.compared > 0 for trial in done.trials if trial.moment > at(hours=9))
+
+
+def test_a_replay_that_takes_equity_from_when_it_is_of_passes() -> None:
+    late = Diaries(read_late=timedelta(days=90))
+    done = audit(late.ledger(), late.plan(3, backdate_equity=True), moments=3, seed=1)
+    assert done.passed
+    assert all(trial.compared > 0 for trial in done.trials)
+
+
+def test_an_order_that_found_no_price_ends_no_comparison() -> None:
+    diaries = Holed()
+    done = audit(diaries.ledger(), diaries.plan(3), moments=4, seed=1)
+    assert done.passed
+    assert done.trials[-1].moment > at(days=1)
+    assert done.trials[-1].compared > 100
 
 
 def test_a_replay_of_given_traders_passes() -> None:
@@ -110,3 +137,17 @@ def test_another_future_is_another_one(how: Alteration) -> None:
     assert [other.scoring.board(day) for day, _ in other.scoring.boards()] != [
         own.board(day) for day, _ in own.boards()
     ]
+
+
+def test_fills_that_are_seen_before_they_are_visible_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hlcopy.backtest.replay import ReplaySource
+
+    honest = ReplaySource.__init__
+
+    def hasty(self: ReplaySource, *args: Any) -> None:  # noqa: ANN401 - whatever the honest one takes
+        honest(self, *args[:4], timedelta(0), *args[5:])
+
+    monkeypatch.setattr(ReplaySource, "__init__", hasty)
+    late = Diaries(offset=timedelta(seconds=-20))  # fills twenty seconds before the polls
+    done = audit(late.ledger(), without_scoring(late), moments=5, seed=1)
+    assert not done.passed

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlcopy.backtest import metrics
-from hlcopy.backtest.metrics import Drawdown, Period, Point
+from hlcopy.backtest.metrics import Drawdown, Moments, Period, Point
 from tests.builders import at
 
 YEAR = math.sqrt(365)
@@ -141,6 +141,51 @@ def test_without_spread_there_is_no_ratio(returns: list[float]) -> None:
     assert metrics.sharpe(returns) is None
     assert metrics.sortino(returns) is None
     assert metrics.probabilistic_sharpe(returns) is None
+
+
+YEARLY = math.sqrt(250)
+"""Business days, as in the paper's example."""
+
+
+@pytest.mark.parametrize(("tries", "expected"), [(100, 0.9004), (46, 0.9505)])
+def test_the_deflated_sharpe_ratio_of_the_paper_s_example(tries: int, expected: float) -> None:
+    """Bailey and Lopez de Prado 2014: five years of days, a yearly ratio of 2.5, the variance of the tries' ones 1/2."""
+    best = Moments(count=1_250, ratio=2.5 / YEARLY, skewness=-3.0, kurtosis=10.0)
+    ratios = [-0.5 / YEARLY, 0.5 / YEARLY]  # two values, one apart, have a variance of 1/2
+    assert metrics.luckiest_sharpe(ratios, 100) == pytest.approx(0.1132, abs=5e-5)
+    assert metrics.deflated_sharpe(best, ratios, tries) == pytest.approx(expected, abs=5e-5)
+
+
+MOMENTS = st.builds(
+    Moments,
+    count=st.integers(3, 2_000),
+    ratio=st.floats(-0.5, 0.5),
+    skewness=st.floats(-1.5, 1.5),
+    kurtosis=st.floats(4.0, 20.0),
+)
+RATIOS = st.lists(st.floats(-0.5, 0.5), min_size=2, max_size=10)
+
+
+@given(MOMENTS, RATIOS, st.integers(1, 10_000), st.integers(1, 10_000))
+def test_more_tries_never_make_the_best_look_better(best: Moments, ratios: list[float], some: int, others: int) -> None:
+    few, many = (metrics.deflated_sharpe(best, ratios, tries) for tries in sorted((some, others)))
+    assert few is not None
+    assert many is not None
+    assert many <= few
+
+
+@given(MOMENTS, RATIOS)
+def test_a_single_try_is_deflated_by_nothing(best: Moments, ratios: list[float]) -> None:
+    assert metrics.deflated_sharpe(best, ratios, 1) == metrics.probability_above(best, 0.0)
+    assert metrics.deflated_sharpe(best, [best.ratio], 9) == metrics.probability_above(best, 0.0)
+
+
+@given(MOMENTS, RATIOS, st.integers(2, 1_000))
+def test_luck_grows_with_how_far_the_tries_differ(best: Moments, ratios: list[float], tries: int) -> None:
+    luck, more = (metrics.luckiest_sharpe([scale * ratio for ratio in ratios], tries) for scale in (1, 2))
+    assert more == pytest.approx(2 * luck)
+    assert luck >= 0
+    assert metrics.deflated_sharpe(best, ratios, tries) == metrics.probability_above(best, luck)
 
 
 def test_calmar_needs_a_year_s_growth_and_a_fall() -> None:

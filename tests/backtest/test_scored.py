@@ -12,8 +12,9 @@ from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.replay import ReplayClock, ReplayMarket, ReplaySource
 from hlcopy.backtest.run import record, run
 from hlcopy.backtest.scored import ReplayBoard, ReplayProfiles, Selection
+from hlcopy.backtest.sweep import fingerprint
 from hlcopy.errors import BadInputError, LookAheadError
-from hlcopy.ports import Portfolio
+from hlcopy.ports import KnownEquity, Portfolio
 from hlcopy.render.backtest import backtest_document, backtest_text
 from tests.backtest.diaries import ANNA, BERT, CARL, POLICY, Diaries
 from tests.builders import T0, at
@@ -37,11 +38,11 @@ def codes(result: Backtest) -> dict[str, str]:
     return {warning.code: warning.message for warning in result.warnings}
 
 
-def sources(diaries: Diaries, now: datetime) -> tuple[ReplayBoard, ReplayProfiles, Selection]:
+def sources(diaries: Diaries, now: datetime, delay: timedelta = DELAY) -> tuple[ReplayBoard, ReplayProfiles, Selection]:
     recording = record(diaries.ledger(), diaries.plan())
     clock, selection = ReplayClock(now), Selection()
     assert recording.universe is not None
-    source = ReplaySource(clock, recording.fills, {}, ReplayMarket(clock, {}, {}, {}), DELAY, recording.universe)
+    source = ReplaySource(clock, recording.fills, {}, ReplayMarket(clock, {}, {}, {}), delay, recording.universe)
     return (
         ReplayBoard(clock, recording.universe, source, selection),
         ReplayProfiles(clock, recording.universe, source),
@@ -116,10 +117,55 @@ def test_leaderboards_of_the_days_before_make_the_choice_free_of_hindsight() -> 
     assert codes(result)["UNIVERSE_PARTIAL"].startswith("of 1 wallets")
 
 
+def test_on_a_leaderboard_of_strangers_alone_nobody_is_chosen() -> None:
+    ledger, diaries = Diaries().ledger(), Diaries(wallets=(), strangers=["0x" + "9" * 40], boards=(-1, 0))
+    result = run(diaries.store(ledger), MemoryLedger(), diaries.plan(2))
+    assert result.selection is not None
+    assert (result.selection.boards, result.selection.scored, result.traders) == (2, 0, [])
+    assert codes(result)["UNIVERSE_PARTIAL"].startswith("of 1 wallets")
+
+
+def test_who_score_would_have_passed_over_isn_t_chosen_for_want_of_the_better_ones_fills() -> None:
+    few = replace(POLICY, scoring=replace(POLICY.scoring, max_candidates=2))
+    chosen = []
+    for pnl in (100.0, 100_000.0):
+        ledger, diaries = MemoryLedger(), Diaries(policy=few, boards=(-1, 0))
+        diaries.store(ledger)
+        for day in diaries.boards:
+            board = ledger.scoring.board(at(days=day).date())
+            stranger = replace(board[0].leader, address="0x" + "9" * 40, pnl_30d_usd=pnl)
+            ledger.scoring.put_board(
+                at(days=day).date(), "hyperliquid", [*board, replace(board[0], leader=stranger, rank=9)]
+            )
+        chosen.append(run(ledger, MemoryLedger(), diaries.plan(2)).traders)
+    assert list(map(sorted, chosen)) == [[ANNA, BERT], [ANNA]]
+
+
 @pytest.mark.parametrize(("boards", "lacking"), [((), 3), ((-8,), 3), ((-7,), 2), ((0,), 1), ((3,), 3)], ids=str)
 def test_days_without_a_leaderboard_of_the_week_before_are_stamped(boards: tuple[int, ...], lacking: int) -> None:
     result, _ = played(Diaries(boards=boards), days=3)
     assert codes(result)["SURVIVORSHIP_BIASED"].startswith(f"on {lacking} of 3 days")
+
+
+def test_what_is_recorded_later_makes_no_other_recording_and_what_is_recorded_in_time_does() -> None:
+    diaries, ledger = Diaries(days=2, boards=(-1, 1)), MemoryLedger()
+    diaries.store(ledger)
+
+    def recorded() -> str:
+        return fingerprint(record(ledger, diaries.plan()))
+
+    def read(moment: datetime) -> KnownEquity:
+        return KnownEquity(address=ANNA, at=at(hours=1), value_usd=9.0, pnl_usd=9.0, source="portfolio", read_at=moment)
+
+    before, board = recorded(), ledger.scoring.board(at(days=-1).date())
+    ledger.scoring.put_board(at(days=2).date(), "hyperliquid", board)
+    ledger.history.add_equity([replace(read(at(days=2)), at=at(hours=2))])
+    assert recorded() == before
+    ledger.scoring.put_board(at(days=0).date(), "hyperliquid", board)
+    with_board = recorded()
+    assert with_board != before
+    ledger.history.add_equity([read(at(days=1))])
+    assert recorded() != with_board
 
 
 def test_parts_of_a_score_without_their_input_are_neutral_and_counted() -> None:
@@ -138,6 +184,15 @@ def test_a_fill_of_the_last_minute_isn_t_known_at_midnight() -> None:
     later = end + DELAY
     _, profiles, _ = sources(diaries, later)
     assert profiles.deep_fills(ANNA, at(days=-1), later, at_most=99, now=later).fills[-1].time == end
+
+
+def test_a_fill_that_was_late_for_one_midnight_is_known_at_the_next() -> None:
+    end = at(hours=13)  # Anna's trade of the first day ends then, ten minutes before they were read
+    since = end + timedelta(minutes=10) - POLICY.cadence.poll_overlap
+    _, profiles, _ = sources(Diaries(), at(days=1), timedelta(minutes=15))
+    known = profiles.deep_fills(ANNA, since, at(days=1), at_most=99, now=at(days=1))
+    assert [fill.time for fill in known.fills] == [end]
+    assert known.complete_from == since
 
 
 def test_no_more_fills_are_given_than_asked_for_and_those_are_the_newest() -> None:

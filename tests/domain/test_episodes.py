@@ -14,8 +14,9 @@ from tests.builders import T0, at, fill, fills, trader_order
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-    from hlcopy.domain.models import Fill
+    from hlcopy.domain.models import Fill, TraderOrder
 
 LONG, SHORT = Side.LONG, Side.SHORT
 OPEN, ADD, REDUCE, CLOSE = Action.OPEN, Action.ADD, Action.REDUCE, Action.CLOSE
@@ -299,3 +300,55 @@ def test_every_order_did_exactly_one_thing(sizes: list[int]) -> None:
         assert (did.action, did.side, did.size) == (action, side, abs(part))
         assert did.flipped is (position * after < 0)
         position = after
+
+
+@st.composite
+def tangled(draw: st.DrawFn) -> list[Fill]:
+    """Fills of a coin, several of one moment and one order, here and there one missing, in any order within a moment."""
+    made: list[Fill] = []
+    position, minute = 0.0, 0
+    for number in range(draw(st.integers(1, 25))):
+        minute += draw(st.sampled_from([0, 0, 0, 1]))
+        signed = draw(st.sampled_from([-3.0, -1.0, -0.001, 0.001, 1.0, 2.0, -position or 1.0]))
+        oid = draw(st.sampled_from([number + 1, 1 + number // 3, 0]))
+        made.append(
+            fill(is_buy=signed > 0, size=abs(signed), start_position=position, oid=oid, tid=number, time=at(minute))
+        )
+        position += signed
+    kept = [each for each in made if draw(st.integers(0, 9))]
+    return draw(st.permutations(kept or made))
+
+
+@given(tangled())
+def test_what_is_chained_stays_as_it_is(given_fills: list[Fill]) -> None:
+    chain = episodes.chained(given_fills)
+    assert episodes.chained(chain) == chain
+    assert episodes.orders_of(chain) == episodes.group_orders(given_fills)
+
+
+def opened_step_by_step(order: TraderOrder, chain: Sequence[Fill]) -> datetime | None:
+    """When the position left zero, by what every order did as a whole."""
+    sign, shares = (1 if order.is_buy else -1), episodes.shares_of(chain)
+    opened, by, expected = None, None, None
+    for each in chain:
+        if expected is not None and not episodes.is_continuous(expected, each.start_position):
+            opened = None
+        if each.identity == order.fills[0].identity:
+            break
+        expected = each.end_position
+        share = shares[each.identity]
+        flat = [episodes.is_flat(size, each.price, share.value_usd) for size in (each.start_position, expected)]
+        if each.is_buy == order.is_buy and sign * expected > 0:
+            if (flat[0] or sign * each.start_position < 0) and (opened is None or share.order is not by):
+                opened, by = each.time, share.order
+        elif flat[1] or sign * expected <= 0:
+            opened = None
+    return opened
+
+
+@given(tangled())
+def test_when_a_position_was_opened_is_told_by_the_orders_of_its_chain(given_fills: list[Fill]) -> None:
+    chain = episodes.chained(given_fills)
+    for order in episodes.orders_of(chain):
+        past = [each for each in chain if each.time <= order.first_time]
+        assert episodes.opened_at(order, past) == opened_step_by_step(order, past)

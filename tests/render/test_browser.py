@@ -16,7 +16,6 @@ import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 
-from tests.backtest.worlds import illustrated
 from tests.render.pages import HOSTILE, fewer, renamed, written
 
 if TYPE_CHECKING:
@@ -163,8 +162,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def opened(browser: Browser) -> tuple[Browser, str]:
-    """The usual page, drawn."""
-    return browser, browser.open(written(fewer(illustrated()[0], COINS)))
+    """A page in which the coin of most entries has a name that tries to break out, drawn."""
+    return browser, browser.open(written(fewer(renamed(HOSTILE), COINS)))
 
 
 def test_every_chart_is_drawn_without_a_complaint_or_a_request(opened: tuple[Browser, str]) -> None:
@@ -243,13 +242,13 @@ def test_it_prints_light_charts_that_fit_the_sheet(opened: tuple[Browser, str]) 
     assert max(chart["wide"] for chart in browser.ask(DRAWN)) > PRINTED
 
 
-def test_a_hostile_name_runs_nothing_and_is_shown(browser: Browser) -> None:
-    address = browser.open(written(fewer(renamed(HOSTILE), 1)))
+def test_a_hostile_name_runs_nothing_and_is_shown(opened: tuple[Browser, str]) -> None:
+    browser, _ = opened
     assert browser.driver.title.startswith("Backtest from")
     assert browser.ask("return document.querySelector('h3').textContent") == HOSTILE
+    ticks = browser.ask("return [...document.querySelectorAll('svg .ytick text')].map((text) => text.textContent)")
+    assert HOSTILE in ticks
     assert browser.ask("return document.querySelectorAll('svg b, svg script, main b > b').length") == 0
-    assert browser.complaints() == []
-    assert browser.requests(address) == {address}
 
 
 def test_even_a_script_in_the_page_could_fetch_nothing(opened: tuple[Browser, str]) -> None:
