@@ -220,7 +220,7 @@ class SafetyPolicy:
     max_trader_hour_share: float = 0.10
     max_profit_share: float = 0.5
     max_profit_herfindahl: float = 0.3
-    luck_trials: int = 400
+    luck_trials: int = 200
     max_flow_share: float = 0.5
     max_quick_share: float = 0.3
     min_net_share: float = 0.1

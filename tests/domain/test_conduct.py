@@ -199,7 +199,7 @@ def changed(**changes: object) -> Conduct:
         ("one stroke", {"concentration": concentration([90.0, 1.0, 1.0, 1.0])}, 0.0, Disqualified.CONCENTRATED, Gate.CONCENTRATION),
         ("a loss without the best two", {"concentration": concentration([6.0] * 9 + [-45.0])}, 0.0, Disqualified.CONCENTRATED, Gate.CONCENTRATION),
         ("a broken profit", {"concentration": concentration([1.0, INF])}, 0.0, Disqualified.CONCENTRATED, Gate.CONCENTRATION),
-        ("what luck would show", {"skill": 2.9}, 0.0, Disqualified.LUCK, Gate.LUCK),
+        ("what luck would show", {"skill": 2.7}, 0.0, Disqualified.LUCK, Gate.LUCK),
         ("too short for skill", {"skill": None}, 0.0, Disqualified.LUCK, Gate.LUCK),
         ("a broken skill", {"skill": NAN}, 0.0, Disqualified.LUCK, Gate.LUCK),
         ("an endless skill", {"skill": INF}, 0.0, Disqualified.LUCK, Gate.LUCK),
