@@ -118,6 +118,7 @@ class Settings(BaseSettings):
     max_profit_share: t.Share = 0.5
     max_profit_herfindahl: t.Share = 0.3
     luck_trials: t.Count = 200
+    luck_min_trips: t.Count = 50
     max_flow_share: t.Ratio = 0.5
     max_quick_share: t.Share = 0.3
     min_net_share: t.Share = 0.1

@@ -201,7 +201,7 @@ class SafetyPolicy:
 
     Of the market at the moment of entry: `size` is our copy against it, `cost` what getting in and out would take, `price`
     whether mark, oracle and book agree, `footprint` whether the trader is the market himself. Of a trader's record: how
-    `concentration` spreads the profit, what `luck` would show of so many wallets, which transfers, `flows`, lie under a
+    `concentration` spreads the profit, what `luck` would show of so many wallets (of a shorter record nothing can be said), which transfers, `flows`, lie under a
     return, whether it is `wash` trading, and which share of the entries is a `dump` on whoever copied them.
     """
 
@@ -221,6 +221,7 @@ class SafetyPolicy:
     max_profit_share: float = 0.5
     max_profit_herfindahl: float = 0.3
     luck_trials: int = 200
+    luck_min_trips: int = 50
     max_flow_share: float = 0.5
     max_quick_share: float = 0.3
     min_net_share: float = 0.1

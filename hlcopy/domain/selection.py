@@ -61,7 +61,7 @@ def disbelieve(conduct: Conduct, flow_share: float | None, policy: SafetyPolicy)
     """Return why a trader's record isn't believed, None when nothing speaks against it.
 
     `flow_share` is the largest transfer of a week against the equity before it. What a record is too short for isn't held
-    against it, except that it then can't show more than luck.
+    against it.
     """
     spread, dumps = conduct.concentration, conduct.dumps
     is_even = spread is None or (
@@ -76,12 +76,17 @@ def disbelieve(conduct: Conduct, flow_share: float | None, policy: SafetyPolicy)
         and not (net is not None and net >= policy.min_net_share)
     )
     skill = -math.inf if conduct.skill is None else conduct.skill
+    is_lucky = (
+        policy.luck_trials > 1
+        and conduct.trips >= policy.luck_min_trips
+        and not luck_of(policy.luck_trials) <= skill < math.inf
+    )
     found = {
         Gate.WASH: (Disqualified.WASH, is_wash),
         Gate.FLOWS: (Disqualified.FLOWS, flow_share is not None and not flow_share <= policy.max_flow_share),
         Gate.DUMP: (Disqualified.OPEN_THEN_DUMP, not dumps.at_least <= policy.max_dump_share),
         Gate.CONCENTRATION: (Disqualified.CONCENTRATED, not is_even),
-        Gate.LUCK: (Disqualified.LUCK, policy.luck_trials > 1 and not luck_of(policy.luck_trials) <= skill < math.inf),
+        Gate.LUCK: (Disqualified.LUCK, is_lucky),
     }
     return next((reason for gate, (reason, holds) in found.items() if holds and policy.has(gate)), None)
 

@@ -13,7 +13,7 @@ from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest.run import Plan
 from hlcopy.domain.candles import Candles
 from hlcopy.domain.models import from_ms, to_ms
-from hlcopy.domain.policy import BreakerPolicy, Policy, SafetyPolicy, ScoringPolicy
+from hlcopy.domain.policy import BreakerPolicy, Policy, ScoringPolicy
 from hlcopy.ports import KnownEquity, Leader, Placing
 from tests.builders import MINUTE_MS, T0, at, fill
 
@@ -29,7 +29,6 @@ BEFORE: Final = 40  # days
 OUR_EQUITY: Final = 100_000.0
 POLICY: Final = Policy(
     scoring=ScoringPolicy(min_trades_required=20),
-    safety=SafetyPolicy(luck_trials=0),  # forty days are too short to tell skill from luck
     breakers=BreakerPolicy(on=False),
 )
 ANNA, BERT, CARL = ("0x" + digit * 40 for digit in "123")

@@ -173,7 +173,7 @@ def test_a_share_is_at_least_something_below_what_was_seen(count: int, more: int
 
 EVEN = concentration([10.0] * 20)
 BELIEVED = Conduct(
-    trips=20, concentration=EVEN, quick_share=0.0, net_share=0.0, dumps=Dumps(entries=20, cut=1), skill=4.0
+    trips=50, concentration=EVEN, quick_share=0.0, net_share=0.0, dumps=Dumps(entries=20, cut=1), skill=4.0
 )
 SAFETY = SafetyPolicy()
 
@@ -200,7 +200,8 @@ def changed(**changes: object) -> Conduct:
         ("a loss without the best two", {"concentration": concentration([6.0] * 9 + [-45.0])}, 0.0, Disqualified.CONCENTRATED, Gate.CONCENTRATION),
         ("a broken profit", {"concentration": concentration([1.0, INF])}, 0.0, Disqualified.CONCENTRATED, Gate.CONCENTRATION),
         ("what luck would show", {"skill": 2.7}, 0.0, Disqualified.LUCK, Gate.LUCK),
-        ("too short for skill", {"skill": None}, 0.0, Disqualified.LUCK, Gate.LUCK),
+        ("a record too short to be judged by its luck", {"skill": 1.0, "trips": 49}, 0.0, None, None),
+        ("no skill known of a long record", {"skill": None}, 0.0, Disqualified.LUCK, Gate.LUCK),
         ("a broken skill", {"skill": NAN}, 0.0, Disqualified.LUCK, Gate.LUCK),
         ("an endless skill", {"skill": INF}, 0.0, Disqualified.LUCK, Gate.LUCK),
     ],
