@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.adapters.hyperliquid.board import PublicLeaderboard
+from hlcopy.adapters.hyperliquid.client import InfoClient
 from hlcopy.adapters.hyperliquid.profiles import HyperliquidProfiles
 from hlcopy.adapters.hyperliquid.source import HyperliquidSource
+from hlcopy.adapters.locks import account_lock
+from hlcopy.adapters.memory.usage import MemoryRation
 from hlcopy.adapters.nansen.board import AutoLeaderboard, NansenLeaderboard, NansenProfiles
 from hlcopy.adapters.nansen.equity import WeighedSource
 from hlcopy.cli.clock import SystemClock
 from hlcopy.config import load_settings
 from hlcopy.domain.models import HYPERLIQUID, NANSEN
-from hlcopy.errors import SourceDownError
+from hlcopy.domain.rations import SCORE
+from hlcopy.errors import RationedError, SourceDownError, TryLaterError
 from hlcopy.ports import SilentProgress
 from hlcopy.wiring import open_store
 from hlcopy.wiring.desks import ALLOWANCES, open_desk, open_scoring_desk
@@ -89,6 +93,32 @@ def test_a_tick_whose_time_is_up_neither_asks_nor_waits_for_its_turn_to_ask() ->
         with pytest.raises(SourceDownError, match="the time that a tick may take is used up"):
             http.send("POST", f"{server.url}/info", judge=_refuse, before=lambda: clock.sleep(20.0))
         assert (clock.slept, server.requests) == ([], [])
+
+
+def test_a_request_queues_for_its_ration_no_longer_than_what_is_left_of_the_tick() -> None:
+    clock, ration = HandClock(), MemoryRation(SCORE, 1_200)
+    ration.take(500, clock.now())  # free again in 60 s
+    with Scripted([]) as server, BoundedHttp(clock) as http:
+        http.allow(30.0)
+        client = InfoClient(http, server.url, ration, clock, queue_s=90.0)
+        with pytest.raises(RationedError):
+            client.meta()
+        assert (clock.slept, server.requests) == ([], [])
+
+
+def test_a_tick_waits_for_the_account_no_longer_than_it_has_left(tmp_path: Path) -> None:
+    settings, clock = load_settings({"HLCOPY_DB": str(tmp_path / "x.db")}, None), SystemClock()
+    with (
+        open_store(settings, create=True) as store,
+        BoundedHttp(clock) as http,
+        open_desk(settings, store, http, clock, command="poll", tell=print, hide=print) as desk,
+        account_lock(settings.database),
+    ):
+        http.allow(0.1)
+        began = clock.monotonic()
+        with pytest.raises(TryLaterError, match="another hlcopy command"), desk.account_lock():
+            pass
+        assert clock.monotonic() - began < 5.0
 
 
 def _refuse(_answer: object) -> None:

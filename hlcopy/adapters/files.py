@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _GZIP: Final = b"\x1f\x8b"
 _STEP: Final = 2_000  # rows between two words to the progress
 _LIST, _OBJECT = "[", "{"
+_LONGEST_LINE: Final = 2**20
+_LONGEST_ARRAY: Final = 2**29  # it is read whole, and a small file may unpack to any length
 _SEPARATORS: Final = {";": "semicolons", "\t": "tabs", "|": "bars"}
 _NUMBER: Final = re.compile(r"[-+]?\d+(\.\d*)?")
 
@@ -114,8 +116,11 @@ def _check_header(path: Path, line: str, header: Sequence[str], columns: Sequenc
 
 
 def _json_array(path: Path, text: IO[str]) -> Iterator[Row]:
+    whole = text.read(_LONGEST_ARRAY + 1)
+    if len(whole) > _LONGEST_ARRAY:
+        _refuse(path, "is too long for one JSON array; write one object on each line")
     try:
-        rows = json.load(text)
+        rows = json.loads(whole)
     except json.JSONDecodeError as error:
         _refuse(path, f"line {error.lineno}: isn't JSON ({error.msg})")
     except (ValueError, RecursionError) as error:
@@ -125,9 +130,11 @@ def _json_array(path: Path, text: IO[str]) -> Iterator[Row]:
 
 
 def _json_lines(path: Path, text: IO[str]) -> Iterator[Row]:
-    for number, line in enumerate(text, 1):
+    for number, line in enumerate(iter(lambda: text.readline(_LONGEST_LINE), ""), 1):
         if line.isspace():
             continue
+        if len(line) == _LONGEST_LINE:
+            _refuse(path, f"line {number}: is too long for one row")
         try:
             row = json.loads(line)
         except json.JSONDecodeError:

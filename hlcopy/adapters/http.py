@@ -1,8 +1,12 @@
-"""The one place that speaks HTTP: a pool of connections, time-outs, retries with a deadline."""
+"""The one place that speaks HTTP: a pool of connections, time-outs, retries with a deadline.
+
+It speaks to the hosts of the settings and nobody else: no proxy of the environment, no redirect. It logs nothing.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
 import socket
 import ssl
@@ -37,7 +41,6 @@ _KEEP_ALIVE_S: Final = 45.0  # venues reset sockets that idle for a minute
 _CONNECTIONS: Final = 32
 _TOO_SLOW: Final = "its answer takes too long"
 _NOT_DECODED: Final = "its answer can't be decompressed"
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
 class RetryError(Exception):
@@ -118,6 +121,10 @@ class Http:
             for client in self._clients.values():
                 client.close()
             self._clients.clear()
+
+    def left(self) -> float:
+        """Return how many seconds requests may still take together: there is no end here."""
+        return math.inf
 
     def send(
         self,
@@ -207,17 +214,19 @@ class Http:
 
 
 def _open(*, tls: bool) -> httpx.Client:
-    """Return a client for either scheme: plain HTTP is for loopback, so it needs neither certificates nor proxies."""
+    """Return a client for either scheme: plain HTTP is for loopback, so it needs no certificates."""
     _import_httpx()
     import httpx
 
+    # Whatever the root logger takes: requests hold keys, and answers strangers' words.
+    for name in ("httpx", "httpcore"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     limits = httpx.Limits(
         max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS, keepalive_expiry=_KEEP_ALIVE_S
     )
     headers = {"user-agent": "hlcopy"}
     if tls:
-        direct = {f"all://{host}": None for host in _LOOPBACK}
-        return httpx.Client(limits=limits, headers=headers, mounts=direct)
+        return httpx.Client(limits=limits, headers=headers, trust_env=False)
     # Not `verify=False`: should an https URL ever get here, it must fail.
     nothing_trusted = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return httpx.Client(limits=limits, headers=headers, verify=nothing_trusted, trust_env=False)
@@ -258,8 +267,6 @@ def _in_plain_words(error: httpx.TransportError, timeout: httpx.Timeout) -> str:
         return f"no connection within {timeout.connect:.3g} s"
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {timeout.read:.3g} s"
-    if isinstance(error, httpx.ProxyError):
-        return "the proxy of the environment refuses"
     if isinstance(error, httpx.ConnectError):
         return _why_no_connection(error)
     return "the connection broke off"

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # A mark older than this many candles is no mark (decision 32).
 FRESH_INTERVALS: Final = 2
 
+_Held = tuple[str, float, float]
+"""A coin, the signed size that its last fill left, and that fill's price."""
+
 
 @dataclass(slots=True)
 class ReplayClock:
@@ -72,6 +75,9 @@ class ReplaySource:
         self.feed_delay = feed_delay
         self._applied = dict.fromkeys(self._fills, 0)
         self._latest: dict[str, dict[str, Fill]] = {trader: {} for trader in self._fills}
+        self._held: dict[
+            str, Sequence[_Held]
+        ] = {}  # of the latest, what isn't flat: it is asked for far more often than it changes
 
     @property
     def wallets(self) -> Sequence[str]:
@@ -110,13 +116,10 @@ class ReplaySource:
     def state(self, trader: str, now: datetime) -> TraderState | UnknownType:
         """Return the positions that the visible fills leave, valued at the mark, else at the coin's last fill."""
         self._clock.check(now)
-        latest = self._advance(trader, now - self.feed_delay)
         positions = {}
-        for coin, fill in latest.items():
-            size = fill.end_position
-            if size:
-                price = self._market.mark(coin, now) or fill.price
-                positions[coin] = TraderPosition(coin=coin, size=size, value_usd=abs(size) * price)
+        for coin, size, last_price in self._advance(trader, now - self.feed_delay):
+            price = self._market.mark(coin, now) or last_price
+            positions[coin] = TraderPosition(coin=coin, size=size, value_usd=abs(size) * price)
         return TraderState(
             trader=trader,
             equity=self._worth(trader, now),
@@ -136,14 +139,17 @@ class ReplaySource:
             return self._equity.get(trader)
         return self._universe.equity_at(trader, now)
 
-    def _advance(self, trader: str, now: datetime) -> dict[str, Fill]:
+    def _advance(self, trader: str, now: datetime) -> Sequence[_Held]:
         end = bisect_right(self._times.get(trader, []), now)
-        latest = self._latest.setdefault(trader, {})
-        for fill in self._fills.get(trader, [])[self._applied.get(trader, 0) : end]:
-            if market_of(fill.coin) is Market.PERP:
-                latest[fill.coin] = fill
+        seen = self._fills.get(trader, [])[self._applied.get(trader, 0) : end]
         self._applied[trader] = end
-        return latest
+        if seen:
+            latest = self._latest[trader]
+            latest.update((fill.coin, fill) for fill in seen if market_of(fill.coin) is Market.PERP)
+            self._held[trader] = [
+                (fill.coin, fill.end_position, fill.price) for fill in latest.values() if fill.end_position
+            ]
+        return self._held.get(trader, ())
 
 
 class ReplayMarket:

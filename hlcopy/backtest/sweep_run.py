@@ -111,7 +111,7 @@ class Sweeper:
         """Finish every study, the folds' first, and report; what is finished already isn't done again."""
         plan = self.plan
         cut = folds(plan.window, plan.folds) if plan.folds else []
-        walked = [(fold, self._opened(fold.train, f"-fold{number}")) for number, fold in enumerate(cut, 1)]
+        walked = [(fold, self._opened(fold.train, f"-to-{fold.train.last}")) for fold in cut]
         whole = self._opened(plan.window, "")
         rounds = [*(each for _, each in walked), whole]
         self.total = sum(each.study.total for each in rounds)
@@ -148,8 +148,8 @@ class Sweeper:
     def _tested(self, fold: Fold, study: Study) -> FoldResult:
         """Replay a fold's best configuration, or the settings as they are where none can win, on the days that follow."""
         best = next((each for each in ranked(study.tried()) if each.score is not None), None)
-        tested = self._aside(study, f"test {best.key}", fold.test, best.values) if best else None
-        as_set = self._aside(study, f"test {_AS_SET}", fold.test, {})
+        tested = self._aside(study, f"{best.key} {fold.test}", fold.test, best.values) if best else None
+        as_set = self._aside(study, f"{_AS_SET} {fold.test}", fold.test, {})
         unchanged = as_set.get()
         return FoldResult(fold=fold, chosen=best, tested=tested.get() if tested else unchanged, as_set=unchanged)
 

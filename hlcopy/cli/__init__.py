@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 UNEXPECTED: Final = 3
 INTERRUPTED: Final = 130
+_NOBODY_ELSE: Final = 0o077
+"""Whatever a command writes (reports and pages, too) tells of our account: it is for its owner alone."""
 
 COMMANDS: Final = {
     "run-all": ("hlcopy.cli.service", "Run all ticks at their cadences until stopped, or once."),
@@ -39,6 +41,7 @@ COMMANDS: Final = {
     "verify": ("hlcopy.cli.operate", "Prove that every position is guarded and that books agree."),
     "doctor": ("hlcopy.cli.doctor", "Look at all that hlcopy needs, and say how to mend it."),
     "demo": ("hlcopy.cli.practice", "Watch made-up traders being ranked, judged and copied."),
+    "drill": ("hlcopy.cli.drill", "Prove here that no fault leaves a position without a stop."),
     "simulate": ("hlcopy.cli.simulate", "Serve a made-up market on this machine, for rehearsals."),
     "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the ticks that trade."),
     "sweep": ("hlcopy.cli.sweep", "Try many configurations of the rules, and say how much of the best is luck."),
@@ -140,8 +143,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         _tell(f"error: {streams.UNWRITABLE} (it is closed)")
         return TryLaterError.exit_code
-    with streams.guarded() as out:
-        return _run(sys.argv[1:] if argv is None else list(argv), out)
+    before = os.umask(_NOBODY_ELSE)
+    try:
+        with streams.guarded() as out:
+            return _run(sys.argv[1:] if argv is None else list(argv), out)
+    finally:
+        os.umask(before)
 
 
 def _run(arguments: list[str], out: TextIO) -> int:

@@ -76,8 +76,9 @@ Examples:
 \b
 The files it runs on come in with: hlcopy data import
 """
-_NOT_REPLAYED: Final = ("Keys, files and where we trade", "Which traders are followed")
-"""The groups of settings that a replay of stated wallets doesn't look at."""
+_NOT_REPLAYED: Final = "Keys, files and where we trade"
+_CHOICE: Final = "Which traders are followed"
+"""The groups of settings that a replay doesn't look at, the second where its wallets are stated."""
 _TRADER: Final = re.compile(r"(0[xX][0-9a-fA-F]{40})=(.+)")
 
 
@@ -176,13 +177,17 @@ def stated_equity(traders: list[str] | None) -> dict[str, float]:
     return stated
 
 
-def changed_settings(changes: list[str]) -> dict[str, str]:
-    """Return the settings that a run changes, by variable; refuse those that a replay doesn't look at."""
+def changed_settings(changes: list[str], *, chooses: bool) -> dict[str, str]:
+    """Return the settings that a run changes, by variable; refuse those that a replay doesn't look at.
+
+    The rules of the choice of traders are among them where it `chooses` its traders.
+    """
     from hlcopy.config.meanings import GROUPS
     from hlcopy.config.settings import PREFIX, VARIABLES
     from hlcopy.config.types import nearest
 
-    of_rules = {field for group, fields in GROUPS.items() if group not in _NOT_REPLAYED for field in fields}
+    unseen = {_NOT_REPLAYED} if chooses else {_NOT_REPLAYED, _CHOICE}
+    of_rules = {field for group, fields in GROUPS.items() if group not in unseen for field in fields}
     known = {name for name, field in VARIABLES.items() if field in of_rules | {"paper_equity_usd"}}
     changed: dict[str, str] = {}
     for given in changes:
@@ -251,7 +256,7 @@ def backtest(  # noqa: PLR0913 - an option each
         return
     asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
     _check_files(csv, html, save, force=force)
-    given = changed_settings(changes or [])
+    given = changed_settings(changes or [], chooses=not asked.equity)
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=given)
     result = _run(session, asked.plan(session), save, illustrated=html is not None)
     if given:
@@ -299,7 +304,8 @@ def audit_(  # noqa: PLR0913 - an option each
     leaderboards. Until that moment every score, choice, gate, size and exit must stay the same.
     """
     asked = Asked.of(first, last, trader, backdate_equity=backdate_equity)
-    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=changed_settings(changes or []))
+    given = changed_settings(changes or [], chooses=not asked.equity)
+    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet, given=given)
     code = audit.show(session, asked.plan(session), moments=moments, seed=seed, prove=prove)
     if code:
         raise typer.Exit(code)

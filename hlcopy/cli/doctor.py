@@ -82,7 +82,7 @@ def _show(session: Session, checks: list[Check], at: datetime, began: float) -> 
 
     wrong = [check for check in checks if check.ok is False]
     if session.as_json:
-        session.show_json(
+        session.show_scrubbed(
             {
                 "command": "doctor",
                 "ok": not wrong,
@@ -98,7 +98,7 @@ def _show(session: Session, checks: list[Check], at: datetime, began: float) -> 
             session.complain(f"doctor: {check.name}: {check.said}" + (f"; {check.remedy}" if check.remedy else ""))
     else:
         colour = session.width is not None and not os.environ.get("NO_COLOR")
-        session.show(logs.scrub(checks_text(checks, colour=colour)))
+        session.show_scrubbed(checks_text(checks, colour=colour))
 
 
 class _Looks:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _OWNER_ONLY: Final = 0o600
 _KEY: Final = re.compile(r"(0[xX])?[0-9a-fA-F]{64,}")
 _HIDDEN: Final = "[secret]"
+_SHORTEST: Final = 8
 
 
 class Scrubber:
@@ -35,6 +36,16 @@ class Scrubber:
         for form in (secret, json.dumps(secret)[1:-1]):
             if form and form not in self._secrets:
                 self._secrets.append(form)
+
+    def told(self, text: str) -> str:
+        """Return the text without the secrets that it was told, for output that may hold hashes of 64 digits.
+
+        What is too short to be a key would be found in all kinds of words.
+        """
+        for secret in self._secrets:
+            if len(secret) >= _SHORTEST:
+                text = text.replace(secret, _HIDDEN)
+        return text
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""

@@ -142,13 +142,20 @@ class Session:
 
     def show(self, text: str) -> None:
         """Print text, which brings its own newline."""
-        sys.stdout.write(text)
+        sys.stdout.write(logs.scrub.told(text))
 
     def show_json(self, document: Mapping[str, object]) -> None:
         """Print the one JSON document."""
         from hlcopy.render import json_document
 
-        sys.stdout.write(json_document(document) + "\n")
+        sys.stdout.write(logs.scrub.told(json_document(document)) + "\n")
+
+    def show_scrubbed(self, shown: str | Mapping[str, object]) -> None:
+        """Print text or the JSON document of what settings may hold: a key may stand where it doesn't belong."""
+        from hlcopy.render import json_document
+
+        text = shown if isinstance(shown, str) else json_document(shown) + "\n"
+        sys.stdout.write(logs.scrub(text))
 
     def warn(self, text: str) -> None:
         """Print a warning on standard error, unless asked to be quiet."""

@@ -62,9 +62,9 @@ def show(
     settings, sources = load_with_sources(environ, env_file)
     shown = [each for each in _shown(settings, sources, db) if each.source != "default" or not changed]
     if as_json:
-        session.show_json(settings_document(shown))
+        session.show_scrubbed(settings_document(shown))
     else:
-        session.show(settings_text(shown))
+        session.show_scrubbed(settings_text(shown))
 
 
 def _shown(settings: Settings, sources: Mapping[str, Path | None], db: Path | None) -> list[Shown]:

@@ -129,7 +129,7 @@ def sweep(  # noqa: PLR0913 - an option each
         raise BadInputError(message)
     if folds:
         cut(Window(first=asked.first_day, last=asked.last_day), folds)
-    space = _space(changes, trials)
+    space = _space(changes, trials, chooses=not asked.equity)
     if space.size is not None and trials is not None and trials >= space.size:
         trials = None  # the grid is no larger
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
@@ -157,7 +157,7 @@ def sweep(  # noqa: PLR0913 - an option each
         session.show(sweep_text(result, top, session.width))
 
 
-def _space(changes: list[str], trials: int | None) -> Space:
+def _space(changes: list[str], trials: int | None, *, chooses: bool) -> Space:
     """Return what is tried; every value is checked before any work."""
     from hlcopy.backtest.sweep_space import Listed, number_text, space
     from hlcopy.config.load import refusal
@@ -166,7 +166,8 @@ def _space(changes: list[str], trials: int | None) -> Space:
     whole = [
         NAMES[name].removeprefix(PREFIX) for name, field in Settings.model_fields.items() if field.annotation is int
     ]
-    given = {variable.removeprefix(PREFIX): text for variable, text in changed_settings(changes).items()}
+    changed = changed_settings(changes, chooses=chooses)
+    given = {variable.removeprefix(PREFIX): text for variable, text in changed.items()}
     made = space(given, whole=whole, trials=trials)
     for axis in made.axes:
         texts = axis.values if isinstance(axis, Listed) else (number_text(axis.low), number_text(axis.high))

@@ -170,7 +170,8 @@ def _recorded(store: Store, command: str, at: datetime, clock: Clock, work: Call
     def finish(report: Report | None, errors: list[str]) -> None:
         ended = at + timedelta(seconds=clock.monotonic() - began)
         done = report is not None and not report.unreachable
-        store.runs.finish(run_id, ended, ok=done, counts=report.counts if report else {}, errors=errors)
+        counts, said = report.counts if report else {}, [logs.scrub(each) for each in errors]
+        store.runs.finish(run_id, ended, ok=done, counts=counts, errors=said)
 
     try:
         report = work(at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from dotenv.parser import Binding
     from pydantic_core import ErrorDetails
+
+
+_LONGEST_NAME: Final = 80
 
 
 def load_settings(environ: Mapping[str, str], env_file: Path | None = None) -> Settings:
@@ -114,7 +117,8 @@ def _refuse_unknown(source: Mapping[str, str], where: str) -> None:
         if name.upper().startswith(PREFIX) and name not in VARIABLES:
             bare = {variable.removeprefix(PREFIX): variable for variable in VARIABLES}
             near = bare[nearest(name.upper().removeprefix(PREFIX), bare)]
-            message = f"{name} in {where} is no setting; the nearest is {near} (.env.example lists them all)"
+            shown = name[:_LONGEST_NAME].encode("ascii", "backslashreplace").decode()
+            message = f"{shown} in {where} is no setting; the nearest is {near} (.env.example lists them all)"
             raise ConfigError(message)
 
 
@@ -129,6 +133,6 @@ def _explain(problems: Iterable[ErrorDetails]) -> str:
     for problem in problems:
         said = problem["msg"].removeprefix("Value error, ")
         where = [str(part) for part in problem["loc"]]
-        name = ": ".join([NAMES[where[0]], *where[1:]]) + ": " if where else ""
+        name = ": ".join([NAMES[where[0]], *(part[:_LONGEST_NAME] for part in where[1:])]) + ": " if where else ""
         told.append(name + (said[0].lower() + said[1:] if name else said))
     return "; ".join(told)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from hlcopy.domain import policy
 
+_LONGEST_COMPARED: Final = 80
 _MAX_EXPOSURE: Final = 5.0  # of equity: what full use of our highest leverage could reach; also catches "50" for 50 %
 
 
@@ -20,7 +21,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name that looks most like this one, however little that is."""
     import difflib
 
-    return difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
+    return difflib.get_close_matches(name[:_LONGEST_COMPARED], known, n=1, cutoff=0.0)[0]
 
 
 def is_loopback(url: str) -> bool:
@@ -76,7 +77,11 @@ def _expanded(path: Path) -> Path:
     if not path.name:
         message = "must name a file, not a folder"
         raise ValueError(message)
-    return path.expanduser()
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        message = "begins with the home directory of a user that isn't known"
+        raise ValueError(message) from None
 
 
 def _no_constant(name: str) -> float:
@@ -94,7 +99,9 @@ def _over(defaults: Mapping[str, float]) -> BeforeValidator:
             given = json.loads(value, parse_constant=_no_constant)
         except (json.JSONDecodeError, RecursionError):
             given = None
-        if not isinstance(given, dict) or any(type(number) not in {int, float} for number in given.values()):
+        if not isinstance(given, dict) or not all(
+            name.isprintable() and type(number) in {int, float} for name, number in given.items()
+        ):
             message = "must be a JSON object of numbers, such as '{\"NAME\": 1}'"
             raise ValueError(message)
         return {**defaults, **given}

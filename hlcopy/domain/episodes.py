@@ -27,6 +27,7 @@ _COINS: Final = 4096
 FLAT_USD: Final = 10.0
 FLAT_SHARE: Final = 0.01  # of the order that left or met the remainder
 _TANGLES: Final = 1024  # of the past: every look back finds the same again
+_ORDERS: Final = 4096  # every poll meets those of the last minutes again
 BURST_GAP: Final = timedelta(seconds=60)
 _SIGNALS: Final = UUID("6f1d1c0e-51c2-5b8e-9d0b-3c6f0f4f7f11")
 
@@ -101,7 +102,12 @@ def is_flat(size: float, price: float, order_value_usd: float) -> bool:
 
 def signal_id(order: TraderOrder) -> str:
     """Return the id of an order's signal: derived from trader, coin and order, so that a repeat is recognised."""
-    return str(uuid5(_SIGNALS, f"{order.trader}:{order.coin}:{order.key}"))
+    return _signal_id(f"{order.trader}:{order.coin}:{order.key}")
+
+
+@lru_cache(maxsize=_ORDERS)
+def _signal_id(cause: str) -> str:
+    return str(uuid5(_SIGNALS, cause))
 
 
 def order_key(fill: Fill) -> str | None:

@@ -31,7 +31,7 @@ _SKIPS: Final = (
     *("signal_id", "trader_address", "token_symbol", "side", "action", "first_fill_at", "timestamp"),
     *("value_usd", "position_weight", "slippage_pct", "decision"),
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = tuple("=+-@\uff1d\uff0b\uff0d\uff20")  # and the wide forms of these, which some take for them
 
 
 def backtest_sheets(result: Backtest) -> dict[str, str]:

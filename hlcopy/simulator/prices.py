@@ -94,7 +94,8 @@ class Prices:
                 first += 1
             for column in (self._o, self._h, self._l, self._c):
                 column[first:] = price
-        self._steps = [step for step in self._steps if step[0] < from_ms] + [(from_ms, price)]
+        del self._steps[bisect_left(self._steps, from_ms, key=_moment) :]
+        self._steps.append((from_ms, price))
 
     def set_depth(self, usd: float) -> None:
         """Let every level of the book hold an amount; with 0 there is no book."""
@@ -103,7 +104,7 @@ class Prices:
     def at(self, ms: int) -> float:
         """Return the mark: from the open over the candle's extremes to its close, each a third of a minute apart."""
         if self._steps and ms >= self._steps[0][0]:
-            return self._steps[bisect_right(self._steps, ms, key=lambda step: step[0]) - 1][1]
+            return self._steps[bisect_right(self._steps, ms, key=_moment) - 1][1]
         return self._unscripted(ms)
 
     def _unscripted(self, ms: int) -> float:
@@ -156,7 +157,10 @@ class Prices:
                         yield max(since, start), min(until, start + _LEG_MS - 1)
         if max(since_ms, end_ms) <= last:
             yield max(since_ms, end_ms), last
-        for index, (start, _) in enumerate(self._steps):
+        for index in range(max(0, bisect_right(self._steps, since_ms, key=_moment) - 1), len(self._steps)):
+            start = self._steps[index][0]
+            if start > until_ms:
+                break
             following = self._steps[index + 1][0] - 1 if index + 1 < len(self._steps) else until_ms
             if max(since_ms, start) <= min(until_ms, following):
                 yield max(since_ms, start), min(until_ms, following)
@@ -212,7 +216,8 @@ class Prices:
         unscripted_until = min(now_ms, self._steps[0][0]) if self._steps else now_ms
         path = self._path(minute) if unscripted_until > opened else ()
         seen += [price for leg, price in enumerate(path) if opened + leg * _LEG_MS <= unscripted_until]
-        seen += [price for at, price in self._steps if opened <= at <= now_ms]
+        first = bisect_left(self._steps, opened, key=_moment)
+        seen += [price for _, price in self._steps[first : bisect_right(self._steps, now_ms, key=_moment)]]
         volume = round(float(self._v[minute]) * passed / MINUTE_MS, self.instrument.size_decimals)
         return Candle(opened, opened + MINUTE_MS - 1, seen[0], max(seen), min(seen), seen[1], volume, 1)
 
@@ -264,6 +269,11 @@ class Prices:
         index = bisect_right(self._funding, ms, key=lambda row: row[0]) - 1
         premium = _premium(self._funding[index][1]) if index >= 0 else 0.0
         return nearest(self.instrument, self.at(ms) / (1 + premium))
+
+
+def _moment(step: tuple[int, float]) -> int:
+    """Return when a scripted step of a price begins."""
+    return step[0]
 
 
 def _varied(ms: int, number: int) -> float:

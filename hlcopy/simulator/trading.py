@@ -17,6 +17,8 @@ from hlcopy.simulator.trading_script import NextRefusal
 from hlcopy.simulator.trading_time import Passage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hlcopy.simulator.clock import VenueClock
     from hlcopy.simulator.trading_requests import Envelope
     from hlcopy.simulator.venue import Venue
@@ -97,6 +99,10 @@ class TradingFloor:
             expiresAfter=envelope.expires_after,
             answer=answer,
         )
+
+    def tell_signers_by(self, signer: Callable[..., str | None]) -> None:
+        """Let something else than signatures tell who sent an action: what stands in for them, where they take too long."""
+        self._desk.signer = signer
 
     @property
     def agents(self) -> dict[str, Agent]:

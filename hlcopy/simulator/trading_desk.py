@@ -13,7 +13,7 @@ from hlcopy.simulator.trading_account import Leverage, rounded
 from hlcopy.simulator.trading_checks import is_out_of_band
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from hlcopy.simulator.trading_account import Position, TradingAccount
     from hlcopy.simulator.trading_matching import Matching
@@ -71,13 +71,16 @@ class Desk:
 
     def __init__(self, matching: Matching, accounts: dict[str, TradingAccount]) -> None:
         self.agents: dict[str, Agent] = {}
+        self.signer: Callable[..., str | None] = signer
         self._matching = matching
         self._accounts = accounts
         self._nonces: dict[str, list[int]] = {}
 
     def answer(self, envelope: Envelope) -> tuple[Answer, str | None, str | None]:
         """Carry out an action; return the answer, the account it was for, and who signed it."""
-        who = signer(envelope.sent, envelope.nonce, envelope.signature, envelope.vault_address, envelope.expires_after)
+        who = self.signer(
+            envelope.sent, envelope.nonce, envelope.signature, envelope.vault_address, envelope.expires_after
+        )
         if who is None:
             return {"status": "err", "response": _NO_SIGNATURE}, None, None
         account: TradingAccount | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.hyperliquid.client import InfoClient
@@ -47,6 +46,9 @@ ALLOWANCES: Final[Mapping[str, Allowance]] = {
     "fetch": Allowance(share=SCORE, patience_s=30.0, queue_s=900.0, tick_s=math.inf),
 }
 
+
+_LOCK_S: Final = 20.0
+"""How long the account's lock is waited for (decision 28)."""
 
 _ENTERING: Final = frozenset({"poll"})
 """The ticks that open positions; the others keep, close and report them."""
@@ -98,7 +100,8 @@ def open_desk(
             source=_source(settings, clients, clock, opened, tell),
             market=market,
             exchange=exchange,
-            account_lock=partial(account_lock, settings.database),
+            # Nobody waits for the account beyond the end of a tick, which is when the next one may begin.
+            account_lock=lambda: account_lock(settings.database, min(_LOCK_S, max(0.0, http.left()))),
             pause=clock.sleep,
             together=at_once,
             reference=reference,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from hlcopy.errors import ConfigError
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _SERVICE: Final = "hlcopy"
 _KEY: Final = re.compile(r"(0[xX])?[0-9a-fA-F]{64}")
 _OTHERS: Final = 0o077
+_WRITABLE_BY_OTHERS: Final = 0o022
+_NOT_DUMPABLE: Final = 4, 0  # prctl(PR_SET_DUMPABLE, 0)
 _LONGEST: Final = 1_024
 
 
@@ -43,6 +46,7 @@ def agent_key(settings: Settings, hide: Callable[[str], None]) -> AgentKey:
     Raises `ConfigError` where there is none or it lies where others can read it; the message never holds it.
     """
     account = settings.binding_account or ""  # what is missing first is said first
+    keep_from_dumps()
     if settings.agent_key is not None:
         text, source = settings.agent_key.get_secret_value(), "HLCOPY_AGENT_KEY"
     elif settings.agent_key_file is not None:
@@ -61,6 +65,17 @@ def agent_key(settings: Settings, hide: Callable[[str], None]) -> AgentKey:
     if not _KEY.fullmatch(text):
         _refuse(f"{source} doesn't hold a private key", "it must be 64 hexadecimal digits and nothing else")
     return AgentKey("0x" + text[-64:].lower())
+
+
+def keep_from_dumps() -> None:
+    """Let no core dump of this process be written, and no other process of the same user look into it, where that can be."""
+    import ctypes
+    import resource
+
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(*_NOT_DUMPABLE, 0, 0, 0)
 
 
 def refuse_own_key(signer: str, *owners: str) -> None:
@@ -95,8 +110,19 @@ def _refuse_unsafe(path: Path, found: os.stat_result) -> None:
         _refuse(f"{named} belongs to another user", "let it belong to the user that hlcopy runs as: chown")
     if found.st_mode & _OTHERS:
         _refuse(f"{named} can be read by others", f"run chmod 600 {path}, and replace the key if others may have it")
+    if (folder := _open_folder(path)) is not None:
+        _refuse(f"{named} lies in {folder}, where others may put another in its place", f"run chmod go-w {folder}")
     if (tree := _git_tree(path)) is not None:
         _refuse(f"{named} lies in the git work tree {tree}", "move it elsewhere, lest it be committed")
+
+
+def _open_folder(path: Path) -> Path | None:
+    """Return the folder above a file that others may write to; in a sticky one they can replace only what is theirs."""
+    for folder in path.resolve().parents:
+        mode = folder.stat().st_mode
+        if mode & _WRITABLE_BY_OTHERS and not mode & stat.S_ISVTX:
+            return folder
+    return None
 
 
 def _git_tree(path: Path) -> Path | None:

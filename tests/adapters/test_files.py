@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hlcopy.adapters import files
 from hlcopy.adapters.files import read_rows
 from hlcopy.errors import BadInputError
 
@@ -133,3 +134,15 @@ def test_progress_counts_the_bytes_of_the_file_and_always_ends(file: Path) -> No
     with pytest.raises(BadInputError):
         list(read_rows(file, progress))
     assert progress.finished == 2
+
+
+def test_a_small_file_can_t_unpack_to_a_row_without_end(file: Path) -> None:
+    said = refusal(file, gzip.compress(b'{"a": 1}\n{"b": "' + b"x" * 2**22 + b'"}\n'))
+    assert said == "line 2: is too long for one row"
+
+
+def test_nor_to_an_array_without_end(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_LONGEST_ARRAY", 1_000)
+    assert "write one object on each line" in refusal(file, gzip.compress(b"[" + b" " * 1_000 + b"]"))
+    file.write_text("[" + '{"a": 1}' + " " * 980 + "]")
+    assert len(list(read_rows(file, Counting()))) == 1

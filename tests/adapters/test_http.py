@@ -148,6 +148,17 @@ def test_plain_http_never_goes_through_a_proxy(http: Http, monkeypatch: pytest.M
         assert http.send("GET", server.url, judge=only_200).json() == "direct"
 
 
+def test_tls_never_goes_through_a_proxy_either(http: Http, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy, Scripted([ok("no TLS")]) as server:
+        proxy.settimeout(0.0)
+        for name in ("HTTPS_PROXY", "ALL_PROXY", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.getsockname()[1]}")
+        with pytest.raises(SourceDownError, match="no trusted TLS connection"):
+            http.send("GET", server.url.replace("http:", "https:"), judge=only_200, patience=0.0)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
 def test_a_redirect_is_not_followed(http: Http) -> None:
     with Scripted([(302, {"location": "/elsewhere"}, b""), ok(1)]) as server:
         assert http.send("GET", server.url, judge=lambda _: None).status == 302

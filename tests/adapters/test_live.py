@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 import socket
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -232,6 +236,62 @@ def test_an_answer_that_takes_too_long_is_unknown(monkeypatch: pytest.MonkeyPatc
         with rigged(url=url) as rig:
             assert rig.exchange.send(entry(), NOW) is UNKNOWN
             assert "no answer in time" in rig.told[-1]
+
+
+def dripping(stop: threading.Event, server: socket.socket) -> None:
+    """Answer with a body that goes on and on, a little at a time."""
+    connection, _ = server.accept()
+    with connection, suppress(OSError):
+        connection.recv(65_536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
+        while not stop.wait(0.01):
+            connection.sendall(b" ")
+
+
+def test_an_answer_that_comes_in_drops_isn_t_waited_for_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hlcopy.adapters.live.transport.WHOLE_S", 0.1)
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor() as pool:
+        pool.submit(dripping, stop, server)
+        with rigged(url=f"http://127.0.0.1:{server.getsockname()[1]}") as rig:
+            assert rig.exchange.send(entry(), NOW) is UNKNOWN
+            assert "no answer in time" in rig.told[-1]
+        stop.set()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param((200, {}, b'"' + b"x" * 2**21 + b'"'), id="longer than any answer"),
+        pytest.param((200, {"content-encoding": "gzip"}, gzip.compress(b" " * 2**27)), id="a bomb"),
+    ],
+)
+def test_an_answer_that_swells_is_unknown(reply: Reply) -> None:
+    with rigged(reply) as rig:
+        assert rig.exchange.send(entry(), NOW) is UNKNOWN
+        assert rig.server.requests[-1].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param({"filled": {"totalSz": 10**400, "avgPx": "2000.5", "oid": 77}}, id="a size beyond every number"),
+        pytest.param({"filled": {"totalSz": True, "avgPx": "2000.5", "oid": 77}}, id="a size that is true"),
+        pytest.param({"filled": {"totalSz": "0.05", "avgPx": "2000.5", "oid": 2**63}}, id="an oid no column holds"),
+        pytest.param({"resting": {"oid": -1}}, id="an oid below zero"),
+    ],
+)
+def test_numbers_that_none_can_be_are_unknown(status: object) -> None:
+    with rigged(said(status)) as rig:
+        assert rig.exchange.send(entry(), NOW) is UNKNOWN
+
+
+def test_a_refusal_is_kept_short_and_can_be_stored() -> None:
+    with rigged(said({"error": "Insufficient margin \ud800" + "x" * 9_000})) as rig:
+        refused = rig.exchange.send(entry(), NOW)
+        assert isinstance(refused, Refused)
+        assert refused.kind is Refusal.MARGIN
+        assert len(refused.reason.encode()) == 200
 
 
 def test_proxies_of_the_environment_aren_t_used(monkeypatch: pytest.MonkeyPatch) -> None:

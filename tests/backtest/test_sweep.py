@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +12,7 @@ from optuna.storages import InMemoryStorage
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.backtest import metrics, run, sweep_worker
-from hlcopy.backtest.sweep import MEASURES, Outcome, Window, folds, judged, outcome
+from hlcopy.backtest.sweep import MEASURES, Outcome, judged, outcome
 from hlcopy.backtest.sweep_space import Listed, Ranged, Space
 from hlcopy.backtest.sweep_study import BEAT_S, GRACE_S, Study, all_tries
 from hlcopy.backtest.sweep_worker import Worker
@@ -389,23 +389,3 @@ def test_traders_may_be_chosen_by_score(storage: BaseStorage) -> None:
     sweep = swept(recorded, replace(scored, recording="scored"), storage)
     assert {row.why for row in sweep.rows} == {"INSUFFICIENT: no entries"}
     assert "EQUITY_ASSUMED" not in {warning.code for warning in sweep.warnings}
-
-
-def test_folds_train_on_all_days_so_far_and_test_on_the_next() -> None:
-    cut = folds(Window(first=date(2026, 3, 1), last=date(2026, 4, 21)), 3)  # 52 days
-    assert [(each.train.days, each.test.days) for each in cut] == [(13, 13), (26, 13), (39, 13)]
-    assert {each.train.first for each in cut} == {date(2026, 3, 1)}
-    assert all(each.test.first == each.train.last + timedelta(days=1) for each in cut)
-    assert cut[-1].test.last == date(2026, 4, 21)
-
-
-@pytest.mark.parametrize(
-    ("days", "count", "said"),
-    [
-        (39, 3, "--folds 3 leaves 9 days to choose on, 10 are needed; 2 fit"),
-        (19, 1, "--folds 1 leaves 9 days to choose on, 10 are needed; even one needs 20 days"),
-    ],
-)
-def test_a_period_too_short_for_its_folds_is_refused(days: int, count: int, said: str) -> None:
-    with pytest.raises(BadInputError, match=said):
-        folds(Window(first=T0.date(), last=(T0 + timedelta(days=days - 1)).date()), count)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from optuna.storages import InMemoryStorage
 
-from hlcopy.backtest.sweep import outcome
+from hlcopy.backtest.sweep import Window, folds, outcome
 from hlcopy.backtest.sweep_report import Joined, WalkForward
 from hlcopy.backtest.sweep_space import Listed
 from hlcopy.domain.models import to_ms
+from hlcopy.errors import BadInputError
 from tests.backtest.sweeps import Inline, plan, policy, swept, whole, world
 from tests.backtest.test_sweep import RANGE
 from tests.builders import T0, TRADER
@@ -99,6 +100,19 @@ def test_several_folds_join_to_one_account() -> None:
     assert (joined.entries, joined.days) == (20, 20)
 
 
+def test_another_number_of_folds_is_another_walk_in_the_same_study() -> None:
+    """One fold of 40 days tests on the last 20 what three folds test on ten of them, chosen on the same days."""
+    recorded, storage = world(40, seed=2), InMemoryStorage()
+    stop = Listed(name="STOP_LOSS_PERCENT", values=("2",))
+    one = swept(recorded, plan(recorded, 40, stop, folds=1), storage)
+    three = swept(recorded, plan(recorded, 40, stop, folds=3), storage)
+    again = swept(recorded, plan(recorded, 40, stop, folds=1), storage, pool := Inline())
+    assert (again, pool.jobs) == (one, [])
+    assert one.study == three.study
+    assert three.walked is not None
+    assert (only_fold(one).tested.entries, three.walked.folds[1].tested.entries) == (20, 10)
+
+
 def test_where_nothing_can_win_the_settings_are_kept_as_they_are() -> None:
     recorded = world(DAYS)
     sweep = walked(recorded, rules=lambda values: whole(DAYS, values, MIN_POSITION_WEIGHT="1"))
@@ -117,3 +131,23 @@ def test_decay_is_what_is_gone_of_the_score(before: float, after: float, gone: f
     nothing = Joined(return_pct=0.0, drawdown_pct=None, sharpe=None, probabilistic_sharpe=None, entries=0, days=0)
     found = WalkForward(folds=(), joined=nothing, as_set=nothing, in_sample=before, out_of_sample=after)
     assert found.decay == gone
+
+
+def test_folds_train_on_all_days_so_far_and_test_on_the_next() -> None:
+    cut = folds(Window(first=date(2026, 3, 1), last=date(2026, 4, 21)), 3)  # 52 days
+    assert [(each.train.days, each.test.days) for each in cut] == [(13, 13), (26, 13), (39, 13)]
+    assert {each.train.first for each in cut} == {date(2026, 3, 1)}
+    assert all(each.test.first == each.train.last + timedelta(days=1) for each in cut)
+    assert cut[-1].test.last == date(2026, 4, 21)
+
+
+@pytest.mark.parametrize(
+    ("days", "count", "said"),
+    [
+        (39, 3, "--folds 3 leaves 9 days to choose on, 10 are needed; 2 fit"),
+        (19, 1, "--folds 1 leaves 9 days to choose on, 10 are needed; even one needs 20 days"),
+    ],
+)
+def test_a_period_too_short_for_its_folds_is_refused(days: int, count: int, said: str) -> None:
+    with pytest.raises(BadInputError, match=said):
+        folds(Window(first=T0.date(), last=(T0 + timedelta(days=days - 1)).date()), count)

@@ -112,3 +112,10 @@ def test_an_audit_needs_its_days(run: Run, recorded: Path) -> None:
     refused = run("backtest audit --to 2026-03-02")
     assert (refused.code, refused.out) == (2, "")
     assert "Missing option '--from'" in refused.err
+
+
+def test_rules_of_the_choice_can_be_changed_where_a_choice_is_made(run: Run, recorded: Path) -> None:
+    assert recorded.exists()
+    done = run(f"backtest {PERIOD} --json --set PRIMARY_TRADERS=1")
+    assert len(done.document["selection"]["days_followed"]) == 1
+    assert done.document["assumptions"]["set"] == {"HLCOPY_PRIMARY_TRADERS": "1"}

@@ -307,7 +307,7 @@ def tangled(draw: st.DrawFn) -> list[Fill]:
     """Fills of a coin, several of one moment and one order, here and there one missing, in any order within a moment."""
     made: list[Fill] = []
     position, minute = 0.0, 0
-    for number in range(draw(st.integers(1, 25))):
+    for number in range(draw(st.integers(1, 14))):
         minute += draw(st.sampled_from([0, 0, 0, 1]))
         signed = draw(st.sampled_from([-3.0, -1.0, -0.001, 0.001, 1.0, 2.0, -position or 1.0]))
         oid = draw(st.sampled_from([number + 1, 1 + number // 3, 0]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import keyring
@@ -88,6 +89,35 @@ def test_a_file_that_isn_t_there_is_named(tmp_path: Path) -> None:
 def test_another_user_s_file_is_refused(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: file.stat().st_uid + 1)
     assert "belongs to another user" in refused(file)
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770, 0o720, 0o702])
+@pytest.mark.parametrize("depth", [1, 2], ids=["its folder", "a folder further up"])
+def test_a_file_that_others_may_replace_is_refused(tmp_path: Path, mode: int, depth: int) -> None:
+    path = tmp_path / "keys" / "deep" / "agent.key"
+    path.parent.mkdir(parents=True)
+    path.write_text(AGENT_KEY)
+    path.chmod(0o600)
+    folder = path.parents[depth - 1]
+    folder.chmod(mode)
+    assert f"run chmod go-w {folder}" in refused(path)
+    folder.chmod(mode | 0o1000)  # sticky, as /tmp is: there everybody can replace only what is his
+    assert key_of(HLCOPY_AGENT_KEY_FILE=str(path))[0] == AGENT_KEY
+
+
+def test_once_a_key_is_read_no_core_is_dumped_and_nobody_looks_in(file: Path) -> None:
+    program = (
+        "import ctypes, resource, sys\n"
+        "from hlcopy.config import load_settings\n"
+        "from hlcopy.wiring.keys import agent_key\n"
+        "resource.setrlimit(resource.RLIMIT_CORE, (resource.getrlimit(resource.RLIMIT_CORE)[1],) * 2)\n"
+        "given = {'HLCOPY_MODE': 'live', 'HLCOPY_ACCOUNT_ADDRESS': sys.argv[1], 'HLCOPY_AGENT_KEY_FILE': sys.argv[2]}\n"
+        "agent_key(load_settings(given), lambda _: None)\n"
+        "print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))"
+    )
+    command = [sys.executable, "-c", program, ACCOUNT, str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "(0, 0) 0\n"
 
 
 def test_a_file_in_a_git_work_tree_is_refused(tmp_path: Path) -> None:

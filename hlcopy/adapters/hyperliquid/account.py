@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -146,7 +147,7 @@ class HyperliquidAccount:
         if short and not may_shrink and not settled:
             message = f"orderStatus: an order in {order.coin} filled, and its fills aren't all shown yet"
             raise BadAnswerError(message)
-        if not fills:
+        if not size:
             return None
         return Accepted(IntentState.FILLED, size, sum(row.px * row.sz for row in fills) / size, order.oid)
 
@@ -269,7 +270,10 @@ def _account(state: ApiOwnState, orders: Sequence[ApiOrder]) -> Account:
 
 
 def _position(held: ApiOwnPosition) -> VenuePosition:
-    liquidation = held.liquidationPx
+    liquidation, mark = held.liquidationPx, held.positionValue / abs(held.szi)
+    if not math.isfinite(mark):
+        message = f"clearinghouseState: {held.coin}: its size is too small for its value"
+        raise BadAnswerError(message)
     return VenuePosition(
         coin=held.coin,
         size=held.szi,
@@ -277,7 +281,7 @@ def _position(held: ApiOwnPosition) -> VenuePosition:
         leverage=held.leverage.value,
         isolated=held.leverage.type == "isolated",
         liquidation_price=liquidation if liquidation is not None and liquidation > 0 else None,
-        mark=held.positionValue / abs(held.szi),
+        mark=mark,
     )
 
 

@@ -118,7 +118,11 @@ class InfoClient:
         if len(contexts) != len(meta.universe):
             message = f"{self.host}: metaAndAssetCtxs: {len(meta.universe)} coins, but {len(contexts)} contexts"
             raise BadAnswerError(message)
-        return Contexts(meta, {asset.name: raw for asset, raw in zip(meta.universe, contexts, strict=True)})
+        by_name = {asset.name: raw for asset, raw in zip(meta.universe, contexts, strict=True)}
+        if len(by_name) != len(contexts):  # a signed action names a coin by its place, so a place must be one coin's
+            message = f"{self.host}: metaAndAssetCtxs: a coin stands in it twice"
+            raise BadAnswerError(message)
+        return Contexts(meta, by_name)
 
     def all_mids(self) -> dict[str, float]:
         """Return the mid of each coin, spot pairs too; one that isn't a price is left out."""
@@ -171,7 +175,11 @@ class InfoClient:
         """Return one page of hourly funding rates by time, at most 500, both ends included."""
         request = _between({"type": "fundingHistory", "coin": coin}, start, end)
         rates: list[WireFunding] = self._ask(request)
-        return sorted(rates, key=lambda rate: rate.time)
+        rates.sort(key=lambda rate: rate.time)
+        if len(rates) >= FULL_UPDATES and rates[-1].time < start:  # who pages on from its last row would never end
+            message = f"{self.host}: fundingHistory: {coin}: a page from before what was asked for"
+            raise BadAnswerError(message)
+        return rates
 
     def portfolio(self, user: str) -> dict[str, ApiHistory]:
         """Return an account's histories by window, those of the whole account."""
@@ -254,7 +262,8 @@ class InfoClient:
         name = request["type"]
         kind = kind or KINDS[name]
         reserved = kind.rows_weight(expect)
-        deadline = self._clock.monotonic() + self._queue_s
+        # Nobody queues beyond the end of a tick: it may hold the account's lock.
+        deadline = self._clock.monotonic() + min(self._queue_s, max(0.0, self._http.left()))
         taken_at: datetime | None = None
         found: Any = None
         answered = True

@@ -11,6 +11,8 @@ from hlcopy.domain.refusals import Refusal, refusal_of
 from hlcopy.ports import UNKNOWN, Accepted, Outcome, Refused
 
 _NOISE: Final = 1e-9
+_LONGEST_TEXT: Final = 200
+_NUMBERS: Final = range(2**63)  # what an SQLite integer holds
 _GONE: Final = "order was never placed, already canceled, or filled"
 _WAITING: Final = ("waitingForFill", "waitingForTrigger")
 
@@ -71,25 +73,27 @@ def _otherwise(answer: object) -> Outcome:
         case NotSent(reason):
             return Refused(reason, Refusal.NOT_SENT)
         case Unprocessable(reason):
-            return Refused(reason)
+            return _refused(reason)
     return UNKNOWN
 
 
 def _refused(text: str) -> Refused:
-    return Refused(text, refusal_of(text))
+    # The beginning says what it is; and half a surrogate pair, which JSON lets pass, could be neither stored nor logged.
+    said = text.strip()[:_LONGEST_TEXT].encode("utf-8", "replace").decode()
+    return Refused(said, refusal_of(said))
 
 
 def _of_status(status: object, client_order_id: str, size: float) -> Outcome:
     match status:
         case {"error": str(text)}:
             return _refused(text)
-        case {"resting": {"oid": int(number), **rest}} if _is_ours(rest, client_order_id):
+        case {"resting": {"oid": int(number), **rest}} if number in _NUMBERS and _is_ours(rest, client_order_id):
             return Accepted(IntentState.RESTING, venue_order_id=number)
-        case {"filled": {"oid": int(number), "totalSz": total, "avgPx": average, **rest}} if _is_ours(
-            rest, client_order_id
-        ):
+        case {"filled": {"oid": int(number), "totalSz": total, "avgPx": average, **rest}}:
             filled, price = _number(total), _number(average)
-            if filled is not None and price is not None and filled <= size * (1 + _NOISE):
+            if not _is_ours(rest, client_order_id) or number not in _NUMBERS or filled is None or price is None:
+                return UNKNOWN
+            if filled <= size * (1 + _NOISE):
                 return Accepted(IntentState.FILLED, filled, price, number)
         case str(text) if text in _WAITING:
             return Accepted(IntentState.RESTING)
@@ -103,10 +107,10 @@ def _is_ours(rest: dict[object, object], client_order_id: str) -> bool:
 
 def _number(text: object) -> float | None:
     """Return a number above 0, None for anything else."""
-    if not isinstance(text, (str, int, float)):
+    if isinstance(text, bool) or not isinstance(text, (str, int, float)):
         return None
     try:
         number = float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if math.isfinite(number) and number > 0 else None

@@ -18,11 +18,12 @@ _LONGEST_TEXT: Final = 400
 
 def _moment(value: object) -> datetime:
     """Read a time with or without `Z`, with 3 or 6 decimals or none; one without a zone is UTC; kept to the millisecond."""
-    if not isinstance(value, str):
+    try:
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+        return from_ms(to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)))
+    except (ValueError, OverflowError):  # a zone may move the first or the last year beyond what there is
         message = "must be a time such as 2026-09-27T05:00:28.736000Z"
-        raise ValueError(message)  # noqa: TRY004 - pydantic reports only a ValueError as a bad value
-    moment = datetime.fromisoformat(value)
-    return from_ms(to_ms(moment if moment.tzinfo else moment.replace(tzinfo=UTC)))
+        raise ValueError(message) from None
 
 
 def _no_bool(value: object) -> object:
@@ -39,11 +40,16 @@ def _or_none(value: object) -> object:
 
 def _cut(value: object) -> object:
     """Keep the beginning of a long text: anybody may give himself a label, which must not cost us the whole page."""
-    return value[:_LONGEST_TEXT] if isinstance(value, str) else value
+    return _writable(value[:_LONGEST_TEXT]) if isinstance(value, str) else value
 
 
 def _lower(value: object) -> object:
-    return value.lower() if isinstance(value, str) else value
+    return _writable(value.lower()) if isinstance(value, str) else value
+
+
+def _writable(text: str) -> str:
+    """Return text without halves of surrogate pairs: JSON lets them pass, and no database takes them."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 # Finite numbers far beyond any market, so that products of two stay finite.

@@ -110,12 +110,12 @@ def _field(body: dict[str, Any]) -> str:
 
 
 def _text(value: object) -> str:
-    return excerpt(value.encode())[:_LONGEST_SHOWN] if isinstance(value, str) and value else ""
+    return excerpt(value.encode("utf-8", "replace"))[:_LONGEST_SHOWN] if isinstance(value, str) and value else ""
 
 
 def _seconds(value: object, answer: Answer) -> float | None:
     try:
         seconds = float(value) if isinstance(value, (int, float, str)) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         seconds = math.nan
     return min(seconds, _LONGEST_WAIT_S) if seconds >= 0 else answer.retry_after()

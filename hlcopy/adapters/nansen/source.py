@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -116,7 +117,7 @@ def fill_of(row: TradeRow, trader: str) -> Fill:
         message = f"Nansen gives a trade of {row.user} for {trader}"
         raise BadAnswerError(message)
     price = row.price or row.value_usd / row.size
-    if not price > 0 and market_of(row.token_symbol) is Market.PERP:
+    if not (0 < price < math.inf) and (market_of(row.token_symbol) is Market.PERP or price > 0):
         message = f"Nansen gives a trade of {trader} without a price"
         raise BadAnswerError(message)
     is_buy = _is_buy(row)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from sys import intern
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store import equity
@@ -222,26 +223,27 @@ def _fill_row(trader_id: int, fill: Fill) -> Row:
 
 
 def _made_fills(trader: str, rows: list[Row]) -> list[Fill]:
+    # The few names there are come anew with every row; kept once they leave a fill two thirds of its size.
     return [
         Fill(
             trader=trader,
-            coin=coin,
+            coin=intern(coin),
             is_buy=is_buy == 1,
             price=price,
             size=size,
             time=from_ms(time),
             start_position=start_position,
-            direction=direction,
+            direction=intern(direction),
             closed_pnl=closed_pnl,
             fee=fee,
-            fee_token=fee_token,
+            fee_token=intern(fee_token),
             hash=hash_,
             oid=oid,
             tid=tid,
             twap_id=twap_id,
             crossed=crossed == 1,
             liquidated_user=liquidated_user,
-            source=source,
+            source=intern(source),
         )
         for (
             coin,

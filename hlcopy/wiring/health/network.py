@@ -53,7 +53,7 @@ def _venue_check(settings: Settings, http: BoundedHttp, clock: Clock, url: str) 
     try:
         told = venue_time(http, url, patience=PATIENCE_S)
     except TryLaterError as error:
-        return Check(name="hyperliquid", ok=False, said=str(error), remedy="check the network, proxy and firewall")
+        return Check(name="hyperliquid", ok=False, said=str(error), remedy="check the network and the firewall")
     took = clock.monotonic() - began
     said = f"{host_of(url)} answers in {took * 1000:.0f} ms"
     if settings.clock == "venue":
@@ -77,7 +77,7 @@ def leaderboard_check(settings: Settings, http: BoundedHttp) -> Check:
     try:
         http.send("GET", settings.leaderboard_url, headers=_BEGINNING, judge=judge, patience=PATIENCE_S)
     except TryLaterError as error:
-        return Check(name="leaderboard", ok=False, said=str(error), remedy="check the network, proxy and firewall")
+        return Check(name="leaderboard", ok=False, said=str(error), remedy="check the network and the firewall")
     if statuses[-1] not in _OK:
         said = f"{host} answers {statuses[-1]}"
         return Check(name="leaderboard", ok=False, said=said, remedy="check HLCOPY_LEADERBOARD_URL")

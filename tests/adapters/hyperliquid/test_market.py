@@ -520,3 +520,10 @@ def test_rates_are_asked_for_once_an_hour() -> None:
 def test_contexts_of_another_count_are_refused() -> None:
     with scene(metaAndAssetCtxs=[{"universe": COINS}, [context("1.0")]]) as at, pytest.raises(BadAnswerError):
         at.market.look({}, NOW)
+
+
+def test_funding_from_before_what_was_asked_for_ends_the_reading() -> None:
+    old = [{"coin": "BTC", "fundingRate": "0.0", "premium": "0", "time": HOUR - 90 * 60_000}] * 500
+    with scene(fundingHistory=old) as shown, pytest.raises(BadAnswerError, match="a page from before"):
+        shown.market.look({"BTC": NOW - timedelta(hours=1)}, NOW)
+    assert shown.types().count("fundingHistory") == 1

@@ -1,0 +1,243 @@
+"""What people, the venue and this machine do to a drill, beside what happens to single requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from hlcopy.drill.dice import chosen
+from hlcopy.drill.world import PRICES, TRADERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hlcopy.drill.stage import Stage
+
+MINUTE_MS: Final = 60_000
+_BARRED_MS: Final = 330_000  # whom the venue refused asks again after five minutes
+_DEEP_USD: Final = 3_000_000.0
+_FEW: Final = 3
+_PLENTY: Final = 9_000
+_HALF: Final = 0.5
+_RARELY: Final = 0.95
+
+
+def happen(stage: Stage, what: str, part: float) -> bool:
+    """Let something happen; return whether there was anything that it could happen to."""
+    with stage.floor.lock:
+        stage.floor.advance()
+        return EVENTS[what](stage, part)
+
+
+def _held(stage: Stage, part: float) -> tuple[str, float]:
+    """Return one of our positions by a draw, no coin where there is none."""
+    account = stage.floor.accounts[stage.account]
+    coins = [coin for coin in account.positions if account.held(coin)]
+    if not coins:
+        return "", 0.0
+    coin, _ = chosen(coins, part)
+    return coin, account.held(coin)
+
+
+def _part(stage: Stage, coin: str, size: float) -> float:
+    instrument = next(each for each in stage.world.venue.coins if each.coin == coin)
+    return instrument.size(abs(size)) * (1 if size > 0 else -1)
+
+
+def _hand_close(stage: Stage, part: float) -> bool:
+    coin, size = _held(stage, part)
+    if coin:
+        stage.floor.trade_by_hand(stage.account, coin, -size, reduce_only=True)
+    return bool(coin)
+
+
+def _hand_reduce(stage: Stage, part: float) -> bool:
+    coin, size = _held(stage, part)
+    reduced = _part(stage, coin, size * 0.4) if coin else 0.0
+    if reduced:
+        stage.floor.trade_by_hand(stage.account, coin, -reduced, reduce_only=True)
+    return bool(reduced)
+
+
+def _hand_open(stage: Stage, part: float) -> bool:
+    """Open a coin that nobody is just about to open: two who do it at the same moment can't know of each other."""
+    free = [coin for coin in PRICES if coin not in stage.floor.accounts[stage.account].positions]
+    if not free or stage.is_working or stage.oracle.has_pending():
+        return False
+    coin, rest = chosen(free, part)
+    size = _part(stage, coin, 2_000.0 / stage.mark(coin) * (1 if rest < _HALF else -1))
+    stage.floor.trade_by_hand(stage.account, coin, size)
+    stage.later(20 * MINUTE_MS, lambda: _hand_leave(stage, coin))
+    return True
+
+
+def _hand_leave(stage: Stage, coin: str) -> None:
+    size = stage.floor.accounts[stage.account].held(coin)
+    if size and not stage.is_ending and stage.oracle.is_foreign(coin):
+        stage.floor.trade_by_hand(stage.account, coin, -size, reduce_only=True)
+
+
+def _stop_cancelled(stage: Stage, part: float) -> bool:
+    coin, _ = _held(stage, part)
+    orders = [each for each in stage.floor.accounts[stage.account].on(coin) if each.is_open] if coin else []
+    if orders:
+        stage.floor.cancel_by_hand(stage.account, orders[0].oid)
+    return bool(orders)
+
+
+def _deleverage(stage: Stage, part: float) -> bool:
+    coin, size = _held(stage, part)
+    taken = abs(_part(stage, coin, size if int(part * 1_000) % 2 else size / 2)) if coin else 0.0
+    if taken:
+        stage.floor.deleverage(stage.account, coin, taken)
+    return bool(taken)
+
+
+def _gap(stage: Stage, part: float) -> bool:
+    """Let a price jump beyond where a stop of ours lies, at times beyond what the stop accepts."""
+    coin, size = _held(stage, part)
+    if coin:
+        stage.jump(coin, (-1 if size > 0 else 1) * (6.0 + 12.0 * (part * 7 % 1)))
+    return bool(coin)
+
+
+def _liquidation(stage: Stage, part: float) -> bool:
+    """Let a price jump so far that no stop fills, and the venue takes the position."""
+    coin, size = _held(stage, part)
+    if coin:
+        stage.jump(coin, -38.0 if size > 0 else 38.0)
+    return bool(coin)
+
+
+def _rise(stage: Stage, part: float) -> bool:
+    """Let a price run our way, through a profit tier or several."""
+    coin, size = _held(stage, part)
+    if coin:
+        stage.jump(coin, (1 if size > 0 else -1) * (4.0 + 20.0 * (part * 7 % 1)))
+    return bool(coin)
+
+
+def _partial(stage: Stage, part: float) -> bool:
+    coin, rest = chosen(list(PRICES), part)
+    stage.floor.partial_next(coin, round(rest, 2))
+    return True
+
+
+def _stop_refused(stage: Stage, part: float) -> bool:  # noqa: ARG001 - all events have the same shape
+    stage.floor.refuse_next_stop("Invalid TP/SL price.")
+    return True
+
+
+def _order_refused(stage: Stage, part: float) -> bool:  # noqa: ARG001 - all events have the same shape
+    stage.floor.refuse_next_order("Insufficient margin to place order.")
+    return True
+
+
+def _hidden(stage: Stage, part: float) -> bool:
+    stage.floor.hide_next_order(1 + int(part * 4))
+    return True
+
+
+def _empty_book(stage: Stage, part: float) -> bool:
+    coin, rest = chosen(list(PRICES), part)
+    stage.world.venue.set_depth(coin, 0.0)
+    stage.spoil(coin)
+    stage.later(int((1 + rest * 5) * MINUTE_MS), lambda: _refill(stage, coin))
+    return True
+
+
+def _refill(stage: Stage, coin: str) -> None:
+    stage.world.venue.set_depth(coin, _DEEP_USD)
+    stage.heal(coin)
+
+
+def _post_only(stage: Stage, part: float) -> bool:
+    length = int((1 + part * 4) * MINUTE_MS)
+    stage.floor.post_only_until(stage.clock.now_ms() + length)
+    stage.spoil("")
+    stage.later(length, lambda: stage.heal(""))
+    return True
+
+
+def _no_budget(stage: Stage, part: float) -> bool:
+    stage.floor.leave_requests(stage.account, int(part * _FEW))
+    stage.spoil("")
+    stage.later(int((1 + part * 9) * MINUTE_MS), lambda: _budget(stage))
+    return True
+
+
+def _budget(stage: Stage) -> None:
+    stage.floor.leave_requests(stage.account, _PLENTY)
+    stage.heal("")
+
+
+def _agent_gone(stage: Stage, part: float) -> bool:
+    stage.floor.drop_agent(stage.agent)
+    stage.spoil("")
+    stage.later(int((1 + part * 9) * MINUTE_MS), lambda: _agent_back(stage))
+    return True
+
+
+def _agent_back(stage: Stage) -> None:
+    stage.floor.approve(stage.agent, stage.account, name="drill")
+    stage.later(_BARRED_MS, lambda: stage.heal(""))
+
+
+def _capped(stage: Stage, part: float) -> bool:
+    coin, rest = chosen(list(PRICES), part)
+    stage.floor.cap_open_interest(coin)
+    stage.later(int((1 + rest * 9) * MINUTE_MS), lambda: stage.floor.cap_open_interest(coin, capped=False))
+    return True
+
+
+def _outage(stage: Stage, part: float) -> bool:
+    stage.down_until_ms = max(stage.down_until_ms, stage.clock.now_ms() + int((0.5 + part * 7) * MINUTE_MS))
+    return True
+
+
+def _asleep(stage: Stage, part: float) -> bool:
+    """Let this machine be off, for minutes or, rarely, for days."""
+    stage.fall_asleep(int((3 + part * 40) * MINUTE_MS), days=part > _RARELY)
+    return True
+
+
+def _skew(stage: Stage, part: float) -> bool:
+    stage.skew_ms = int((part - 0.5) * 3_600)
+    return True
+
+
+def _transfer(stage: Stage, part: float) -> bool:
+    usd = round(part * 4_000 + 500, 2)
+    (stage.floor.deposit if int(part * 1_000) % 2 else stage.floor.withdraw)(stage.account, usd)
+    return True
+
+
+def _trader_liquidated(stage: Stage, part: float) -> bool:
+    address, _ = chosen(TRADERS, part)
+    return stage.world.liquidate(address, stage.clock.now_ms())
+
+
+EVENTS: Final[Mapping[str, Callable[[Stage, float], bool]]] = {
+    "hand closes": _hand_close,
+    "hand reduces": _hand_reduce,
+    "hand opens": _hand_open,
+    "hand cancels stop": _stop_cancelled,
+    "deleveraged": _deleverage,
+    "gap": _gap,
+    "liquidation": _liquidation,
+    "run": _rise,
+    "partial fill": _partial,
+    "stop refused": _stop_refused,
+    "order refused": _order_refused,
+    "order hidden": _hidden,
+    "empty book": _empty_book,
+    "post-only": _post_only,
+    "budget spent": _no_budget,
+    "agent gone": _agent_gone,
+    "interest capped": _capped,
+    "outage": _outage,
+    "machine off": _asleep,
+    "clock skew": _skew,
+    "transfer": _transfer,
+    "trader liquidated": _trader_liquidated,
+}
+"""What happens beside requests, by name."""

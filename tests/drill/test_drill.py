@@ -1,0 +1,135 @@
+"""The drill: it replays exactly, holds its ground over many ticks, kills everywhere, catches what is planted, and shrinks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hlcopy.drill import kills, story
+from hlcopy.drill.bugs import BUGS
+from hlcopy.drill.dice import Decision, Dice, chosen
+from hlcopy.drill.episodes import Failure, Plan, Sums, bug_named, episode, replay, run
+from hlcopy.drill.prove import caught
+from hlcopy.drill.shrink import shortest, shrunk
+from hlcopy.errors import BadInputError
+from hlcopy.ports import SilentProgress
+from tests.drill.fingerprint import fingerprint
+
+ROOT = Path(__file__).parents[2]
+REGRESSIONS = sorted((ROOT / "tests" / "regressions").glob("*.json"))
+SEED, TICKS, RATE = 11, 1_500, 0.2
+
+
+def test_the_same_seed_gives_the_same_episode_to_the_byte_in_any_process() -> None:
+    command = [sys.executable, str(ROOT / "tests" / "drill" / "fingerprint.py"), "5", "20"]
+    other = subprocess.run(
+        command, env={**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": str(ROOT)}, capture_output=True, check=True
+    )
+    assert fingerprint(5, 20) == other.stdout.decode()
+    assert fingerprint(6, 20) != other.stdout.decode()
+
+
+def test_fifteen_hundred_ticks_among_faults_violate_nothing() -> None:
+    sums = run(Plan(ticks=TICKS, seed=SEED, rate=RATE), progress=SilentProgress())
+
+    assert [(failure.invariant, failure.text) for failure in sums.failures] == []
+    assert sums.ticks >= TICKS
+    assert sums.orders["entry filled"] >= 5
+    assert sums.orders["exit filled"] >= 3
+    assert sum(sums.kills.values()) >= 50
+    assert sums.faults["lost"] >= 100
+    assert sums.converged == sums.in_episodes
+
+
+def test_an_entry_killed_at_any_effect_ends_as_the_unharmed_one() -> None:
+    sums = kills.kill_everywhere(minutes=story.ENTERED)
+
+    assert [(failure.decisions, failure.text) for failure in sums.failures] == []
+    assert sums.kill_runs >= 40
+    assert sum(sums.kills.values()) == sums.kill_runs
+    assert {"send exchange:order", "answered exchange:order", "commit", "committed", "locked"} <= set(sums.kills)
+
+
+@pytest.mark.parametrize("bug", [bug.name for bug in BUGS])
+def test_a_planted_bug_is_caught(bug: str) -> None:
+    assert caught(bug, 1, most_ticks=3_000).caught_by
+
+
+def test_there_are_the_fifteen_bugs_that_the_catalogue_names() -> None:
+    assert len({bug.name for bug in BUGS}) == 15
+
+
+@pytest.mark.parametrize(
+    ("culprits", "expected"),
+    [
+        pytest.param({7}, [7], id="one decision leads there"),
+        pytest.param({3, 16}, [3, 16], id="two far apart do together"),
+        pytest.param({0, 1, 2}, [0, 1, 2], id="the first three"),
+        pytest.param(set(), [], id="it fails by itself"),
+    ],
+)
+def test_a_list_is_shrunk_to_what_leads_there(culprits: set[int], expected: list[int]) -> None:
+    assert shortest(range(20), lambda kept: culprits <= set(kept), tries=1_000) == expected
+
+
+def test_shrinking_ends_when_its_tries_do() -> None:
+    asked: list[int] = []
+
+    def fails(kept: object) -> bool:
+        asked.append(1)
+        return {3, 16} <= set(kept)  # type: ignore[call-overload]
+
+    assert {3, 16} <= set(shortest(range(500), fails, tries=5))
+    assert len(asked) == 5
+
+
+def test_a_failure_is_shrunk_and_replayed() -> None:
+    bug = bug_named("resend on timeout")
+    (failure,) = next(sums for seed in range(50) if (sums := episode(seed, RATE, 30, bug=bug)).failures).failures
+
+    short = shrunk(failure, tries=60)
+
+    assert len(short.decisions) < len(failure.decisions)
+    decisions = [Decision(**each) for each in short.decisions]
+    again = replay(short, decisions, bug=bug)
+    assert again is not None
+    assert again.invariant == failure.invariant
+    assert replay(short, decisions) is None
+
+
+@pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.stem)
+def test_what_was_once_violated_isn_t_any_more(path: Path) -> None:
+    failure = Failure(**json.loads(path.read_text()))
+    again = replay(failure, [Decision(**each) for each in failure.decisions])
+    assert again is None, again
+
+
+def test_a_draw_depends_on_its_place_alone() -> None:
+    dice, other = Dice(3), Dice(3)
+    other.draw(9, 9)
+    assert dice.draw(1, 2) == other.draw(1, 2)
+    assert dice.draw(1, 2) != dice.draw(2, 1)
+    drawn = [dice.draw(1, number) for number in range(2_000)]
+    assert 0.48 < sum(drawn) / 2_000 < 0.52
+    assert chosen(("a", "b"), 0.75) == ("b", 0.5)
+
+
+def test_a_long_run_goes_on_where_it_was_and_with_the_same_options_only(tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    plan = Plan(ticks=1, seed=4, rate=0.1, minutes=3)
+    first = run(plan, state=state)
+    assert first.episodes == 1
+    whole = run(Plan(ticks=first.ticks + 1, seed=4, rate=0.1, minutes=3), state=state)
+    assert whole.episodes == 2
+    assert Sums.of(json.loads(state.read_text())["sums"]).document() == whole.document()
+
+    with pytest.raises(BadInputError, match="--state"):
+        run(Plan(ticks=1, seed=5, rate=0.1, minutes=3), state=state)
+    state.write_text("{}")
+    with pytest.raises(BadInputError, match="isn't the state of a drill"):
+        run(plan, state=state)
