@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain.models import Fill, Side
+    from hlcopy.domain.safety import Conditions
     from hlcopy.ports import Ledger, Level, Market, Together, UnknownType
 
 
@@ -41,6 +42,9 @@ class FakeMarket:
     pages: list[tuple[str, bool]] = field(default_factory=list)  # the books that were asked for
     dark: bool = False  # nothing can be looked at
     lawless: bool = False  # the rules can't be read
+    states: dict[str, Conditions | UnknownType] = field(
+        default_factory=dict
+    )  # of coins' markets; others aren't recorded
 
     def set(self, coin: str, at: datetime, price: float) -> None:
         self.path.setdefault(coin, []).append((at, price))
@@ -85,6 +89,9 @@ class FakeMarket:
 
     def funding(self, coin: str, since: datetime, until: datetime) -> Sequence[tuple[datetime, float]]:
         return [(at, rate) for at, rate in self.rates.get(coin, []) if since < at <= until]
+
+    def conditions(self, coin: str, now: datetime) -> Conditions | UnknownType | None:  # noqa: ARG002 - the port's
+        return self.states.get(coin)
 
     def instrument(self, coin: str) -> Instrument | None:
         if self.lawless:

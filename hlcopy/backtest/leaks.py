@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from hlcopy.backtest.desk import Recording, ReplayDesk
     from hlcopy.domain.instrument import Instrument
     from hlcopy.domain.models import Fill, TraderState
+    from hlcopy.domain.safety import Conditions
     from hlcopy.ports import (
         DeepFills,
         Leaderboard,
@@ -88,6 +89,10 @@ class _Market:
             return self._inner.marks(coin, since, now)
         later = min(now + self._ahead, self._end)
         return self._knowing.marks(coin, later if asks is Kind.GATE else since, later)
+
+    def conditions(self, coin: str, now: datetime) -> Conditions | UnknownType | None:
+        """Return the state of a coin's market."""
+        return self._inner.conditions(coin, now)
 
     def instrument(self, coin: str) -> Instrument | None:
         """Return a coin's trading rules."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from hlcopy.backtest.tape import Tape
     from hlcopy.backtest.universe import Universe
+    from hlcopy.domain.safety import Conditions
     from hlcopy.ports import FundingRate, Level
 
 # A mark older than this many candles is no mark (decision 32).
@@ -256,6 +257,11 @@ class ReplayMarket:
         times = self._funding_times.get(coin, [])
         part = self._funding.get(coin, [])[bisect_right(times, since) : bisect_right(times, until)]
         return [(rate.time, rate.rate) for rate in part]
+
+    def conditions(self, coin: str, now: datetime) -> Conditions | UnknownType | None:  # noqa: ARG002 - the port's
+        """Return None: recorded history has neither open interest nor order books."""
+        self._clock.check(now)
+        return None
 
     def instrument(self, coin: str) -> Instrument | None:
         """Return assumed trading rules: a recording has no meta."""

@@ -236,6 +236,7 @@ def _assumptions(
         "equity_curve": "at UTC midnight; falls within a day aren't seen",
         "trader_leverage": "effective: position values over equity, rebuilt from fills",
         "instruments": "size decimals and maximum leverage assumed, a recording has no meta",
+        "market_gates": "size, cost, price and footprint not applied, a recording has no books and no open interest",
     }
 
 

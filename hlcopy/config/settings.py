@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -26,6 +26,7 @@ NANSEN_URL: Final = "https://api.nansen.ai"
 
 PREFIX: Final = "HLCOPY_"
 SECRET_FIELDS: Final = ("nansen_api_key", "agent_key")
+SAFETY_FIELDS: Final = tuple(each.name for each in fields(policy.SafetyPolicy) if each.name != "off")
 TIER_FIELDS: Final = ("profit_take_tier_1", "profit_take_tier_2", "profit_take_tier_3")
 
 
@@ -100,6 +101,28 @@ class Settings(BaseSettings):
     max_stops_in_6h: t.PositiveCount = 3
     max_trader_stops: t.PositiveCount = 2
     min_action_budget: t.Count = 2_000
+
+    gates_off: t.Gates | None = None
+    min_open_interest_usd: t.Usd = 5_000_000.0
+    min_day_volume_usd: t.Usd = 10_000_000.0
+    max_open_interest_share: t.Share = 0.001
+    max_day_volume_share: t.Share = 0.0005
+    max_depth_share: t.Share = 0.10
+    min_exit_depth: t.Ratio = 5.0
+    max_spread_percent: t.Percent = 0.10
+    max_cost_percent: t.Percent = 0.50
+    max_oracle_gap_percent: t.Percent = 1.0
+    max_mid_gap_percent: t.Percent = 0.5
+    max_trader_open_interest_share: t.Share = 0.05
+    max_trader_hour_share: t.Share = 0.10
+    max_profit_share: t.Share = 0.5
+    max_profit_herfindahl: t.Share = 0.3
+    luck_trials: t.Count = 200
+    luck_min_trips: t.Count = 50
+    max_flow_share: t.Ratio = 0.5
+    max_quick_share: t.Share = 0.3
+    min_net_share: t.Share = 0.1
+    max_dump_share: t.Share = 0.15
 
     min_trades_required: t.Count = 50
     min_account_value_usd: t.Usd = 50_000.0
@@ -224,6 +247,10 @@ class Settings(BaseSettings):
                 max_entries_per_day=self.max_entries_per_day,
                 max_stops_in_6h=self.max_stops_in_6h,
                 max_trader_stops=self.max_trader_stops,
+            ),
+            safety=policy.SafetyPolicy(
+                off=frozenset(policy.Gate(name) for name in (self.gates_off or "").split(",") if name),
+                **{name: getattr(self, name) for name in SAFETY_FIELDS},
             ),
             scoring=policy.ScoringPolicy(
                 min_trades_required=self.min_trades_required,

@@ -120,6 +120,17 @@ def _weights(weights: Mapping[str, float]) -> Mapping[str, float]:
     return weights
 
 
+def _gates(text: str) -> str:
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in set(policy.Gate):
+            message = (
+                f"knows no gate of this name; did you mean {nearest(name, policy.Gate)}? All: {', '.join(policy.Gate)}"
+            )
+            raise ValueError(message)
+    return ",".join(names)
+
+
 Url = Annotated[str, AfterValidator(_url)]
 Address = Annotated[str, AfterValidator(_address)]
 AgentKey = Annotated[SecretStr, AfterValidator(_agent_key)]
@@ -131,6 +142,8 @@ Percent = Annotated[float, Field(gt=0, le=100)]
 StopPercent = Annotated[float, Field(gt=0, lt=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
+Ratio = Annotated[float, Field(ge=0, le=1e6)]
+Gates = Annotated[str, AfterValidator(_gates)]
 Exposure = Annotated[float, Field(gt=0, le=_MAX_EXPOSURE)]
 Count = Annotated[int, Field(ge=0, le=100_000)]
 PositiveCount = Annotated[int, Field(ge=1, le=100_000)]

@@ -104,6 +104,7 @@ class Approval:
     slippage_pct: float
     leverage: float | None
     size: sizing.CopySize
+    measured: Mapping[str, float | str | None] = field(default_factory=dict)
 
 
 # Screening

@@ -100,6 +100,11 @@ class SkipReason(StrEnum):
     HALTED = "SKIP_HALTED"
     BREAKER = "SKIP_BREAKER"
     ACTION_BUDGET = "SKIP_ACTION_BUDGET"
+    ILLIQUID = "SKIP_ILLIQUID"
+    COST = "SKIP_COST"
+    PRICE_INTEGRITY = "SKIP_PRICE_INTEGRITY"
+    FOOTPRINT = "SKIP_FOOTPRINT"
+    OPEN_THEN_DUMP = "SKIP_OPEN_THEN_DUMP"
 
 
 @unique
@@ -112,6 +117,7 @@ class Wait(StrEnum):
     UNKNOWN_HISTORY = "unknown_history"
     UNKNOWN_PRICE = "unknown_price"
     UNKNOWN_BUDGET = "unknown_budget"
+    UNKNOWN_MARKET = "unknown_market"
 
 
 @unique

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import StrEnum, unique
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
@@ -179,6 +180,58 @@ class CostPolicy:
     taker_fee_percent: float = 0.045
 
 
+@unique
+class Gate(StrEnum):
+    """What can be left out, by the name that a setting calls it by."""
+
+    SIZE = "size"
+    COST = "cost"
+    PRICE = "price"
+    FOOTPRINT = "footprint"
+    CONCENTRATION = "concentration"
+    LUCK = "luck"
+    FLOWS = "flows"
+    WASH = "wash"
+    DUMP = "dump"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyPolicy:
+    """What keeps others from trading against those who copy them; `off` gates aren't applied.
+
+    Of the market at the moment of entry: `size` is our copy against it, `cost` what getting in and out would take, `price`
+    whether mark, oracle and book agree, `footprint` whether the trader is the market himself. Of a trader's record: how
+    `concentration` spreads the profit, what `luck` would show of so many wallets (of a shorter record nothing can be said), which transfers, `flows`, lie under a
+    return, whether it is `wash` trading, and which share of the entries is a `dump` on whoever copied them.
+    """
+
+    off: frozenset[Gate] = frozenset()
+    min_open_interest_usd: float = 5_000_000.0
+    min_day_volume_usd: float = 10_000_000.0
+    max_open_interest_share: float = 0.001
+    max_day_volume_share: float = 0.0005
+    max_depth_share: float = 0.10
+    min_exit_depth: float = 5.0
+    max_spread_percent: float = 0.10
+    max_cost_percent: float = 0.50
+    max_oracle_gap_percent: float = 1.0
+    max_mid_gap_percent: float = 0.5
+    max_trader_open_interest_share: float = 0.05
+    max_trader_hour_share: float = 0.10
+    max_profit_share: float = 0.5
+    max_profit_herfindahl: float = 0.3
+    luck_trials: int = 200
+    luck_min_trips: int = 50
+    max_flow_share: float = 0.5
+    max_quick_share: float = 0.3
+    min_net_share: float = 0.1
+    max_dump_share: float = 0.15
+
+    def has(self, gate: Gate) -> bool:
+        """Whether a gate is applied."""
+        return gate not in self.off
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringPolicy:
     """Which traders are followed (specification phase 3; decisions 9 and 13 to 18).
@@ -231,5 +284,6 @@ class Policy:
     execution: ExecutionPolicy = field(default_factory=ExecutionPolicy)
     breakers: BreakerPolicy = field(default_factory=BreakerPolicy)
     costs: CostPolicy = field(default_factory=CostPolicy)
+    safety: SafetyPolicy = field(default_factory=SafetyPolicy)
     scoring: ScoringPolicy = field(default_factory=ScoringPolicy)
     cadence: CadencePolicy = field(default_factory=CadencePolicy)

@@ -6,13 +6,16 @@ import math
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final, TypeGuard
 
+from hlcopy.domain.conduct import luck_of
+from hlcopy.domain.policy import Gate
 from hlcopy.domain.scoring import Style
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from datetime import datetime
 
-    from hlcopy.domain.policy import ScoringPolicy
+    from hlcopy.domain.conduct import Conduct
+    from hlcopy.domain.policy import SafetyPolicy, ScoringPolicy
     from hlcopy.domain.scoring import ScoreInputs
 
 PRIMARY: Final = "primary"
@@ -33,6 +36,11 @@ class Disqualified(StrEnum):
     BAD_HISTORY = "BAD_HISTORY"
     BAD_EQUITY = "BAD_EQUITY"
     OUTRANKED = "OUTRANKED"
+    CONCENTRATED = "CONCENTRATED"
+    LUCK = "LUCK"
+    FLOWS = "FLOWS"
+    WASH = "WASH"
+    OPEN_THEN_DUMP = "OPEN_THEN_DUMP"
 
 
 def disqualify(inputs: ScoreInputs, policy: ScoringPolicy, now: datetime) -> Disqualified | None:
@@ -47,6 +55,40 @@ def disqualify(inputs: ScoreInputs, policy: ScoringPolicy, now: datetime) -> Dis
         or _by_record(inputs, policy)
         or _by_blacklist(inputs.blacklisted_until, now)
     )
+
+
+def disbelieve(conduct: Conduct, flow_share: float | None, policy: SafetyPolicy) -> Disqualified | None:
+    """Return why a trader's record isn't believed, None when nothing speaks against it.
+
+    `flow_share` is the largest transfer of a week against the equity before it. What a record is too short for isn't held
+    against it.
+    """
+    spread, dumps = conduct.concentration, conduct.dumps
+    is_even = spread is None or (
+        spread.largest <= policy.max_profit_share
+        and spread.herfindahl <= policy.max_profit_herfindahl
+        and 0 < spread.without_best_usd < math.inf
+    )
+    quick, net = conduct.quick_share, conduct.net_share
+    is_wash = (
+        quick is not None
+        and not quick < policy.max_quick_share
+        and not (net is not None and net >= policy.min_net_share)
+    )
+    skill = -math.inf if conduct.skill is None else conduct.skill
+    is_lucky = (
+        policy.luck_trials > 1
+        and conduct.trips >= policy.luck_min_trips
+        and not luck_of(policy.luck_trials) <= skill < math.inf
+    )
+    found = {
+        Gate.WASH: (Disqualified.WASH, is_wash),
+        Gate.FLOWS: (Disqualified.FLOWS, flow_share is not None and not flow_share <= policy.max_flow_share),
+        Gate.DUMP: (Disqualified.OPEN_THEN_DUMP, not dumps.at_least <= policy.max_dump_share),
+        Gate.CONCENTRATION: (Disqualified.CONCENTRATED, not is_even),
+        Gate.LUCK: (Disqualified.LUCK, is_lucky),
+    }
+    return next((reason for gate, (reason, holds) in found.items() if holds and policy.has(gate)), None)
 
 
 def screen(

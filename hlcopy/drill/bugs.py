@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.book import Order
     from hlcopy.domain.policy import Policy
+    from hlcopy.domain.safety import Conditions
     from hlcopy.ports import Desk, Exchange, Ledger, Market, Outcome, UnknownType
 
 
@@ -167,6 +168,10 @@ class _Blank(_Around):
     def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
         found: Marks | UnknownType | None = self._inner.marks(coin, since, now)
         return Marks(math.nan, math.nan, math.nan, now) if found is UNKNOWN else found
+
+    def conditions(self, coin: str, now: datetime) -> Conditions | UnknownType | None:
+        found: Conditions | UnknownType | None = self._inner.conditions(coin, now)
+        return None if found is UNKNOWN else found
 
 
 def _confirm_anything(facts: gates.Facts, policy: Policy) -> Any:  # noqa: ANN401 - the gate's own

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.instrument import Instrument
     from hlcopy.domain.models import Fill, TraderState
+    from hlcopy.domain.safety import Conditions
 
 
 class Unknown(Enum):
@@ -58,6 +59,9 @@ class Market(Protocol):
 
     def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
         """Return the marks seen after `since` and up to now; None when there is no fresh one, `UNKNOWN` when a read failed."""
+
+    def conditions(self, coin: str, now: datetime) -> Conditions | UnknownType | None:
+        """Return a coin's open interest, volume, oracle and book; None where they aren't recorded, in a replay."""
 
     def instrument(self, coin: str) -> Instrument | None:
         """Return the coin's trading rules, None when it isn't a main-dex perp that trades.

@@ -80,6 +80,7 @@ def trader_detail(trader: Trader, now: datetime, width: int | None) -> str:
         ("win rate", _win_rate(trader.win_rate)),
         ("trades", _with(text.count(trader.nof_trades), terms.get("nof_trades_from"))),
         ("fills", _fills(terms)),
+        ("record", _record(terms)),
         ("leaderboard", _with(str(terms.get("leaderboard") or text.DASH), _rank(terms))),
         ("scored", text.moment(trader.last_scored_at) + (" UTC" if trader.last_scored_at else "")),
     ]
@@ -88,6 +89,25 @@ def trader_detail(trader: Trader, now: datetime, width: int | None) -> str:
         for name, value in lines
     )
     return told + _score_text(trader, width)
+
+
+def _record(terms: Terms) -> str:
+    """Return what speaks for and against believing the history, as the gates of selection see it."""
+    if "entries" not in terms:
+        return text.DASH
+    parts = [
+        f"best round trip {_share(terms, 'profit_share')} of profits",
+        f"under a minute {_share(terms, 'quick_share')}",
+        f"{_number(terms, 'entries_cut', 0)} of {_number(terms, 'entries', 0)} entries cut at once",
+        f"transfers in a week {_share(terms, 'flow_share')} of equity",
+        f"skill {_number(terms, 'skill', 1)} against {_number(terms, 'luck', 1)} by luck",
+    ]
+    return ", ".join(parts)
+
+
+def _share(terms: Terms, name: str) -> str:
+    share = terms.get(name)
+    return f"{share:.0%}" if isinstance(share, float) else "unknown"
 
 
 def _score_text(trader: Trader, width: int | None) -> str:

@@ -143,6 +143,8 @@ def _changes(wallet: Wallet, style: Style, length: int) -> list[tuple[int, float
     changes: list[tuple[int, float]] = []
     if happens(wallet, style.nervous):
         changes.append((int(rng.integers(3, 12)), 0.0 if happens(wallet, 0.4) else 0.5))
+    if style.dumps and happens(wallet, style.dumps):
+        changes.append((int(rng.uniform(*style.dump_minutes)), rng.uniform(*style.dump_keeps)))
     if happens(wallet, style.add_soon):
         changes.append((int(rng.integers(25, 110)), rng.uniform(1.3, 1.6)))
     if happens(wallet, style.add_late):

@@ -15,7 +15,7 @@ import numpy as np
 from hlcopy.domain.instrument import PERP_DECIMALS, SIGNIFICANT_FIGURES, Instrument
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,6 +32,7 @@ _TAIL_DEGREES: Final = 4  # of Student's t: returns with fat tails
 _JUMPS_PER_DAY: Final = 0.3
 _JUMP_PERCENT: Final = (1.5, 3.8)
 _TURNOVER_USD: Final = 40_000.0  # median of a coin's minute, per unit of its liquidity
+_TURNOVER_SPREAD: Final = 0.8  # deviation of its logarithm
 _FUNDING_BASE: Final = 0.0000125
 _FUNDING_PER_MOVE: Final = 0.0004  # hourly rate for a day's rise of 100 %
 _FUNDING_NOISE: Final = 0.000005
@@ -89,6 +90,9 @@ COINS: Final = (
     Coin(Instrument(coin="NEAR", size_decimals=1, max_leverage=10), 3.11, 1.1, 0.38, 1.0, 2.0, _WILD),
 )
 
+THIN: Final = tuple(Instrument(coin=f"THIN{number}", size_decimals=0, max_leverage=3) for number in range(1, 9))
+"""Coins of no importance, which are in no market unless asked for."""
+
 
 class Course(NamedTuple):
     """What a price is held to, give or take an amplitude in percent: knots of (minute, factor of the price at the first)."""
@@ -136,16 +140,31 @@ class Market:
     funding: Mapping[str, Funding]
 
 
+def thin_coin(instrument: Instrument, price: float, day_volume_usd: float) -> Coin:
+    """Return a coin that little is traded of."""
+    liquidity = day_volume_usd / (DAY * _TURNOVER_USD * float(np.exp(_TURNOVER_SPREAD**2 / 2)))
+    return Coin(instrument, price, 0.5, 0.5, 1.0, liquidity, _ALT)
+
+
 def make_market(
-    rng: np.random.Generator, start_ms: int, minutes: int, courses: Mapping[str, Course] = MappingProxyType({})
+    rng: np.random.Generator,
+    start_ms: int,
+    minutes: int,
+    courses: Mapping[str, Course] = MappingProxyType({}),
+    *,
+    more: Sequence[Coin] = (),
 ) -> Market:
-    """Return a market that depends on nothing but the generator's state, the full hour it starts at, its length and courses."""
-    streams = dict(zip(COINS, rng.spawn(len(COINS)), strict=True))
+    """Return a market that depends on nothing but the generator's state, the full hour it starts at, its length and courses.
+
+    `more` coins than the usual ones come last.
+    """
+    coins = (*COINS, *more)
+    streams = dict(zip(coins, rng.spawn(len(coins)), strict=True))
     times = start_ms + MINUTE_MS * np.arange(minutes, dtype=np.int64)
     leader_noise = np.zeros(0)
     candles: dict[str, Series] = {}
     funding: dict[str, Funding] = {}
-    for coin in COINS:  # the leader comes first
+    for coin in coins:  # the leader comes first
         name = coin.instrument.coin
         drift, calm, noise = _own_returns(coin, streams[coin], minutes)
         if name == LEADER:
@@ -212,7 +231,7 @@ def _candles(coin: Coin, rng: np.random.Generator, times: Integers, logs: Floats
     path = coin.price * np.exp(logs).reshape(len(times), _TICKS)
     closes = _legal(path[:, -1], coin.instrument)
     opens = np.concatenate((_legal(np.array([coin.price]), coin.instrument), closes[:-1]))
-    turnover = coin.liquidity * _TURNOVER_USD * rng.lognormal(0.0, 0.8, len(times))
+    turnover = coin.liquidity * _TURNOVER_USD * rng.lognormal(0.0, _TURNOVER_SPREAD, len(times))
     lot = 10.0**coin.instrument.size_decimals
     return Series(
         instrument=coin.instrument,

@@ -14,7 +14,7 @@ class Style:
 
     Of a trader's positions the share `wins` gains about `gain` percent of price, the others lose about `loss`: entries are
     chosen with hindsight, so that a score can be foretold. `ticket` is the share of equity in an entry. `nervous` halves
-    or closes within the quarter of an hour after the entry. `parts` is how many fills an order has at most. The last
+    or closes within the quarter of an hour after the entry, `dumps` keeps no more than `dump_keeps` soon after it. `parts` is how many fills an order has at most. The last
     `idle_days` before the present nothing is traded, nor in it.
     """
 
@@ -37,6 +37,9 @@ class Style:
     add_soon: float = 0.0
     add_late: float = 0.0
     nervous: float = 0.0
+    dumps: float = 0.0
+    dump_keeps: tuple[float, float] = (0.0, 0.5)
+    dump_minutes: tuple[float, float] = (16.0, 60.0)
     reduce: float = 0.0
     flip: float = 0.0
     dust: float = 0.0

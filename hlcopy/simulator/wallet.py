@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple, NotRequired, Typed
 
 import numpy as np
 
-from hlcopy.simulator.market import COINS, HOUR, MINUTE_MS
+from hlcopy.simulator.market import COINS, HOUR, MINUTE_MS, THIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +23,9 @@ SPOT_COIN: Final = "@107"
 SPOT_TOKEN: Final = "HYPE"
 HIP3_COIN: Final = "xyz:NVDA"
 # A lot is the smallest unit that sizes are counted in; a spot balance has decimals that its orders don't.
-LOT_DECIMALS: Final = {coin.instrument.coin: coin.instrument.size_decimals for coin in COINS} | {
-    SPOT_COIN: 8,
-    HIP3_COIN: 3,
-}
+LOT_DECIMALS: Final = {
+    instrument.coin: instrument.size_decimals for instrument in (*(coin.instrument for coin in COINS), *THIN)
+} | {SPOT_COIN: 8, HIP3_COIN: 3}
 
 _PRICE_PLACES: Final = 8
 _USD_PLACES: Final = 6

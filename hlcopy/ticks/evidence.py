@@ -6,10 +6,12 @@ import math
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING
 
+from hlcopy.domain.conduct import largest_flow, luck_of
 from hlcopy.domain.models import NANSEN
 from hlcopy.domain.scoring import (
     MONTH,
     QUARTER,
+    WEEK,
     ScoreInputs,
     history_return_percent,
     measure,
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import Trader
-    from hlcopy.domain.policy import ScoringPolicy
+    from hlcopy.domain.conduct import Conduct
+    from hlcopy.domain.models import Fill, Trader
+    from hlcopy.domain.policy import SafetyPolicy, ScoringPolicy
     from hlcopy.domain.scoring import Score, TraderMetrics
     from hlcopy.ports import Crawl, EquityPoint, History, Placing, Portfolio, Reach, TradeSummary
 
@@ -30,13 +33,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What leaderboard and portfolio say of a candidate; `terms` names the source of each number."""
+    """What leaderboard and portfolio say of a candidate; `terms` names the source of each number.
+
+    `flow_share` is the largest transfer of a week against the equity before it, None where no history of a month was read.
+    """
 
     placing: Placing
     account_value: float | None
     roi_7d: float | None
     roi_30d: float | None
     roi_90d: float | None
+    flow_share: float | None = None
     terms: Terms = field(default_factory=dict)
 
     @property
@@ -57,18 +64,21 @@ def standing(crawl: Crawl, placing: Placing, portfolio: Portfolio | None = None)
     }
     equity = leader.account_value
     returns: dict[str, float | None] = dict.fromkeys(("roi_7d", "roi_30d", "roi_90d"))
+    flow_share = None
     if portfolio is not None:
         latest = _latest(portfolio)
         if latest is not None:
             equity = latest.value_usd
             terms["account_value_from"] = f"portfolio at {_text(latest.at)}"
+        flow_share = largest_flow(_plain(portfolio.windows.get("month", ())), WEEK)
+        terms["flow_share"] = finite(flow_share)
         for name, value, source in _portfolio_returns(portfolio):
             if value is not None:
                 returns[name], terms[f"{name}_from"] = value, source
     if returns["roi_30d"] is None and leader.pnl_30d_usd is not None and leader.account_value is not None:
         returns["roi_30d"] = return_on_equity_percent(leader.pnl_30d_usd, leader.account_value)
         terms["roi_30d_from"] = "leaderboard: PnL over equity before it"
-    return Standing(placing=placing, account_value=equity, terms=terms, **returns)
+    return Standing(placing=placing, account_value=equity, flow_share=flow_share, terms=terms, **returns)
 
 
 def _latest(portfolio: Portfolio) -> EquityPoint | None:
@@ -90,19 +100,25 @@ def _plain(points: Sequence[EquityPoint]) -> list[tuple[datetime, float, float]]
     return [(point.at, point.value_usd, point.pnl_usd) for point in points]
 
 
+def known_fills(crawl: Crawl, address: str, reach: Reach, history: History) -> list[Fill]:
+    """Return a candidate's stored fills up to the crawl's beginning, as far back as they are known to be complete.
+
+    Nansen's rows tell of the same trades as Hyperliquid's fills and are left out.
+    """
+    stored = history.fills(address, since=reach.complete_from, until=crawl.began_at)
+    return [fill for fill in stored if fill.source != NANSEN]
+
+
 def inputs_of(
     crawl: Crawl,
     stood: Standing,
     reach: Reach,
-    history: History,
+    fills: Sequence[Fill],
     summary: TradeSummary | None,
     known: Trader | None,
 ) -> tuple[ScoreInputs, Terms]:
-    """Measure a candidate's stored fills as of the crawl's beginning; return what its score stands on, and from where."""
+    """Measure a candidate's fills as of the crawl's beginning; return what its score stands on, and from where."""
     leader, now = stood.placing.leader, crawl.began_at
-    stored = history.fills(leader.address, since=reach.complete_from, until=now)
-    # Nansen's rows tell of the same trades as Hyperliquid's fills; only these are known to be complete.
-    fills = [fill for fill in stored if fill.source != NANSEN]
     metrics = measure(fills, now, stood.account_value)
     short = reach.complete_from > now - MONTH
     metrics, sources = _completed(metrics, leader.realized_30d_usd, summary if short else None, short=short)
@@ -173,6 +189,27 @@ def score_terms(score: Score, policy: ScoringPolicy) -> Mapping[str, float | str
         "raw": score.raw,
         "decay": score.decay,
     }
+
+
+def record_terms(record: Conduct, policy: SafetyPolicy) -> Mapping[str, float | str | None]:
+    """Return what was measured of how a record came about."""
+    spread = record.concentration
+    return {
+        "profit_share": None if spread is None else finite(spread.largest),
+        "profit_herfindahl": None if spread is None else finite(spread.herfindahl),
+        "without_best_usd": None if spread is None else finite(spread.without_best_usd),
+        "quick_share": record.quick_share,
+        "net_share": finite(record.net_share),
+        "entries": record.dumps.entries,
+        "entries_cut": record.dumps.cut,
+        "skill": finite(record.skill),
+        "luck": luck_of(policy.luck_trials),
+    }
+
+
+def finite(number: float | None) -> float | None:
+    """Return a number, None for one that is broken: what is kept to be read again holds no NaN."""
+    return number if number is not None and math.isfinite(number) else None
 
 
 def _text(moment: datetime | None) -> str | None:

@@ -243,5 +243,6 @@ def measured(
             "multiplier": verdict.size.multiplier,
             "penalty": verdict.size.penalty,
             "cap": verdict.size.cap,
+            **verdict.measured,
         },
     )

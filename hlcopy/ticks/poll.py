@@ -13,7 +13,7 @@ from hlcopy.domain.episodes import Since, chained, since_trade
 from hlcopy.domain.liquidation import is_liquidation
 from hlcopy.domain.models import EPOCH, EXECUTE, Wait
 from hlcopy.ports import UNKNOWN, PollMark
-from hlcopy.ticks import brakes, breakers, entry, judge, liquidations, reconcile
+from hlcopy.ticks import brakes, breakers, entry, judge, liquidations, reconcile, safe
 from hlcopy.ticks.portfolio import portfolio
 from hlcopy.ticks.report import Problem, Report
 from hlcopy.ticks.schedule import is_due
@@ -303,8 +303,15 @@ def _confirm(
         portfolio=portfolio(desk, account),
         held_back=held_back,
     )
-    confirmed = gates.confirm(facts, desk.policy)
-    measured = judge.measured(signal, confirmed, state, mark, now)
+    return _decide(desk, judged, facts, ours, now)
+
+
+def _decide(desk: Desk, judged: Judged, facts: gates.Facts, ours: Marks | None, now: datetime) -> list[Signal]:
+    """Judge a candidate whose facts are all known, and enter it if nothing stands against it."""
+    confirmed = safe.check(desk, judged, gates.confirm(facts, desk.policy), facts.state, now)
+    if confirmed is UNKNOWN:
+        return _put_off(desk, judged, Wait.UNKNOWN_MARKET, now)
+    measured = judge.measured(judged.signal, confirmed, facts.state, facts.mark, now)
     if isinstance(confirmed, gates.Skip) or ours is None:
         return _record(desk, replace(judged, signal=measured))
     return [entry.enter(desk, measured, confirmed, ours.last, judged.identities, now)]

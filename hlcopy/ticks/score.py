@@ -11,11 +11,12 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hlcopy.domain.conduct import conduct_of
 from hlcopy.domain.models import Trader
-from hlcopy.domain.scoring import composite_score
-from hlcopy.domain.selection import PRIMARY, SECONDARY, Disqualified, assign_tiers, disqualify
+from hlcopy.domain.scoring import QUARTER, composite_score
+from hlcopy.domain.selection import PRIMARY, SECONDARY, Disqualified, assign_tiers, disbelieve, disqualify
 from hlcopy.ticks import crawl as crawling
-from hlcopy.ticks.evidence import Standing, inputs_of, score_terms, standing
+from hlcopy.ticks.evidence import Standing, inputs_of, known_fills, record_terms, score_terms, standing
 from hlcopy.ticks.report import Problem, Report
 from hlcopy.ticks.screening import is_primary
 
@@ -119,8 +120,14 @@ def _judged(desk: ScoringDesk, crawl: Crawl, found: _Found, stood: Standing, kno
         return replace(trader, disqualified_reason=Disqualified.BAD_HISTORY)
     ledger, policy = desk.ledger, desk.policy.scoring
     summary = ledger.scoring.summary(stood.address)
-    inputs, terms = inputs_of(crawl, stood, reach, ledger.history, summary, known)
+    fills = known_fills(crawl, stood.address, reach, ledger.history)
+    inputs, terms = inputs_of(crawl, stood, reach, fills, summary, known)
     reason = disqualify(inputs, policy, crawl.began_at)
+    if reason is None:
+        now, safety = crawl.began_at, desk.policy.safety
+        record = conduct_of(fills, now - QUARTER, now, desk.policy.entry.copy_delay)
+        reason = disbelieve(record, stood.flow_share, safety)
+        terms |= record_terms(record, safety)
     score = composite_score(inputs, policy, crawl.began_at)
     return replace(
         trader,

@@ -86,7 +86,16 @@ def test_an_entry_whose_answer_is_lost_gets_its_stop_in_the_same_tick_within_the
     assert (live.position()["stop_confirmed"], live.position()["status"]) == (True, "open")
 
 
-def test_an_entry_into_no_liquidity_leaves_nothing(live: Live) -> None:
+def test_nothing_is_sent_into_no_liquidity(live: Live) -> None:
+    live.signal()
+    live.venue.venue.set_depth(live.coin, 0.0)
+    (decision,) = live.do("poll")["decisions"]
+    assert decision["decision"] == "SKIP_ILLIQUID"
+    assert (live.held(), live.rows("SELECT state FROM orders")) == (0.0, [])
+
+
+def test_an_entry_into_no_liquidity_leaves_nothing(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HLCOPY_GATES_OFF", "size,cost,price")
     live.signal()
     live.venue.venue.set_depth(live.coin, 0.0)
     (decision,) = live.do("poll")["decisions"]

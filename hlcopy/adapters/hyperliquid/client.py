@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from hlcopy.adapters.http import RetryError, host_of
 from hlcopy.adapters.hyperliquid.kinds import KINDS, OWN_FILLS, OWN_STATE, OWN_UPDATES, Kind
-from hlcopy.adapters.hyperliquid.models import WINDOWS, ApiContext, ApiHistory
+from hlcopy.adapters.hyperliquid.models import WINDOWS, ApiConditions, ApiContext, ApiHistory
 from hlcopy.adapters.wire import INTERVALS
 from hlcopy.errors import BadAnswerError, RationedError, SourceDownError
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hlcopy.ports import Clock, WeightRation
 
 Model = TypeVar("Model")
+Present = TypeVar("Present", ApiContext, ApiConditions)
 
 FULL_PAGE: Final = 2_000
 FULL_UPDATES: Final = 500
@@ -61,11 +62,18 @@ class Contexts:
 
     def of(self, coin: str) -> ApiContext | None:
         """Return the present of a coin, None for one that the venue doesn't have; raises `BadAnswerError`."""
+        return self._read(ApiContext, coin)
+
+    def conditions_of(self, coin: str) -> ApiConditions | None:
+        """Return how large a coin's market is and what its oracle says; apart from `of`, which exits live on."""
+        return self._read(ApiConditions, coin)
+
+    def _read(self, model: type[Present], coin: str) -> Present | None:
         raw = self._raw.get(coin)
         if raw is None:
             return None
         try:
-            return ApiContext.model_validate(raw)
+            return model.model_validate(raw)
         except ValidationError as error:
             message = f"metaAndAssetCtxs: {coin}: {_problem(error)}"
             raise BadAnswerError(message) from error

@@ -13,6 +13,7 @@ from hlcopy.domain import stops
 from hlcopy.domain.episodes import Market, market_of
 from hlcopy.domain.instrument import Instrument, Listing
 from hlcopy.domain.models import from_ms, to_ms
+from hlcopy.domain.safety import Conditions
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN, Level, Marks, Quote, one_by_one
 
@@ -84,6 +85,27 @@ class HyperliquidMarket:
             return None
         return Marks(context.markPx, context.markPx, context.markPx, now)
 
+    def conditions(self, coin: str, now: datetime) -> Conditions | UnknownType | None:
+        """Return the size of a coin's market, its oracle and its book, the latter by one request for a tick."""
+        try:
+            context = self._read_present(now).conditions_of(coin)
+        except TryLaterError as error:
+            self._tell(f"the market of {coin}: {error}")
+            return UNKNOWN
+        book = self._book_at(coin, now)
+        if context is None or book is None:
+            return UNKNOWN
+        bids, asks = ([(level.price, level.size) for level in side] for side in book)
+        return Conditions(
+            mark=context.markPx,
+            oracle=context.oraclePx,
+            mid=(bids[0][0] + asks[0][0]) / 2 if bids and asks else None,
+            open_interest_usd=context.openInterest * context.markPx,
+            day_volume_usd=context.dayNtlVlm,
+            bids=bids,
+            asks=asks,
+        )
+
     def instrument(self, coin: str) -> Instrument | None:
         """Return the coin's trading rules, None when it isn't a main-dex perp that trades."""
         if market_of(coin) is not Market.PERP:
@@ -145,10 +167,7 @@ class HyperliquidMarket:
 
         It is read when it is first asked for at a moment.
         """
-        read_for, book = self._books.get(coin, (None, None))
-        if read_for != now:
-            book = self._read_book(coin)
-            self._books[coin] = (now, book)
+        book = self._book_at(coin, now)
         return None if book is None else book[1 if is_buy else 0]
 
     def first_touch(
@@ -236,6 +255,13 @@ class HyperliquidMarket:
             if len(page) < FULL_UPDATES:
                 return rates
             start = page[-1].time + 1
+
+    def _book_at(self, coin: str, now: datetime) -> tuple[list[Level], list[Level]] | None:
+        read_for, book = self._books.get(coin, (None, None))
+        if read_for != now:
+            book = self._read_book(coin)
+            self._books[coin] = (now, book)
+        return book
 
     def _read_book(self, coin: str) -> tuple[list[Level], list[Level]] | None:
         try:

@@ -97,6 +97,15 @@ class ApiContext(Wire):
     funding: Rate
 
 
+class ApiConditions(Wire):
+    """What makes a coin's market large and its price true; `openInterest` is in base units, `dayNtlVlm` in USD."""
+
+    markPx: Positive  # noqa: N815 - the venue's name
+    oraclePx: Positive  # noqa: N815 - the venue's name
+    openInterest: NotNegative  # noqa: N815 - the venue's name
+    dayNtlVlm: NotNegative  # noqa: N815 - the venue's name
+
+
 class ApiLevel(Wire):
     """A price of a book."""
 

@@ -16,6 +16,7 @@ from hlcopy.adapters.wire import INTERVALS
 from hlcopy.domain.instrument import Instrument
 from hlcopy.domain.models import Side, from_ms, to_ms
 from hlcopy.domain.rations import MONITOR
+from hlcopy.domain.safety import Conditions
 from hlcopy.errors import BadAnswerError, SourceDownError, TryLaterError
 from hlcopy.ports import UNKNOWN, Level, Marks, Quote
 from tests.adapters.hyperliquid.rows import asset, by_type, candle, context, wired
@@ -378,6 +379,55 @@ def test_a_book_that_cant_be_read_is_none_and_told(reply: Reply) -> None:
 def test_an_unknown_coin_has_no_book() -> None:
     with scene(l2Book=None) as at:
         assert at.market.book("NOPE", NOW, is_buy=True) is None
+
+
+def test_a_market_s_conditions_are_told_in_usd_with_both_sides_of_its_book() -> None:
+    answer = present(oraclePx="60030.0", openInterest="10.0", dayNtlVlm="2500000.0")
+    with scene(metaAndAssetCtxs=answer, l2Book=BOOK) as at:
+        assert at.market.conditions("BTC", NOW) == Conditions(
+            mark=60_000.0,
+            oracle=60_030.0,
+            mid=59_998.0,
+            open_interest_usd=600_000.0,
+            day_volume_usd=2_500_000.0,
+            bids=[(59_995.0, 0.5), (59_990.0, 1.5)],
+            asks=[(60_001.0, 2.0), (60_005.0, 0.25)],
+        )
+        at.market.book("BTC", NOW, is_buy=True)
+        assert at.types() == ["metaAndAssetCtxs", "l2Book"]  # what the paper venue walks is the same reading
+
+
+def test_an_empty_book_has_no_middle() -> None:
+    with scene(metaAndAssetCtxs=present(dayNtlVlm="1.0"), l2Book={"levels": [[], []]}) as at:
+        found = at.market.conditions("BTC", NOW)
+        assert isinstance(found, Conditions)
+        assert (found.mid, found.bids, found.asks) == (None, [], [])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dayNtlVlm": None},
+        {"dayNtlVlm": "NaN"},
+        {"dayNtlVlm": "-1.0"},
+        {"dayNtlVlm": "1.0", "openInterest": None},
+        {"dayNtlVlm": "1.0", "oraclePx": "0.0"},
+        {"dayNtlVlm": "1.0", "oraclePx": "1e999"},
+    ],
+)
+def test_conditions_that_lack_a_number_are_unknown_and_the_mark_is_known_all_the_same(
+    changes: dict[str, object],
+) -> None:
+    with scene(metaAndAssetCtxs=present(**changes), l2Book=BOOK) as at:
+        assert at.market.conditions("BTC", NOW) is UNKNOWN
+        assert at.market.marks("BTC", NOW, NOW) == Marks(60_000.0, 60_000.0, 60_000.0, NOW)
+    assert "the market of BTC" in at.told[0]
+
+
+def test_without_a_book_or_for_an_unknown_coin_conditions_are_unknown() -> None:
+    with scene(metaAndAssetCtxs=present(dayNtlVlm="1.0"), l2Book=None) as at:
+        assert at.market.conditions("BTC", NOW) is UNKNOWN
+        assert at.market.conditions("NOPE", NOW) is UNKNOWN
 
 
 def test_coins_are_looked_at_together() -> None:
