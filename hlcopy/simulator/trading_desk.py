@@ -78,7 +78,9 @@ class Desk:
 
     def answer(self, envelope: Envelope) -> tuple[Answer, str | None, str | None]:
         """Carry out an action; return the answer, the account it was for, and who signed it."""
-        who = self.signer(envelope.sent, envelope.nonce, envelope.signature, envelope.vault_address, envelope.expires_after)
+        who = self.signer(
+            envelope.sent, envelope.nonce, envelope.signature, envelope.vault_address, envelope.expires_after
+        )
         if who is None:
             return {"status": "err", "response": _NO_SIGNATURE}, None, None
         account: TradingAccount | None = None

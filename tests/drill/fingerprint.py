@@ -24,7 +24,7 @@ def fingerprint(seed: int, minutes: int, rate: float = 0.3) -> str:
         finally:
             stage.close()
         with closing(sqlite3.connect(path)) as db:
-            told = [line for line in db.iterdump() if "INSERT INTO \"halts\"" not in line]  # by this machine's clock
+            told = [line for line in db.iterdump() if 'INSERT INTO "halts"' not in line]  # by this machine's clock
     decided = json.dumps([decision.row() for decision in stage.dice.taken])
     said = [decided, json.dumps(stage.floor.journal.entries), *told]
     return hashlib.sha256("\n".join(said).encode()).hexdigest()
