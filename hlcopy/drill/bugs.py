@@ -190,7 +190,7 @@ def _random_id(purpose: Purpose, signal_id: str, leg: str, attempt: int) -> str:
 
 
 def _wide(policy: Policy) -> Policy:
-    return replace(policy, exit=replace(policy.exit, stop_loss_percent=30.0))
+    return replace(policy, exit=replace(policy.exit, stop_loss_percent=30.0, trailing_stop_percent=30.0))
 
 
 def _impatient(policy: Policy) -> Policy:
