@@ -162,7 +162,7 @@ class _Armed(_Around):
 
 
 class _Blank(_Around):
-    """A market that says NaN where it knows nothing, and of every other price."""
+    """A market that says NaN where it knows nothing, and of every third price."""
 
     def __init__(self, inner: Any) -> None:  # noqa: ANN401 - see above
         super().__init__(inner)
@@ -171,7 +171,7 @@ class _Blank(_Around):
     def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
         found: Marks | UnknownType | None = self._inner.marks(coin, since, now)
         self._asked += 1
-        return Marks(math.nan, math.nan, math.nan, now) if found is UNKNOWN or self._asked % 2 else found
+        return Marks(math.nan, math.nan, math.nan, now) if found is UNKNOWN or self._asked % 3 == 2 else found  # noqa: PLR2004
 
 
 def _confirm_anything(facts: gates.Facts, policy: Policy) -> Any:  # noqa: ANN401 - the gate's own
