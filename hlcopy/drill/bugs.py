@@ -163,11 +163,16 @@ class _Armed(_Around):
 
 
 class _Blank(_Around):
-    """A market that says NaN where it knows nothing."""
+    """A market that says NaN where it knows nothing, and of every third price."""
+
+    def __init__(self, inner: Any) -> None:  # noqa: ANN401 - see above
+        super().__init__(inner)
+        self._asked = 0
 
     def marks(self, coin: str, since: datetime, now: datetime) -> Marks | UnknownType | None:
         found: Marks | UnknownType | None = self._inner.marks(coin, since, now)
-        return Marks(math.nan, math.nan, math.nan, now) if found is UNKNOWN else found
+        self._asked += 1
+        return Marks(math.nan, math.nan, math.nan, now) if found is UNKNOWN or self._asked % 3 == 2 else found  # noqa: PLR2004
 
     def conditions(self, coin: str, now: datetime) -> Conditions | UnknownType | None:
         found: Conditions | UnknownType | None = self._inner.conditions(coin, now)
@@ -190,7 +195,7 @@ def _random_id(purpose: Purpose, signal_id: str, leg: str, attempt: int) -> str:
 
 
 def _wide(policy: Policy) -> Policy:
-    return replace(policy, exit=replace(policy.exit, stop_loss_percent=30.0))
+    return replace(policy, exit=replace(policy.exit, stop_loss_percent=30.0, trailing_stop_percent=30.0))
 
 
 def _impatient(policy: Policy) -> Policy:

@@ -103,7 +103,7 @@ class Comparison:
             fills = by_signal[row["source_signal_id"]]
             gross = sum(float(entry["closedPnl"]) for entry in fills)
             fees = sum(float(entry["fee"]) for entry in fills)
-            begin, end = _ms(row["opened_at"]), _ms(row["closed_at"]) + 1_000
+            begin, end = ms_of(row["opened_at"]), ms_of(row["closed_at"]) + 1_000
             paid = -sum(
                 float(entry["usdc"])
                 for entry in self.funding
@@ -185,7 +185,7 @@ class Comparison:
             if entry["type"] == "updateLeverage" and accepted:
                 in_cross[entry["action"]["asset"]] = entry["action"]["isCross"]
             if entry["type"] == "order":
-                for order, status in zip(entry["action"]["orders"], _statuses(entry["answer"]), strict=False):
+                for order, status in zip(entry["action"]["orders"], statuses(entry["answer"]), strict=False):
                     self._sent_rightly(order, status, entered, in_cross=in_cross.get(order["a"], True))
         for signal, count in entered.items():
             if count > 1:
@@ -297,13 +297,15 @@ class Comparison:
         self.told.append("requests: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
 
 
-def _statuses(answer: object) -> list[Any]:
+def statuses(answer: object) -> list[Any]:
+    """Return the statuses of the orders or cancels of an answer, none where it refuses the whole action."""
     if isinstance(answer, dict) and isinstance(answer.get("response"), dict):
         return list(answer["response"].get("data", {}).get("statuses", []))
     return []
 
 
-def _ms(text: str) -> int:
+def ms_of(text: str) -> int:
+    """Return a moment of the database in ms."""
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
@@ -331,7 +333,7 @@ def _fill_of_ours(row: Row) -> tuple[object, ...]:
         row["price"],
         row["size"],
         row["fee"],
-        _ms(row["time"]),
+        ms_of(row["time"]),
         row["venue_order_id"],
     )
 

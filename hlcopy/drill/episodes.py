@@ -224,7 +224,7 @@ def each_in_turn(
         waiting: list[Future[Any]] = []
         try:
             while goes_on():
-                while len(waiting) < 2 * jobs and (each := next(work, None)) is not None:
+                while len(waiting) <= jobs and (each := next(work, None)) is not None:
                     waiting.append(pool.submit(each[0], *each[1]))
                 if not waiting:
                     return

@@ -9,15 +9,15 @@ import hashlib
 import json
 import math
 import re
-import sqlite3
-from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from hlcopy.drill.comparison import Comparison
+from hlcopy.drill.books import Books
+from hlcopy.drill.comparison import Comparison, ms_of, statuses
 
 if TYPE_CHECKING:
+    from collections import Counter
+
     from hlcopy.drill.faults import Asked
     from hlcopy.drill.process import Tick
     from hlcopy.drill.stage import Stage
@@ -58,7 +58,7 @@ class Oracle:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._db: sqlite3.Connection | None = None
+        self._books = Books(stage.path)
         self._seen = 0
         self._opener: dict[str, tuple[bool, int]] = {}
         self._covered: dict[str, bool] = {}
@@ -73,13 +73,11 @@ class Oracle:
 
     def begin(self) -> None:
         """Open the database for reading."""
-        self._db = sqlite3.connect(f"file:{self._stage.path}?mode=ro", uri=True, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
+        self._books.open()
 
     def close(self) -> None:
         """Close it."""
-        if self._db is not None:
-            self._db.close()
+        self._books.close()
 
     def fail(self, invariant: str, text: str) -> None:
         """Take note of a violation; nothing after the first is worth knowing."""
@@ -88,13 +86,9 @@ class Oracle:
 
     # Reading
 
-    def _rows(self, query: str, *values: object) -> list[Row]:
-        assert self._db is not None  # noqa: S101 - `begin` comes first
-        return [dict(row) for row in self._db.execute(query, values)]
-
     def has_pending(self) -> bool:
         """Whether an order's fate isn't known yet."""
-        return bool(self._rows("SELECT 1 FROM orders WHERE state = 'pending' LIMIT 1"))
+        return self._books.has_pending()
 
     def is_foreign(self, coin: str) -> bool:
         """Whether somebody else opened what is held in a coin."""
@@ -141,7 +135,7 @@ class Oracle:
         if not all(_NUMBER.fullmatch(each) and math.isfinite(float(each)) and float(each) > 0 for each in numbers):
             self.fail("I4", f"a number that is none is signed: {numbers}")
             return
-        found = self._rows("SELECT * FROM orders WHERE client_order_id = ?", order.get("c"))
+        found = self._books.rows("SELECT * FROM orders WHERE client_order_id = ?", order.get("c"))
         if not found:
             self.fail("I2", f"an order is sent that the database doesn't know: {order.get('c')}")
             return
@@ -174,12 +168,12 @@ class Oracle:
             self.fail("I2", f"{tick.command} opens a position")
 
     def _check_signal(self, signal: str, coin: str, now: int) -> None:
-        found = self._rows("SELECT * FROM signals WHERE id = ?", signal)
+        found = self._books.rows("SELECT * FROM signals WHERE id = ?", signal)
         if not found:
             self.fail("I2", f"an entry in {coin} without a signal")
             return
         row, skew = found[0], abs(self._stage.skew_ms)
-        age, price = now - _ms(row["timestamp"]), row["trade_price"]
+        age, price = now - ms_of(row["timestamp"]), row["trade_price"]
         if not -skew <= age <= _ENTRY_AGE_MS + skew:
             self.fail("I8", f"an entry in {coin} copies an order that is {age / 1000:.0f} s old")
         moved = abs(self._stage.mark(coin) - price) / price
@@ -220,7 +214,7 @@ class Oracle:
             self._opener[coin] = cloid is None, fill["oid"]
         if cloid is None:
             return
-        row = (self._rows("SELECT purpose FROM orders WHERE client_order_id = ?", cloid) or [{}])[0]
+        row = (self._books.rows("SELECT purpose FROM orders WHERE client_order_id = ?", cloid) or [{}])[0]
         if row.get("purpose") == "entry":
             if start != 0.0 and self._opener.get(coin) != (False, fill["oid"]):
                 self.fail("I2", f"an entry in {coin} on top of a position of {start}")
@@ -229,8 +223,7 @@ class Oracle:
 
     def _answered(self, entry: Row) -> None:
         """Count the entries that the venue accepted, by signal."""
-        statuses = _statuses(entry["answer"])
-        for order, status in zip(entry["action"].get("orders", ()), statuses, strict=False):
+        for order, status in zip(entry["action"].get("orders", ()), statuses(entry["answer"]), strict=False):
             if order["r"] or not isinstance(status, dict) or "error" in status:
                 continue
             cloid = order.get("c") or ""
@@ -296,9 +289,9 @@ class Oracle:
             if took > _TICK_MS:
                 self.fail("I12", f"{tick.command} took {took / 1000:.0f} s")
         self.heaviest_tick = max(self.heaviest_tick, tick.weight)
-        pending = self._rows("SELECT min(created_at) AS since FROM orders WHERE state = 'pending'")[0]["since"]
+        pending = self._books.rows("SELECT min(created_at) AS since FROM orders WHERE state = 'pending'")[0]["since"]
         if pending is not None:
-            self.longest_unknown_ms = max(self.longest_unknown_ms, now - _ms(pending))
+            self.longest_unknown_ms = max(self.longest_unknown_ms, now - ms_of(pending))
         if tick.weight > _WEIGHT[tick.command]:
             self.fail("I12", f"{tick.command} weighed {tick.weight}")
 
@@ -322,7 +315,7 @@ class Oracle:
         }
         rows = {
             row["token_symbol"]: row
-            for row in self._rows("SELECT * FROM our_positions WHERE status IN ('open', 'closing')")
+            for row in self._books.rows("SELECT * FROM our_positions WHERE status IN ('open', 'closing')")
         }
         positions = self._positions()
         for coin in (rows.keys() | positions.keys()) - moved:
@@ -350,23 +343,15 @@ class Oracle:
 
     def state(self) -> dict[str, Any]:
         """Return how things stand, without the moments at which they came to stand so."""
-        stage = self._stage
-        return {
-            "decisions": sorted(row["decision"] for row in self._rows("SELECT decision FROM signals")),
-            "positions": [
-                (row["token_symbol"], row["side"], row["status"], row["size"], row["close_reason"], row["tiers_taken"])
-                for row in self._rows("SELECT * FROM our_positions ORDER BY id")
-            ],
-            "held": {coin: position.size for coin, position in self._positions().items()},
-            "stops": sorted(
-                (coin, each.left, each.trigger.price) for coin in stage.coins for each in self._stops(coin)
-            ),
-        }
+        held = {coin: position.size for coin, position in self._positions().items()}
+        stops = sorted(
+            (coin, each.left, each.trigger.price) for coin in self._stage.coins for each in self._stops(coin)
+        )
+        return {**self._books.state(), "held": held, "stops": stops}
 
     def orders(self) -> Counter[str]:
-        """Return how many orders of each purpose were filled, or rested."""
-        rows = self._rows("SELECT purpose, state, count(*) AS n FROM orders GROUP BY purpose, state")
-        return Counter({f"{row['purpose']} {row['state']}": row["n"] for row in rows})
+        """Return how many orders there are by purpose and state."""
+        return self._books.orders()
 
     # The end
 
@@ -375,7 +360,7 @@ class Oracle:
         if self.violations:
             return
         self.look()
-        for row in self._rows("SELECT * FROM orders WHERE state = 'pending'"):
+        for row in self._books.rows("SELECT * FROM orders WHERE state = 'pending'"):
             self.fail("liveness", f"{row['purpose']} in {row['token_symbol']} is unresolved after twelve clean minutes")
         for coin, position in self._positions().items():
             if not self.is_foreign(coin) and not self._is_covered(coin, position.size):
@@ -383,19 +368,19 @@ class Oracle:
         self._end_of_signals()
         self._end_of_traders()
         log = [json.loads(json.dumps(entry)) for entry in self._stage.floor.journal.entries]
-        tables = {name: self._rows(f"SELECT * FROM {name}") for name in _TABLES}  # noqa: S608 - names of this module
+        tables = {name: self._books.rows(f"SELECT * FROM {name}") for name in _TABLES}  # noqa: S608 - names of this module
         for difference in Comparison(log, tables, late=True).differences[:3]:
             self.fail("I3", difference)
         if self._secret.encode() in self._stage.path.read_bytes().lower():
             self.fail("I11", "the agent's key is in the database")
 
     def _end_of_signals(self) -> None:
-        rows = self._rows("SELECT * FROM signals")
-        known = {(row["trader_address"], row["token_symbol"], _ms(row["timestamp"])) for row in rows}
+        rows = self._books.rows("SELECT * FROM signals")
+        known = {(row["trader_address"], row["token_symbol"], ms_of(row["timestamp"])) for row in rows}
         for opened in self._stage.world.opened:
             if opened not in known:
                 self.fail("I16", f"{opened[0]}'s order in {opened[1]} was never judged")
-        entered = {row["signal_id"] for row in self._rows("SELECT signal_id FROM orders WHERE purpose = 'entry'")}
+        entered = {row["signal_id"] for row in self._books.rows("SELECT signal_id FROM orders WHERE purpose = 'entry'")}
         for row in rows:
             if row["decision"] == "DEFERRED":
                 self.fail("liveness", f"a signal in {row['token_symbol']} is still undecided")
@@ -404,20 +389,10 @@ class Oracle:
 
     def _end_of_traders(self) -> None:
         struck = self._stage.world.struck
-        for row in self._rows("SELECT address FROM traders WHERE blacklisted_until IS NOT NULL"):
+        for row in self._books.rows("SELECT address FROM traders WHERE blacklisted_until IS NOT NULL"):
             if row["address"] not in struck:
                 self.fail("I7", f"{row['address']} is blacklisted, and wasn't liquidated")
         query = "SELECT * FROM our_positions WHERE close_reason = 'TRADER_LIQUIDATED'"
-        for row in self._rows(query):
+        for row in self._books.rows(query):
             if row["source_trader"] not in struck:
                 self.fail("I7", f"{row['token_symbol']} was left because of a trader who wasn't liquidated")
-
-
-def _statuses(answer: object) -> list[Any]:
-    if isinstance(answer, dict) and isinstance(answer.get("response"), dict):
-        return list(answer["response"].get("data", {}).get("statuses", []))
-    return []
-
-
-def _ms(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1000)

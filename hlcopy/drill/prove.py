@@ -34,7 +34,7 @@ def prove(seed: int, *, progress: Progress | None = None) -> list[Proof]:
 
 
 def caught(name: str, seed: int, *, most_ticks: int) -> Proof:
-    """Plant a bug and drill until it is caught: first by single kills at each effect of an entry, then by episodes."""
+    """Plant a bug and drill until it is caught: first by an entry's story, unharmed and killed after each commit, then by episodes."""
     bug = bug_named(name)
     proof, ticks = _in_stories(bug, most_ticks)
     if proof is not None:
@@ -51,7 +51,7 @@ def caught(name: str, seed: int, *, most_ticks: int) -> Proof:
 
 
 def _in_stories(bug: Bug, most_ticks: int) -> tuple[Proof | None, int]:
-    """Tell the entry's story unharmed, then killed at each effect of the tick that enters."""
+    """Tell the entry's story unharmed, then killed after each commit."""
     ticks = 0
     unharmed: story.Told | None = None
     script: list[Decision] = []
@@ -69,7 +69,7 @@ def _in_stories(bug: Bug, most_ticks: int) -> tuple[Proof | None, int]:
                 return Proof(bug=bug.name, ticks=ticks, caught_by=found.invariant, text=found.text), ticks
             if unharmed is None:
                 unharmed = told
-                script = list(story.effects(told))
+                script = [each for each in story.effects(told) if each.label == "committed"]
             if number >= len(script) or ticks >= most_ticks:
                 break
     return None, ticks

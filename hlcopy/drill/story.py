@@ -23,7 +23,7 @@ _OPENED: Final = 2 * MINUTE
 _PRICES: Final = {6 * MINUTE: 1.05, 8 * MINUTE: 1.125, 10 * MINUTE: 1.01}
 """By step what the price is of the one at which was entered: the stop moves, a tier is taken, the stop fires or we leave."""
 MINUTES: Final = 12
-ENTERED: Final = 5
+ENTERED: Final = 6
 _CLEAN: Final = 4
 _COIN: Final = "BTC"
 _SIZE: Final = 1.2

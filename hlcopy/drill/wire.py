@@ -19,8 +19,6 @@ from hlcopy.wiring.http import BoundedHttp
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from eth_account.messages import SignableMessage
-
     from hlcopy.domain.instrument import Listing
     from hlcopy.ports import Clock
 
@@ -96,13 +94,23 @@ class LocalSigner(Signer):
         return self._call(lambda exchange: exchange.schedule_cancel(expires_ms), listings, nonces, expires_ms)
 
 
+class _Signable(Protocol):
+    """What the SDK gives a key to sign."""
+
+    @property
+    def header(self) -> bytes: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
 class _Wallet:
     """Signs by a seal in place of a signature, which would take most of a drill's time."""
 
     def __init__(self, address: str) -> None:
         self.address = address
 
-    def sign_message(self, message: SignableMessage) -> dict[str, int]:
+    def sign_message(self, message: _Signable) -> dict[str, int]:
         """Return the seal of what a key would sign."""
         return {"r": _sealed(message, self.address), "s": 1, "v": 27}
 
@@ -123,7 +131,7 @@ def sealed_by(addresses: Callable[[], Iterable[str]]) -> Callable[..., str | Non
     return who
 
 
-def _sealed(message: SignableMessage, address: str) -> int:
+def _sealed(message: _Signable, address: str) -> int:
     told = bytes(message.header) + bytes(message.body) + address.encode()
     return int.from_bytes(hashlib.sha256(told).digest()[:31], "big")
 
