@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.domain.models import Trader, from_ms
-from hlcopy.domain.policy import Policy
+from hlcopy.domain.policy import Gate, Policy
 from hlcopy.drill import events, faults
 from hlcopy.drill.bugs import Bug
 from hlcopy.drill.dice import Decision, Dice, chosen
@@ -391,5 +391,8 @@ def drilled_policy() -> Policy:
         policy,
         entry=replace(policy.entry, copy_delay=timedelta(minutes=2), order_quiet=timedelta(minutes=4)),
         breakers=replace(policy.breakers, on=False),
+        safety=replace(
+            policy.safety, off=frozenset({Gate.DUMP})
+        ),  # its traders are too restless to be copied otherwise
         cadence=replace(policy.cadence, address_trades=timedelta(seconds=60)),
     )
