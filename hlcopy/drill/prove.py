@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.drill import story
 from hlcopy.drill.bugs import BUGS, Bug
+from hlcopy.drill.dice import Decision
 from hlcopy.drill.episodes import MINUTES, Plan, bug_named, episode, seeds
 from hlcopy.drill.report import Proof
 
 if TYPE_CHECKING:
-    from hlcopy.drill.dice import Decision
     from hlcopy.ports import Progress
 
 MOST_TICKS: Final = 100_000
@@ -51,25 +52,22 @@ def caught(name: str, seed: int, *, most_ticks: int) -> Proof:
 
 
 def _in_stories(bug: Bug, most_ticks: int) -> tuple[Proof | None, int]:
-    """Tell the entry's story unharmed, then killed after each commit."""
+    """Tell the entry's story unharmed, with a partial fill, with a refusal, then killed after each commit."""
     ticks = 0
-    unharmed: story.Told | None = None
-    script: list[Decision] = []
+    scripts: list[list[Decision]] = [[], [_before_entry("partial fill", 0.12)], [_before_entry("order refused", 0.0)]]
     with tempfile.TemporaryDirectory(prefix="hlcopy-drill-") as folder:
-        for number in range(1_000):
-            told = story.tell(
-                Path(folder) / f"{number}.db",
-                script[number - 1 : number] if number else (),
-                minutes=story.ENTERED,
-                bug=bug,
-            )
+        for number in count():
+            if number == len(scripts) or ticks >= most_ticks:
+                return None, ticks
+            told = story.tell(Path(folder) / f"{number}.db", scripts[number], minutes=story.ENTERED, bug=bug)
             ticks += len(told.ticks)
             if told.violations:
                 found = told.violations[0]
                 return Proof(bug=bug.name, ticks=ticks, caught_by=found.invariant, text=found.text), ticks
-            if unharmed is None:
-                unharmed = told
-                script = [each for each in story.effects(told) if each.label == "committed"]
-            if number >= len(script) or ticks >= most_ticks:
-                break
-    return None, ticks
+            if number == 0:
+                scripts += [[each] for each in story.effects(told) if each.label == "committed"]
+    raise AssertionError  # the count never ends
+
+
+def _before_entry(what: str, part: float) -> Decision:
+    return Decision(place=f"world {story.BEFORE_ENTRY}", label="step", what=what, part=part)

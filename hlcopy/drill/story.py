@@ -24,6 +24,8 @@ _PRICES: Final = {6 * MINUTE: 1.05, 8 * MINUTE: 1.125, 10 * MINUTE: 1.01}
 """By step what the price is of the one at which was entered: the stop moves, a tier is taken, the stop fires or we leave."""
 MINUTES: Final = 12
 ENTERED: Final = 6
+BEFORE_ENTRY: Final = 4 * MINUTE - 1
+"""The step before the one in which the order is copied."""
 _CLEAN: Final = 4
 _COIN: Final = "BTC"
 _SIZE: Final = 1.2
