@@ -400,7 +400,7 @@ def test_the_text_says_what_the_document_says() -> None:
     assert held.split()[-4:] == ["101.5*", "-", "-", "(open)"]
     assert "* not an exit: the last mark of an open position" in lines
     assert ["0xaaaa…aaaa", "31", "2", "2", "-$10.50"] in [line.split() for line in lines]
-    assert ["0xbbbb…bbbb", "0", "0", "$0.00"] in [line.split() for line in lines]
+    assert ["0xbbbb…bbbb", "31", "0", "0", "$0.00"] in [line.split() for line in lines]
     assert "Decisions  3 orders judged, 1 copied" in shown
     assert "Positions  1 closed (0 won), 1 open at the end" in shown
     assert "Equity     $100,000.00 -> $99,990.00" in shown

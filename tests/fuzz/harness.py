@@ -97,6 +97,10 @@ class Replying:
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def left(self) -> float:
+        """Return that there is time enough."""
+        return math.inf
+
     def send(
         self,
         method: str,  # noqa: ARG002 - the signature of Http.send
