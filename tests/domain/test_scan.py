@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hlcopy.domain import exits, stops
@@ -321,6 +321,7 @@ def test_the_next_event_is_the_first_that_a_tick_on_every_candle_would_see(
     assert event_of(candles, side, **facts, deadline_ms=hold * MINUTE) == expected
 
 
+@settings(deadline=None)
 @given(
     candles=walks,
     side=sides,
