@@ -81,6 +81,7 @@ moments = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(series=walks, since=moments, length=st.one_of(st.none(), st.integers(0, 3 * 10**8)))
 def test_a_question_of_the_tape_has_one_answer_however_it_is_cut(
     series: Candles, since: int, length: int | None
@@ -94,6 +95,7 @@ def test_a_question_of_the_tape_has_one_answer_however_it_is_cut(
     assert cut.covered() == whole.covered() == joined(series.runs())
 
 
+@settings(deadline=None)
 @given(series=walks, now=moments, back=st.integers(0, 3 * 10**8))
 def test_a_tape_tells_what_opened_and_closed_when_it_is_asked_for(series: Candles, now: int, back: int) -> None:
     tape, since = by_day(series), now - back
@@ -192,7 +194,7 @@ def test_only_coins_with_candles_on_those_days_have_a_tape() -> None:
     assert list(open_tapes(history, ["BTC", "ETH", "SOL"], FIRST_MS, LAST_MS - 1)) == ["BTC"]
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(series=walks)
 def test_a_tape_of_nothing_tells_nothing(series: Candles) -> None:
     tape = Tape.of(series.between(0, 0))
