@@ -219,10 +219,12 @@ def test_offline_with_nothing_stored_the_remedy_is_told(run: Run, decided: Local
     assert "run without --no-fetch, or import some with: hlcopy data import candles FILE" in refused.err
 
 
-@pytest.mark.usefixtures("impatient")
-def test_what_can_t_be_read_is_named_and_the_rest_is_judged(run: Run, decided: LocalVenue) -> None:
+def test_what_can_t_be_read_is_named_and_the_rest_is_judged(
+    run: Run, decided: LocalVenue, request: pytest.FixtureRequest
+) -> None:
     hours_later(decided, HOURS + 1)
-    run("data fetch --from 2026-02-28 --to 2026-03-04 --coin BTC")
+    assert run("data fetch --from 2026-02-28 --to 2026-03-04 --coin BTC").code == 0
+    request.getfixturevalue("impatient")
     decided.faults = lambda kind: REFUSED if kind == "candleSnapshot" else None
     done = run("gates --json")
     found = by_decision(done.document)

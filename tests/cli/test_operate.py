@@ -308,7 +308,7 @@ def test_another_command_that_trades_is_waited_for_and_then_75(
     run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     open_store(home).close()
-    monkeypatch.setattr("hlcopy.adapters.locks.account_lock.__wrapped__.__defaults__", (0.05,))
+    monkeypatch.setattr("hlcopy.wiring.desks._LOCK_S", 0.05)
     with account_lock(home / "paper.db"):
         for command in ("close BTC", "flatten --yes", "verify", "resume --yes"):
             waited = run(command)

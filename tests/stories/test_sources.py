@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Outcome
 
 SEED: Final = 7
-HOURS: Final = 23
+HOURS: Final = 18
 SECOND_MS: Final = 1_000
 TURN_MS: Final = 65 * SECOND_MS
 UNHURRIED: Final = 20_000  # of request weight a minute: nobody waits for a ration here
@@ -103,7 +103,7 @@ def test_both_sources_of_trades_lead_to_the_same_entries(
         key: row["decision"] for key, row in exact.items()
     }
     copied = {key for key, row in exact.items() if row["decision"] == "EXECUTE"}
-    assert len(copied) >= 4
+    assert len(copied) >= 3
     assert {side for _, _, side, _ in copied} == {"Long", "Short"}
     for key in copied:
         assert told_by_nansen[key]["value_usd"] == pytest.approx(exact[key]["value_usd"])
