@@ -98,6 +98,14 @@ def closed(position: Position, fills: Sequence[OurFill], *, reason: ExitReason |
     )
 
 
+def made_at(position: Position, fills: Sequence[OurFill]) -> datetime | None:
+    """Return since when a position is there: since its first fill, or since it was seen; None while it may not be."""
+    entering = [fill.time for fill in fills if fill.is_buy == (position.side.sign > 0)]
+    if entering:
+        return min(entering)
+    return None if position.status is PositionStatus.OPENING else position.opened_at
+
+
 def _opened_at(position: Position, fills: Sequence[OurFill]) -> datetime:
     """Return when a position was really opened: its first fill may be known later than its entry's answer."""
     entering = [fill.time for fill in fills if fill.is_buy == (position.side.sign > 0)]

@@ -22,7 +22,7 @@ class Thread:
     def __init__(self, scheduler: Scheduler, name: str) -> None:
         self.name = name
         self._scheduler = scheduler
-        self._turn = threading.Semaphore(0)
+        self._turn = _closed_gate()
         self._job: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._work, name=f"drill {name}", daemon=True)
         self._thread.start()
@@ -79,7 +79,7 @@ class Scheduler:
 
     def __init__(self, clock: DrivenClock) -> None:
         self.clock = clock
-        self.back = threading.Semaphore(0)
+        self.back = _closed_gate()
         self.failure: BaseException | None = None
         self.stopped = False
         self._due: list[tuple[int, int, Callable[[], None]]] = []
@@ -110,3 +110,10 @@ class Scheduler:
             at_ms, _, work = heapq.heappop(self._due)
             self.clock.set(max(at_ms, self.clock.now_ms()))
             work()
+
+
+def _closed_gate() -> threading.Lock:
+    """Return a lock that somebody else releases: who acquires it waits for that, at half the price of a semaphore."""
+    gate = threading.Lock()
+    gate.acquire()
+    return gate

@@ -17,7 +17,7 @@ START: Final = datetime(2026, 3, 1, 9, tzinfo=UTC)
 PRICES: Final[Mapping[str, float]] = {"BTC": 60_000.0, "ETH": 2_000.0, "SOL": 150.0, "DOGE": 0.2, "HYPE": 30.0}
 TRADERS: Final = tuple("0x" + f"{0xA1 + index:02x}" * 20 for index in range(3))
 TRADER_USD: Final = 400_000.0
-DAYS: Final = 8
+DAYS: Final = 5
 
 _NOISE: Final = 0.0016  # of a price in a step
 _DRIFT: Final = 0.0009

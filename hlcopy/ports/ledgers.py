@@ -196,7 +196,10 @@ class Book(Protocol):
         """Return order intents by time of creation, then client id."""
 
     def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
-        """Store fills of ours once each; return how many were new."""
+        """Store fills of ours once each; return how many were new.
+
+        One that was stored for no signal before becomes this one's.
+        """
 
     def fills(self, signal_id: str) -> list[OurFill]:
         """Return the fills booked to a signal's position, oldest first."""

@@ -199,8 +199,8 @@ class MarketAnswers:
         mark, oracle = venue.mark(coin, now), venue.oracle(coin, now)
         rate, _ = self._rate(now, coin)
         base, notional = self._day_volume(now, coin)
-        bids, asks = venue.book(coin, now)
-        mid = (bids[0][0] + asks[0][0]) / 2 if bids and asks else None
+        best = venue.best(coin, now)
+        mid = None if best is None else (best[0] + best[1]) / 2
         return {
             "funding": price(rate),
             "openInterest": wire(base * _OPEN_INTEREST_DAYS, 4),
@@ -210,7 +210,7 @@ class MarketAnswers:
             "oraclePx": price(oracle),
             "markPx": price(mark),
             "midPx": None if mid is None else price(mid),
-            "impactPxs": [price(bids[0][0]), price(asks[0][0])] if mid is not None else None,
+            "impactPxs": None if best is None else [price(each) for each in best],
             "dayBaseVlm": wire(base, 4),
         }
 

@@ -73,7 +73,8 @@ class Prices:
         self._o, self._h, self._l, self._c, self._v = series.o, series.h, series.l, series.c, series.v
         self._turnover = float(np.median(series.v[-1440:] * series.c[-1440:]))
         self._funding = [(int(at), float(rate)) for at, rate in zip(funding.t, funding.rate, strict=True)]
-        self._steps: list[tuple[int, float]] = []
+        self._step_times: list[int] = []
+        self._step_prices: list[float] = []
         self._depth: float | None = None
 
     def script(self, price: float, from_ms: int) -> None:
@@ -84,7 +85,7 @@ class Prices:
         price = nearest(self.instrument, price)
         minute = (from_ms - self._begin) // MINUTE_MS
         if minute < self._length:
-            if not self._steps:
+            if not self._step_times:
                 self._o, self._h, self._l, self._c = (a.copy() for a in (self._o, self._h, self._l, self._c))
             first = max(minute, 0)
             if from_ms > self._begin + first * MINUTE_MS:  # the rest of a minute
@@ -94,8 +95,8 @@ class Prices:
                 first += 1
             for column in (self._o, self._h, self._l, self._c):
                 column[first:] = price
-        del self._steps[bisect_left(self._steps, from_ms, key=_moment) :]
-        self._steps.append((from_ms, price))
+        kept = bisect_left(self._step_times, from_ms)
+        self._step_times[kept:], self._step_prices[kept:] = [from_ms], [price]
 
     def set_depth(self, usd: float) -> None:
         """Let every level of the book hold an amount; with 0 there is no book."""
@@ -103,8 +104,8 @@ class Prices:
 
     def at(self, ms: int) -> float:
         """Return the mark: from the open over the candle's extremes to its close, each a third of a minute apart."""
-        if self._steps and ms >= self._steps[0][0]:
-            return self._steps[bisect_right(self._steps, ms, key=_moment) - 1][1]
+        if self._step_times and ms >= self._step_times[0]:
+            return self._step_prices[bisect_right(self._step_times, ms) - 1]
         return self._unscripted(ms)
 
     def _unscripted(self, ms: int) -> float:
@@ -143,7 +144,8 @@ class Prices:
 
         With a level, minutes that don't reach it may be left out.
         """
-        scripted = self._steps[0][0] if self._steps else until_ms + 1
+        times = self._step_times
+        scripted = times[0] if times else until_ms + 1
         last = min(until_ms, scripted - 1)
         end_ms = self._begin + self._length * MINUTE_MS
         if since_ms <= min(last, self._begin - 1):
@@ -157,11 +159,11 @@ class Prices:
                         yield max(since, start), min(until, start + _LEG_MS - 1)
         if max(since_ms, end_ms) <= last:
             yield max(since_ms, end_ms), last
-        for index in range(max(0, bisect_right(self._steps, since_ms, key=_moment) - 1), len(self._steps)):
-            start = self._steps[index][0]
+        for index in range(max(0, bisect_right(times, since_ms) - 1), len(times)):
+            start = times[index]
             if start > until_ms:
                 break
-            following = self._steps[index + 1][0] - 1 if index + 1 < len(self._steps) else until_ms
+            following = times[index + 1] - 1 if index + 1 < len(times) else until_ms
             if max(since_ms, start) <= min(until_ms, following):
                 yield max(since_ms, start), min(until_ms, following)
 
@@ -213,11 +215,11 @@ class Prices:
         opened = self._begin + minute * MINUTE_MS
         passed = min(now_ms - opened, MINUTE_MS)
         seen = [self.at(opened), self.at(min(now_ms, opened + MINUTE_MS - 1))]
-        unscripted_until = min(now_ms, self._steps[0][0]) if self._steps else now_ms
+        times = self._step_times
+        unscripted_until = min(now_ms, times[0]) if times else now_ms
         path = self._path(minute) if unscripted_until > opened else ()
         seen += [price for leg, price in enumerate(path) if opened + leg * _LEG_MS <= unscripted_until]
-        first = bisect_left(self._steps, opened, key=_moment)
-        seen += [price for _, price in self._steps[first : bisect_right(self._steps, now_ms, key=_moment)]]
+        seen += self._step_prices[bisect_left(times, opened) : bisect_right(times, now_ms)]
         volume = round(float(self._v[minute]) * passed / MINUTE_MS, self.instrument.size_decimals)
         return Candle(opened, opened + MINUTE_MS - 1, seen[0], max(seen), min(seen), seen[1], volume, 1)
 
@@ -230,11 +232,26 @@ class Prices:
 
     def book(self, ms: int) -> tuple[list[Level], list[Level]]:
         """Return bids and asks around the mark, best first, up to 20 a side at legal prices."""
-        best_usd = self._turnover * _DEPTH_SHARE if self._depth is None else self._depth
+        best_usd = self._best_usd
         if best_usd <= 0:
             return [], []
         bid, ask, decimals, gap = self._edges(self.at(ms))
-        return self._side(bid, -gap, decimals, best_usd, ms), self._side(ask, gap, decimals, best_usd, ms)
+        return list(self._side(bid, -gap, decimals, best_usd, ms)), list(self._side(ask, gap, decimals, best_usd, ms))
+
+    def best(self, ms: int) -> tuple[float, float] | None:
+        """Return the best bid and the best ask, None where there is no book."""
+        best_usd = self._best_usd
+        if best_usd <= 0:
+            return None
+        bid, ask, decimals, gap = self._edges(self.at(ms))
+        sides = (self._side(bid, -gap, decimals, best_usd, ms), self._side(ask, gap, decimals, best_usd, ms))
+        (highest, _), (lowest, _) = (next(side, (0.0, 0.0)) for side in sides)
+        return (highest, lowest) if highest and lowest else None
+
+    @property
+    def _best_usd(self) -> float:
+        """What the best level of each side holds."""
+        return self._turnover * _DEPTH_SHARE if self._depth is None else self._depth
 
     def _edges(self, mark: float) -> tuple[int, int, int, int]:
         """Return best bid and ask in ticks, the decimals of a tick, and the ticks between levels."""
@@ -243,20 +260,20 @@ class Prices:
         half, gap = max(0.5, ticks * _HALF_SPREAD), max(1, round(ticks * _LEVEL_GAP))
         return max(1, math.floor(ticks - half)), math.ceil(ticks + half), decimals, gap
 
-    def _side(self, best: int, gap: int, decimals: int, best_usd: float, ms: int) -> list[Level]:
-        side: list[Level] = []
+    def _side(self, best: int, gap: int, decimals: int, best_usd: float, ms: int) -> Iterator[Level]:
+        last = None
         for number in range(LEVELS):
             count = best + number * gap
             if count <= 0:
                 break
             price = nearest(self.instrument, count / 10**decimals)
-            if side and side[-1][0] == price:
+            if price == last:
                 continue
             usd = best_usd if self._depth is not None else best_usd * (1 + _GROWTH * number) * _varied(ms, number)
             size = round(usd / price, self.instrument.size_decimals)
             if size > 0:
-                side.append((price, size))
-        return side
+                last = price
+                yield price, size
 
     def funding(self, since_ms: int, until_ms: int) -> list[tuple[int, float, float]]:
         """Return hourly rates and the premiums that made them, both ends inclusive."""
@@ -269,11 +286,6 @@ class Prices:
         index = bisect_right(self._funding, ms, key=lambda row: row[0]) - 1
         premium = _premium(self._funding[index][1]) if index >= 0 else 0.0
         return nearest(self.instrument, self.at(ms) / (1 + premium))
-
-
-def _moment(step: tuple[int, float]) -> int:
-    """Return when a scripted step of a price begins."""
-    return step[0]
 
 
 def _varied(ms: int, number: int) -> float:

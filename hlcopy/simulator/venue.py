@@ -131,6 +131,10 @@ class Venue:
         """Return bids and asks as (price, size), best first, up to 20 a side."""
         return self._prices[coin].book(at_ms)
 
+    def best(self, coin: str, at_ms: int) -> tuple[float, float] | None:
+        """Return a coin's best bid and best ask, None where there is no book."""
+        return self._prices[coin].best(at_ms)
+
     def crossing(self, coin: str, level: float, since_ms: int, until_ms: int, *, falling: bool) -> int | None:
         """Return the first moment, both ends inclusive, at which a mark is at or below a level, or above when rising."""
         return self._prices[coin].crossing(level, since_ms, until_ms, falling=falling)

@@ -117,15 +117,14 @@ def read(desk: Desk, now: datetime) -> Account:
 def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
     """Book our fills since the last look; None when they can't be read.
 
-    One that no order of ours caused goes to the position it acted on. Returns the entries that were given up and filled
-    after all.
+    One that no order of ours caused goes to the position it acted on, even if that is known only at a later look. Returns
+    the entries that were given up and filled after all.
     """
     book = desk.ledger.book
-    live = book.positions()
-    marks = [book.fills_mark(), *(position.opened_at for position in live)]
-    since = min((mark for mark in marks if mark is not None), default=now) - desk.policy.execution.fills_overlap
     ended = book.closed_since(now - desk.policy.execution.rebooked_for)
-    held = [*live, *(position for position in ended if position.realized_pnl_usd is None)]
+    held = [*book.positions(), *(position for position in ended if position.realized_pnl_usd is None)]
+    marks = [book.fills_mark(), *(position.opened_at for position in held)]
+    since = min((mark for mark in marks if mark is not None), default=now) - desk.policy.execution.fills_overlap
     fills = desk.exchange.fills(since, now)
     if fills is UNKNOWN:
         return None
@@ -135,7 +134,7 @@ def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
             order = _order_of(desk, fill)
             if order is not None and fill.client_order_id != order.client_order_id:
                 fill = replace(fill, client_order_id=order.client_order_id)  # noqa: PLW2901 - known by the venue's number alone
-            book.add_fills(order.signal_id if order is not None else _acted_on(fill, held), (fill,))
+            book.add_fills(order.signal_id if order is not None else _acted_on(desk, fill, held), (fill,))
             if order is not None and order.purpose is Purpose.ENTRY and _was_given_up(order):
                 late[order.client_order_id] = order
         if not any(_booked(desk, order) for order in late.values()):
@@ -157,13 +156,18 @@ def _was_given_up(order: Order) -> bool:
     return ended and not order.filled_size
 
 
-def _acted_on(fill: OurFill, held: list[Position]) -> str | None:
-    """Return the signal of the position that a fill without an order of ours acted on; one being opened isn't there yet.
+def _acted_on(desk: Desk, fill: OurFill, held: list[Position]) -> str | None:
+    """Return the signal of the position that a fill without an order of ours acted on: of one that was there by then.
 
-    That may be one that is gone already, if the venue showed it gone before it showed the fill.
+    That may be one that is gone already, if the venue showed it gone before it showed the fill, or one whose entry isn't
+    known to have filled yet.
     """
-    found = (p.signal_id for p in held if p.coin == fill.coin and p.status is not PositionStatus.OPENING)
-    return next(found, None)
+    for position in held:
+        if position.coin == fill.coin:
+            made_at = booking.made_at(position, desk.ledger.book.fills(position.signal_id))
+            if made_at is not None and made_at <= fill.time:
+                return position.signal_id
+    return None
 
 
 def _resolve(desk: Desk, order: Order, account: Account, now: datetime, *, fills_known: bool) -> None:

@@ -459,11 +459,16 @@ def test_our_fills_are_booked_once(ledger: Ledger) -> None:
     assert ledger.book.fills("s2") == []
 
 
-def test_a_fill_that_is_no_positions_is_booked_to_none(ledger: Ledger) -> None:
-    foreign = our_fill()
+def test_a_fill_that_is_no_positions_is_booked_to_none_until_one_is_known(ledger: Ledger) -> None:
+    foreign, own = our_fill(time=at(1)), our_fill(time=at(2))
     assert ledger.book.add_fills(None, [foreign]) == 1
-    assert ledger.book.add_fills("s1", [foreign]) == 0
     assert ledger.book.fills("s1") == []
+
+    assert ledger.book.add_fills("s1", [foreign, own]) == 1
+    assert ledger.book.add_fills("s2", [foreign]) == 0
+    assert ledger.book.add_fills(None, [foreign]) == 0
+    assert ledger.book.fills("s1") == [foreign, own]
+    assert ledger.book.fills("s2") == []
 
 
 def test_the_mark_of_our_fills_is_the_latest_booked_or_looked_at(ledger: Ledger) -> None:

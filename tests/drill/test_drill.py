@@ -33,7 +33,6 @@ def test_the_same_seed_gives_the_same_episode_to_the_byte_in_any_process() -> No
     assert fingerprint(6, 20) != other.stdout.decode()
 
 
-@pytest.mark.xfail(strict=True, reason="I3, open: a position that was closed at the venue had no result booked here")
 def test_fifteen_hundred_ticks_among_faults_violate_nothing() -> None:
     sums = run(Plan(ticks=TICKS, seed=SEED, rate=RATE), progress=SilentProgress())
 

@@ -31,7 +31,7 @@ class MemoryBook:
         self._orders_by_signal: dict[str, dict[str, None]] = {}
         self._orders_by_state: dict[IntentState, dict[str, None]] = {state: {} for state in IntentState}
         self._fills: dict[str, list[OurFill]] = {}
-        self._fill_identities: dict[str, None] = {}
+        self._fill_owners: dict[str, str | None] = {}
         self._facts: dict[str, datetime] = {}  # the marks, and nothing when there is none
         self._last_id = {"position": 0}
         self._actions: list[PositionAction] = []
@@ -106,13 +106,17 @@ class MemoryBook:
         return sorted(wanted, key=attrgetter("created_at", "client_order_id"))
 
     def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
-        """Store fills of ours once each; return how many were new."""
+        """Store fills of ours once each; return how many were new.
+
+        One that was stored for no signal before becomes this one's.
+        """
         added = 0
         for fill in fills:
-            if fill.identity in self._fill_identities:
+            known = fill.identity in self._fill_owners
+            if known and (signal_id is None or self._fill_owners[fill.identity] is not None):
                 continue
-            added += 1
-            self._journal.put(self._fill_identities, fill.identity, None)
+            added += not known
+            self._journal.put(self._fill_owners, fill.identity, signal_id)
             if signal_id is not None:
                 self._journal.append(self._fills.setdefault(signal_id, []), fill)
             self._advance("booked", fill.time)

@@ -106,6 +106,7 @@ OUR_FILL_COLUMNS: Final = (
     Column("venue_order_id"),
 )
 _FILLS: Final = Table("our_fills", OurFill, OUR_FILL_COLUMNS, key=("identity",), beside=("signal_id",))
+_ADOPT: Final = "UPDATE our_fills SET signal_id = ? WHERE identity = ? AND signal_id IS NULL"
 _FILLS_MARK: Final = "our_fills_read_until"
 
 
@@ -166,8 +167,16 @@ class StoredBook:
         return [_ORDERS.item(row) for row in rows]
 
     def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
-        """Store fills of ours once each; return how many were new."""
-        return self._db.run_many(_FILLS.insert_once, [_FILLS.values(fill, signal_id) for fill in fills])
+        """Store fills of ours once each; return how many were new.
+
+        One that was stored for no signal before becomes this one's.
+        """
+        told = list(fills)
+        with self._db.transaction():
+            added = self._db.run_many(_FILLS.insert_once, [_FILLS.values(fill, signal_id) for fill in told])
+            if signal_id is not None and added < len(told):
+                self._db.run_many(_ADOPT, [(signal_id, fill.identity) for fill in told])
+        return added
 
     def fills(self, signal_id: str) -> list[OurFill]:
         """Return the fills booked to a signal's position, oldest first."""
