@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
@@ -96,9 +97,21 @@ def opened_work(
                 http.allow(math.inf)  # the venue's clock is read between ticks, too
             if command in {"monitor", "poll"}:
                 tidy(store, settings.database)
-            return report
+            return _backed_up(session, report, now) if command == "score" else report
 
         yield run
+
+
+def _backed_up(session: Session, report: Report, now: datetime) -> Report:
+    """Return what score did with what came of the day's backup, whose failing fails nothing else."""
+    from hlcopy.cli import keeping
+    from hlcopy.ticks.report import Problem
+
+    failed = keeping.backup_due(session.settings, now)
+    if failed is None:
+        return report
+    problem = Problem(code="BACKUP_FAILED", message=failed, item=session.settings.database.name)
+    return replace(report, problems=(*report.problems, problem))
 
 
 def tick(
