@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.cli import logs
+from hlcopy.cli.sheltering import sheltered
 from hlcopy.errors import HlcopyError, TryLaterError
 from hlcopy.render.pauses import pauses_text
 from hlcopy.render.ticks import HOLDS, Ticked, error_lines, news_lines, positions_table, summary_text, tick_document
@@ -139,7 +140,8 @@ def tick(
     with command_lock(session.settings.database, command) if alone else nullcontext(enter_result=True) as held:
         if held:
             try:
-                report = _recorded(store, command, at, clock, work)
+                with sheltered(session, command):
+                    report = _recorded(store, command, at, clock, work)
             except HlcopyError as error:
                 failure = error
         else:

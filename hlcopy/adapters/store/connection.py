@@ -140,7 +140,7 @@ def connect(path: Path, *, create: bool, shared: bool = False) -> Connection:
         _provide(path, create=create)
     except OSError as error:
         message = f"{path} can't be used as the database ({error.strerror}); check its folder or set HLCOPY_DB"
-        raise ConfigError(message) from error
+        raise LedgerBrokenError(message) from error
     writable = create or _writable(path)
     try:
         raw = sqlite3.connect(
