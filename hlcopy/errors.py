@@ -29,6 +29,18 @@ class TryLaterError(HlcopyError):
     exit_code = 75
 
 
+class LedgerError(HlcopyError):
+    """The database can't be read or written: what the venue shows is all that can be acted on."""
+
+
+class LedgerDownError(LedgerError, TryLaterError):
+    """The database is kept busy, or its disk is full or failing."""
+
+
+class LedgerBrokenError(LedgerError, ConfigError):
+    """The database is damaged, or may not be read or written."""
+
+
 class SourceDownError(TryLaterError):
     """A source can't be reached, or keeps failing, after all retries."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.errors import ConfigError, TryLaterError
+from hlcopy.errors import LedgerBrokenError, TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def _held(database: Path, name: str, timeout: float) -> Iterator[bool]:
         held = False
     except OSError as error:
         message = f"the lock file {path} can't be used ({error.strerror}); check its folder or set HLCOPY_DB"
-        raise ConfigError(message) from error
+        raise LedgerBrokenError(message) from error
     else:
         held = True
     try:

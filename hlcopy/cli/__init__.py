@@ -49,7 +49,7 @@ COMMANDS: Final = {
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
     "traders": ("hlcopy.cli.inspect", "List the followed, best score first, and why others aren't."),
     "config": ("hlcopy.cli.settings", "Settings: show."),
-    "data": ("hlcopy.cli.history", "Recorded fills, candles and funding: import, fetch, status."),
+    "data": ("hlcopy.cli.history", "Recorded data: import, fetch, status; the file: backup, restore."),
 }
 """The module of each command, whose `app` holds it, and its line in the list: help imports no command."""
 

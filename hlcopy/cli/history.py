@@ -1,4 +1,4 @@
-"""Commands over recorded history: data import, data fetch, data status."""
+"""Commands over the file and what it has recorded: data import, data fetch, data status, data backup, data restore."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hlcopy.cli import fetching, importing, logs, options
+from hlcopy.cli import fetching, importing, keeping, logs, options
 from hlcopy.errors import TryLaterError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _commands() -> None:
 
 @data.callback(invoke_without_command=True)
 def _data(context: typer.Context) -> None:
-    """Recorded fills, candles and funding: import, fetch, status."""  # noqa: D401 - the line that help shows
+    """Recorded data: import, fetch, status; the file: backup, restore."""  # noqa: D401 - the line that help shows
     options.help_when_bare(context)
 
 
@@ -304,3 +304,7 @@ def _interval_name(interval_ms: int) -> str:
 
     names = {length: name for name, length in INTERVALS.items()}
     return names.get(interval_ms, f"{interval_ms} ms")
+
+
+data.command("backup", epilog=keeping.BACKUP_EXAMPLES)(keeping.backup)
+data.command("restore", epilog=keeping.RESTORE_EXAMPLES)(keeping.restore)

@@ -11,6 +11,7 @@ import typer
 from hlcopy.cli import INTERRUPTED, logs, options, ticking
 from hlcopy.cli import clock as clocks
 from hlcopy.cli.cadence import cadences, is_due_again
+from hlcopy.cli.sheltering import sheltered
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _once(session: Session) -> int:
     stop = threading.Event()
     try:
         real = clocks.SystemClock(stop)
-        with session.store(create=True) as store, BoundedHttp(real) as http:
+        with sheltered(session, "run-all"), session.store(create=True) as store, BoundedHttp(real) as http:
             clock = clocks.clock_of(session.settings, real, http)
             began, at = clock.monotonic(), clock.now()
             tell = ticking.Teller(session.warn)
@@ -141,7 +142,7 @@ def _serve(session: Session) -> int:
         from hlcopy.wiring.keys import agent_key
 
         agent_key(session.settings, logs.scrub.hide_one)
-    with session.store(create=True):
+    with sheltered(session, "run-all"), session.store(create=True):
         pass  # what is wrong with the database is told now, not by each worker
     endings = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, endings)  # the workers inherit it: only this thread hears signals

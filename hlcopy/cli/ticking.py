@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.cli import logs
+from hlcopy.cli.sheltering import sheltered
 from hlcopy.errors import HlcopyError, TryLaterError
 from hlcopy.render.pauses import pauses_text
 from hlcopy.render.ticks import HOLDS, Ticked, error_lines, news_lines, positions_table, summary_text, tick_document
@@ -96,9 +98,21 @@ def opened_work(
                 http.allow(math.inf)  # the venue's clock is read between ticks, too
             if command in {"monitor", "poll"}:
                 tidy(store, settings.database)
-            return report
+            return _backed_up(session, report, now) if command == "score" else report
 
         yield run
+
+
+def _backed_up(session: Session, report: Report, now: datetime) -> Report:
+    """Return what score did with what came of the day's backup, whose failing fails nothing else."""
+    from hlcopy.cli import keeping
+    from hlcopy.ticks.report import Problem
+
+    failed = keeping.backup_due(session.settings, now)
+    if failed is None:
+        return report
+    problem = Problem(code="BACKUP_FAILED", message=failed, item=session.settings.database.name)
+    return replace(report, problems=(*report.problems, problem))
 
 
 def tick(
@@ -126,7 +140,8 @@ def tick(
     with command_lock(session.settings.database, command) if alone else nullcontext(enter_result=True) as held:
         if held:
             try:
-                report = _recorded(store, command, at, clock, work)
+                with sheltered(session, command):
+                    report = _recorded(store, command, at, clock, work)
             except HlcopyError as error:
                 failure = error
         else:

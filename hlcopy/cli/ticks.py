@@ -121,6 +121,7 @@ def _run(command: str, jitter: float, session: Session, *, if_due: bool = False)
     """Run a tick once, if that is due where it was asked, and end with its exit code."""
     from hlcopy.cli import clock as clocks
     from hlcopy.cli import ticking
+    from hlcopy.cli.sheltering import sheltered
     from hlcopy.wiring.http import BoundedHttp
 
     stop = threading.Event()
@@ -129,7 +130,7 @@ def _run(command: str, jitter: float, session: Session, *, if_due: bool = False)
         if jitter:
             real.sleep(random.uniform(0.0, jitter))  # noqa: S311 - spreads load, hides nothing
         tell = ticking.Teller(session.warn)
-        with session.store(create=True) as store, BoundedHttp(real) as http:
+        with sheltered(session, command), session.store(create=True) as store, BoundedHttp(real) as http:
             clock = clocks.clock_of(session.settings, real, http)
             if if_due and not _is_due(session, command, store, clock):
                 ticked = ticking.nothing_done(session, command, clock, f"{command} isn't due; nothing was done")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.cli import clock as clocks
 from hlcopy.cli import logs, ticking
 from hlcopy.cli.cadence import duties
+from hlcopy.cli.sheltering import sheltered
 from hlcopy.errors import HlcopyError
 from hlcopy.render.ticks import error_lines, news_lines, summary_text
 
@@ -105,6 +106,7 @@ class Service:
         tell = ticking.Teller(self.warn)
         real = clocks.SystemClock(self._stop)
         with ExitStack() as opened:
+            opened.enter_context(sheltered(session, command))
             store = opened.enter_context(session.store())
             http = opened.enter_context(BoundedHttp(real))
             clock = clocks.clock_of(session.settings, real, http)

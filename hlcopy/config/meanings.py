@@ -29,6 +29,7 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "clock": "system, or venue: all time comes from the venue, which must be on this machine like every other URL.",
         "hyperliquid_weight_per_minute": "How much API weight a minute all commands together may use; 200 is the least that works.",
         "nansen_credits_per_day": "How many Nansen credits all commands together may spend in a UTC day; 0 spends none.",
+        "backups_kept": "How many daily backups of the database score keeps beside it; 0 makes none.",
     },
     "Which orders of a trader are candidates": {
         "copy_delay_minutes": "How long an order waits before it is confirmed, in minutes.",

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     clock: Literal["system", "venue"] = "system"
     hyperliquid_weight_per_minute: t.Weight = 1_200
     nansen_credits_per_day: t.Count = 450
+    backups_kept: t.Count = 7
 
     copy_delay_minutes: t.Minutes = 15.0
     max_price_slippage_percent: t.Percent = 2.0

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hlcopy.domain import exits as rules
 from hlcopy.domain.book import ExitReason, Position, PositionStatus
-from hlcopy.errors import TryLaterError
+from hlcopy.errors import LedgerError, TryLaterError
 from hlcopy.ports import UNKNOWN, Marks
 from hlcopy.ticks import breakers, reconcile, stop, tiers
 from hlcopy.ticks import exit as exits
@@ -133,6 +133,8 @@ def _act_alone(desk: Desk, watched: _Watched, account: Account, problems: list[P
     """Do what was decided for one position; what can't be done now keeps no other from its turn."""
     try:
         return _act(desk, watched, account, problems, now)
+    except LedgerError:
+        raise  # what protects without books must hear of it
     except TryLaterError as error:
         problems.append(Problem(code="NOT_MANAGED", message=str(error), item=watched.position.coin))
         return True

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain import booking, stops
-from hlcopy.domain.book import ExitReason, IntentState, PositionAction, PositionStatus, Purpose, revised
+from hlcopy.domain import booking, orders, shelter, stops
+from hlcopy.domain.book import ExitReason, IntentState, Order, PositionAction, PositionStatus, Purpose, revised
 from hlcopy.domain.models import SkipReason
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import MISSING, UNKNOWN, Accepted, MissingType, Refused, UnknownType
@@ -16,8 +16,11 @@ from hlcopy.ticks import exit as exits
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hlcopy.domain.book import Order, OurFill, Position
-    from hlcopy.ports import Account, Desk
+    from hlcopy.domain.book import OurFill, Position
+    from hlcopy.ports import Account, Desk, RestingStop
+
+_UNWRITTEN: Final = 16
+"""How many attempts at a stop nobody wrote down are looked for."""
 
 
 def run(desk: Desk, now: datetime) -> Account:
@@ -39,6 +42,7 @@ def run(desk: Desk, now: datetime) -> Account:
         _resolve(desk, order, account, now, fills_known=fills_known)
     if unresolved or late:
         account = read(desk, now)
+    _adopt(desk, account, now)
     _settle_stops(desk, account, now)
     changed, failed = False, None
     for position in desk.ledger.book.positions():
@@ -55,6 +59,42 @@ def run(desk: Desk, now: datetime) -> Account:
     _sweep(desk, account, now)
     _rebook(desk, now)
     return account
+
+
+def _adopt(desk: Desk, account: Account, now: datetime) -> None:
+    """Write down the stops that were placed while nothing could be written, so that they are known for ours."""
+    book = desk.ledger.book
+    held = {position.coin: position for position in book.positions()}
+    for resting in account.stops:
+        position, number = held.get(resting.coin), resting.client_order_id
+        if position is None or number is None or book.order(number) is not None:
+            continue
+        first = 1 + len(book.orders(position.signal_id, purpose=Purpose.STOP))
+        tries = range(first, first + _UNWRITTEN)
+        unwritten = {orders.client_order_id(Purpose.STOP, position.signal_id, "stop", attempt) for attempt in tries}
+        if number in unwritten or shelter.is_ours(number, resting.coin):
+            book.put_order(_unwritten(resting, number, position.signal_id, first, now))
+
+
+def _unwritten(resting: RestingStop, number: str, signal_id: str, attempt: int, now: datetime) -> Order:
+    """Return a resting stop that no books know as an order of ours."""
+    return Order(
+        client_order_id=number,
+        purpose=Purpose.STOP,
+        signal_id=signal_id,
+        leg="stop",
+        attempt=attempt,
+        coin=resting.coin,
+        is_buy=resting.is_buy,
+        size=resting.size,
+        limit_price=None,
+        trigger_price=resting.trigger_price,
+        reduce_only=True,
+        created_at=now,
+        expires_at=None,
+        reason=ExitReason.STOP_LOSS,
+        state=IntentState.RESTING,
+    )
 
 
 def _settle_stops(desk: Desk, account: Account, now: datetime) -> None:
@@ -323,6 +363,8 @@ def _why(desk: Desk, last: OurFill | None) -> ExitReason:
         return ExitReason.CLOSED_ON_VENUE
     if last.forced is not None:
         return last.forced
+    if shelter.is_ours(last.client_order_id, last.coin):
+        return ExitReason.STOP_LOSS
     order = desk.ledger.book.order(last.client_order_id) if last.client_order_id else None
     return order.reason if order is not None and order.reason is not None else ExitReason.CLOSED_ON_VENUE
 
@@ -332,6 +374,9 @@ def _sweep(desk: Desk, account: Account, now: datetime) -> None:
     live = {position.signal_id for position in desk.ledger.book.positions()}
     for resting in account.stops:
         order = desk.ledger.book.order(resting.client_order_id) if resting.client_order_id else None
+        number = resting.client_order_id
+        if order is None and number and shelter.is_ours(number, resting.coin) and resting.coin not in account.positions:
+            order = _unwritten(resting, number, number, 1, now)
         if order is None or order.signal_id in live:
             continue
         if isinstance(desk.exchange.cancel(order, now), Accepted):

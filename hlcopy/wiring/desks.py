@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from hlcopy.adapters.http import Http
+    from hlcopy.adapters.memory import MemoryLedger
     from hlcopy.adapters.nansen.client import NansenClient
     from hlcopy.adapters.store import Store
     from hlcopy.config import Settings
-    from hlcopy.ports import Clock, Exchange, Leaderboard, Profiles, Progress, TraderSource
+    from hlcopy.ports import Clock, Exchange, Leaderboard, Profiles, Progress, TraderSource, WeightRation
 
     Tell = Callable[[str], None]
 
@@ -56,10 +57,19 @@ _ENTERING: Final = frozenset({"poll"})
 
 @contextmanager
 def open_desk(
-    settings: Settings, store: Store, http: Http, clock: Clock, *, command: str, tell: Tell, hide: Tell
+    settings: Settings,
+    store: Store | MemoryLedger,
+    http: Http,
+    clock: Clock,
+    *,
+    command: str,
+    tell: Tell,
+    hide: Tell,
+    ration_of: Callable[[str], WeightRation] | None = None,
 ) -> Iterator[Desk]:
     """Open what a tick that watches or trades works with; `tell` hears of trouble with sources, `hide` of secrets.
 
+    Request weight is counted in the database, or by what `ration_of` returns for a share.
     In live mode raises `ConfigError` where key, agent or account aren't in order, `TryLaterError` where the venue can't
     be asked.
     """
@@ -69,7 +79,7 @@ def open_desk(
     policy = settings.policy()
     store.history.source = settings.trade_source  # whose fills are read back: two sources' are never added up
     with ExitStack() as opened:
-        clients = _Clients(settings, http, clock, ALLOWANCES[command], opened)
+        clients = _Clients(settings, http, clock, ALLOWANCES[command], opened, ration_of)
         reference = HyperliquidMarket(clients.info(settings.source_url, MONITOR), clock, tell, at_once)
         market = reference
         if settings.venue_url != settings.source_url:
@@ -155,17 +165,26 @@ def open_fetch_desk(
 class _Clients:
     """The clients of the APIs, which share a command's ration and the day's credits; they are closed with `opened`."""
 
-    def __init__(self, settings: Settings, http: Http, clock: Clock, allowance: Allowance, opened: ExitStack) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        http: Http,
+        clock: Clock,
+        allowance: Allowance,
+        opened: ExitStack,
+        ration_of: Callable[[str], WeightRation] | None = None,
+    ) -> None:
         self._settings = settings
         self._http = http
         self._clock = clock
         self._allowance = allowance
         self._opened = opened
         per_minute = settings.hyperliquid_weight_per_minute
-        self._rations = {
-            share: opened.enter_context(StoredRation(settings.database, share, per_minute))
-            for share in {allowance.share, MONITOR}
-        }
+
+        def stored(share: str) -> WeightRation:
+            return opened.enter_context(StoredRation(settings.database, share, per_minute))
+
+        self._rations = {share: (ration_of or stored)(share) for share in {allowance.share, MONITOR}}
 
     def info(self, url: str, share: str | None = None) -> InfoClient:
         """Return a client of Hyperliquid's info API; what concerns our own account and orders has `monitor`'s share."""

@@ -22,7 +22,7 @@ from hlcopy.adapters.store.connection import in_our_words
 from hlcopy.adapters.store.migrations import MIGRATIONS
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus
 from hlcopy.domain.models import EXECUTE, Side, from_ms
-from hlcopy.errors import BadInputError, ConfigError, HlcopyError, TryLaterError
+from hlcopy.errors import BadInputError, ConfigError, HlcopyError, LedgerBrokenError, LedgerDownError, TryLaterError
 from hlcopy.ports import FundingRate
 from tests.builders import T0, TRADER, at, candles, fill, position, signal, trader, trader_position
 
@@ -284,12 +284,12 @@ def test_a_name_that_sqlite_cannot_open_is_a_wrong_setting(path: Path, monkeypat
 @pytest.mark.parametrize(
     ("code", "kind"),
     [
-        (sqlite3.SQLITE_BUSY, TryLaterError),
-        (sqlite3.SQLITE_BUSY_SNAPSHOT, TryLaterError),
-        (sqlite3.SQLITE_FULL, TryLaterError),
-        (sqlite3.SQLITE_IOERR_FSYNC, TryLaterError),
-        (sqlite3.SQLITE_CORRUPT, ConfigError),
-        (sqlite3.SQLITE_READONLY, ConfigError),
+        (sqlite3.SQLITE_BUSY, LedgerDownError),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, LedgerDownError),
+        (sqlite3.SQLITE_FULL, LedgerDownError),
+        (sqlite3.SQLITE_IOERR_FSYNC, LedgerDownError),
+        (sqlite3.SQLITE_CORRUPT, LedgerBrokenError),
+        (sqlite3.SQLITE_READONLY, LedgerBrokenError),
     ],
 )
 def test_what_sqlite_cannot_help_is_said_in_our_words(path: Path, code: int, kind: type[HlcopyError]) -> None:

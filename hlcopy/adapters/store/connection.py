@@ -6,9 +6,10 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, Final
 
-from hlcopy.errors import BadInputError, ConfigError, HlcopyError, TryLaterError
+from hlcopy.errors import BadInputError, ConfigError, HlcopyError, LedgerBrokenError, LedgerDownError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -104,14 +105,29 @@ def in_our_words(error: sqlite3.Error, path: Path) -> HlcopyError | None:
     """Return what the user should read of an error of SQLite; None when it is a mistake of our own."""
     code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
     if code in _BUSY:
-        return TryLaterError(f"another hlcopy command kept {path} busy for {BUSY_TIMEOUT_S:g} s; try again in a moment")
+        return LedgerDownError(
+            f"another hlcopy command kept {path} busy for {BUSY_TIMEOUT_S:g} s; try again in a moment"
+        )
     if code in _FAILING_DISK:
-        return TryLaterError(f"{path} can't be read or written ({error}); check that its disk isn't full or failing")
+        return LedgerDownError(f"{path} can't be read or written ({error}); check that its disk isn't full or failing")
     if code in _NO_DATABASE:
-        return ConfigError(f"{path} is damaged or isn't an hlcopy database ({error}); restore it or set HLCOPY_DB")
+        return LedgerBrokenError(f"{path} is damaged or isn't an hlcopy database ({error}); {_remedy(path)}")
     if code in _NO_ACCESS:
-        return ConfigError(f"{path} can't be opened for writing ({error}); check its permissions or set HLCOPY_DB")
+        return LedgerBrokenError(
+            f"{path} can't be opened for writing ({error}); check its permissions or set HLCOPY_DB"
+        )
     return None
+
+
+def _remedy(path: Path) -> str:
+    """Return what to do about a damaged file."""
+    from hlcopy.adapters.store.backups import newest_good
+
+    good = newest_good(path)
+    if good is None:
+        return "there is no good backup beside it: restore a copy of your own, or set HLCOPY_DB to another file"
+    command = f"hlcopy data restore --db {quote(str(path))} {quote(str(good.path))}"
+    return f"its newest good backup is of {good.at:%Y-%m-%d %H:%M} UTC: {command}"
 
 
 def connect(path: Path, *, create: bool, shared: bool = False) -> Connection:
@@ -124,11 +140,11 @@ def connect(path: Path, *, create: bool, shared: bool = False) -> Connection:
         _provide(path, create=create)
     except OSError as error:
         message = f"{path} can't be used as the database ({error.strerror}); check its folder or set HLCOPY_DB"
-        raise ConfigError(message) from error
+        raise LedgerBrokenError(message) from error
     writable = create or _writable(path)
     try:
         raw = sqlite3.connect(
-            _uri(path, writable=writable),
+            path.absolute().as_uri() if writable else readable_uri(path),
             timeout=BUSY_TIMEOUT_S,
             isolation_level=None,
             check_same_thread=not shared,
@@ -159,15 +175,12 @@ def _writable(path: Path) -> bool:
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 
 
-def _uri(path: Path, *, writable: bool) -> str:
-    """Return the file as SQLite takes it.
+def readable_uri(path: Path) -> str:
+    """Return a file as SQLite takes it for reading only.
 
     Reading a WAL file makes an index beside it; where nothing can be made, SQLite must be told that nobody writes.
     """
-    file = path.absolute().as_uri()
-    if writable:
-        return file
-    return f"{file}?mode=ro" + ("" if Path(f"{path}-wal").exists() else "&immutable=1")
+    return f"{path.absolute().as_uri()}?mode=ro" + ("" if Path(f"{path}-wal").exists() else "&immutable=1")
 
 
 def _refuse_foreign(db: Connection) -> None:

@@ -53,7 +53,7 @@ def database_check(settings: Settings) -> Iterable[Check]:
         return
     before = examine(path)
     if before.damage:
-        remedy = "stop hlcopy and restore a copy; positions keep their stops at the venue"
+        remedy = "stop hlcopy, then hlcopy data restore; positions keep their stops at the venue"
         yield Check(name="database", ok=False, said=f"{path} is damaged: {before.damage[0]}", remedy=remedy)
         return
     with open_store(settings, create=False):
