@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from hlcopy.cli import root
+from hlcopy.domain.policy import CadencePolicy
+from hlcopy.render.crontab import Plan, block
 from tests.venue import environment, local_venue
 
 if TYPE_CHECKING:
@@ -38,6 +40,10 @@ def variables() -> dict[str, str]:
 
 
 def entries() -> list[Entry]:
+    return [entry for entry in all_entries() if ".venv/bin/hlcopy" in entry.command]
+
+
+def all_entries() -> list[Entry]:
     found = []
     for line in lines():
         match = ENTRY.fullmatch(line)
@@ -47,12 +53,17 @@ def entries() -> list[Entry]:
     return found
 
 
+def rotation() -> Entry:
+    (found,) = (entry for entry in all_entries() if ".venv/bin/hlcopy" not in entry.command)
+    return found
+
+
 def ticks() -> list[tuple[str, str]]:
     return [(re.search(r"\.venv/bin/hlcopy (\S+)", entry.command)[1], entry.minute) for entry in entries()]  # type: ignore[index]
 
 
 def test_every_line_is_a_comment_a_variable_or_an_entry() -> None:
-    assert len(variables()) + len(entries()) == len(lines())
+    assert len(variables()) + len(all_entries()) == len(lines())
     assert TEXT.endswith("\n")
 
 
@@ -60,10 +71,11 @@ def test_cron_itself_would_take_it_as_it_stands() -> None:
     assert set(variables()) == {"SHELL", "PATH", "MAILTO"}
     assert variables()["SHELL"] == "/bin/sh"
     assert variables()["MAILTO"] == ""
-    for entry in entries():
+    for entry in all_entries():
         assert "%" not in entry.command  # cron makes a line end of it
         assert not entry.command.endswith("\\")  # cron knows no continuation
         assert len(entry.command) < 900
+    for entry in entries():
         assert entry.others == ("*", "*", "*", "*")
 
 
@@ -81,6 +93,42 @@ def test_each_tick_has_its_cadence() -> None:
     assert all("--quiet" in entry.command for entry in entries())
     for entry in entries():
         assert ("--jitter" in entry.command) == ("monitor" not in entry.command)
+
+
+def test_it_says_what_cron_print_says_for_that_place() -> None:
+    home = Path("/somebody")
+    plan = Plan(
+        program=["/somebody/hlcopy/.venv/bin/hlcopy"],
+        env_file=None,
+        folder=home / "hlcopy",
+        database=home / "x.db",
+        log=home / "x.log",
+        output=home / "hlcopy-cron.log",
+    )
+    printed = block(plan, CadencePolicy())
+    plain = printed.replace("umask 077; ", "").replace(" --db /somebody/x.db", "").replace("/somebody/x.log ", "")
+    plain = plain.replace("/somebody/hlcopy/.venv", ".venv")
+    example = TEXT.replace('"$HOME/hlcopy"', "/somebody/hlcopy").replace(
+        '"$HOME/hlcopy-cron.log"', "/somebody/hlcopy-cron.log"
+    )
+    *ours, ours_rotated = (line for line in plain.splitlines() if not line.startswith("#"))
+    *theirs, theirs_rotated = (line for line in example.splitlines() if re.match(r"[*\d]", line))
+    assert [_in_one_order(line) for line in ours] == [_in_one_order(line) for line in theirs]
+    assert ours_rotated.split()[:5] == theirs_rotated.split()[:5]
+
+
+def _in_one_order(line: str) -> str:
+    """Return a line with its wait behind the change of folder, wherever it stands."""
+    return re.sub(r"(sleep \d+; )(cd \S+ && )", r"\2\1", line)
+
+
+def test_the_log_begins_anew_and_an_empty_one_stays(tmp_path: Path) -> None:
+    log = tmp_path / "hlcopy-cron.log"
+    for text in ("old\n", ""):
+        log.write_text(text)
+        subprocess.run(["/bin/sh", "-c", rotation().command], env={"HOME": str(tmp_path)}, check=True, timeout=10)
+    assert (tmp_path / "hlcopy-cron.log.1").read_text() == "old\n"
+    assert log.read_text() == ""
 
 
 def test_every_option_is_one_of_the_command_s() -> None:

@@ -40,6 +40,8 @@ COMMANDS: Final = {
     "flatten": ("hlcopy.cli.operate", "Halt, and close every position of ours at once."),
     "verify": ("hlcopy.cli.operate", "Prove that every position is guarded and that books agree."),
     "doctor": ("hlcopy.cli.doctor", "Look at all that hlcopy needs, and say how to mend it."),
+    "init": ("hlcopy.cli.init", "Ask five questions, and write the settings file."),
+    "cron": ("hlcopy.cli.cron", "Run the ticks by cron or systemd: print, install, remove."),
     "demo": ("hlcopy.cli.practice", "Watch made-up traders being ranked, judged and copied."),
     "drill": ("hlcopy.cli.drill", "Prove here that no fault leaves a position without a stop."),
     "simulate": ("hlcopy.cli.simulate", "Serve a made-up market on this machine, for rehearsals."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Annotated, Final
@@ -31,11 +32,13 @@ _EXAMPLES: Final = """\
 Examples:
   hlcopy doctor
   hlcopy doctor --json
+  hlcopy doctor --from-cron    # also runs what the crontab has, as cron would
   hlcopy doctor --quiet        # under cron: says nothing while all is well
 
 \b
 Exit codes: 0 nothing is wrong; 1 something is. A question mark is what can't
-be told now, and no failure. It trades nothing and spends no credits.
+be told now, and no failure. It trades nothing and spends no credits; what
+--from-cron runs does what cron has it do.
 """
 
 
@@ -49,6 +52,14 @@ def doctor(
     *,
     db: options.Db = None,
     env_file: options.EnvFile = None,
+    from_cron: Annotated[
+        bool,
+        typer.Option(
+            "--from-cron",
+            help="Also run each command of the crontab, in cron's bare environment.",
+            show_default=False,
+        ),
+    ] = False,
     as_json: options.Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Say only what is wrong, on standard error.")] = False,
 ) -> None:
@@ -64,7 +75,7 @@ def doctor(
         session = _without_settings(as_json=as_json, quiet=quiet)
         checks = [Check(name="settings", ok=False, said=str(error), remedy=".env.example lists them all")]
     else:
-        checks = _Looks(session, db, env_file).all()
+        checks = _Looks(session, db, env_file).all(from_cron=from_cron)
     wrong = [check for check in checks if check.ok is False]
     _show(session, checks, at, began)
     raise typer.Exit(1 if wrong else 0)
@@ -111,7 +122,7 @@ class _Looks:
         self._env_file = env_file
         self._checks: list[Check] = []
 
-    def all(self) -> list[Check]:
+    def all(self, *, from_cron: bool) -> list[Check]:
         """Make every check."""
         from hlcopy.cli import clock as clocks
         from hlcopy.wiring.http import BoundedHttp
@@ -124,6 +135,8 @@ class _Looks:
                 self._network(http, real)
                 self._files()
                 self._records(self._now(http, real))
+                if from_cron:
+                    self._from_cron()
         finally:
             stop.set()
         return self._checks
@@ -198,6 +211,14 @@ class _Looks:
                 self._look("entries", lambda: running.entries_checks(store, policy, now))
         except HlcopyError as error:
             self._checks.append(Check(name="ticks", ok=None, said=str(error)))
+
+    def _from_cron(self) -> None:
+        from hlcopy.cli.progress import progress_on
+        from hlcopy.wiring.health import cron
+
+        with progress_on(sys.stderr, silent=self._session.quiet or self._session.as_json) as progress:
+            progress.start("Running the crontab's commands", None)
+            self._look(cron.FROM_CRON, cron.from_cron_checks)
 
     def _now(self, http: BoundedHttp, real: SystemClock) -> datetime:
         """Return the present by the clock that ticks go by; by this machine's where that can't be read."""

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from hlcopy.config.load import load_settings, load_with_sources
+from hlcopy.config.load import load_settings, load_with_sources, settings_file, settings_of
 from hlcopy.config.settings import NAMES, SECRET_FIELDS, VARIABLES, Settings, data_dir
 
-__all__ = ["NAMES", "SECRET_FIELDS", "VARIABLES", "Settings", "data_dir", "load_settings", "load_with_sources"]
+__all__ = [
+    "NAMES",
+    "SECRET_FIELDS",
+    "VARIABLES",
+    "Settings",
+    "data_dir",
+    "load_settings",
+    "load_with_sources",
+    "settings_file",
+    "settings_of",
+]

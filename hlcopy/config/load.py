@@ -37,7 +37,7 @@ def load_with_sources(
 
     That is the file, None for the environment; a field that isn't there has its default.
     """
-    path = env_file or _find_env_file()
+    path = settings_file(env_file)
     from_file = _read_env_file(path) if path else {}
     for where, source in (("the environment", environ), (str(path), from_file)):
         _refuse_unknown(source, where)
@@ -47,12 +47,22 @@ def load_with_sources(
         message = "HLCOPY_DB is empty; name a file, or unset it"
         raise ConfigError(message)
     merged = {name: text for name, text in {**from_file, **environ}.items() if name in VARIABLES}
-    given = _given(merged)
+    settings = settings_of(merged)
+    return settings, {field: None if NAMES[field] in environ else path for field in _given(merged)}
+
+
+def settings_of(texts: Mapping[str, str]) -> Settings:
+    """Return the settings of texts by variable, others being left out; raises `ConfigError` as `load_settings` does."""
+    given = _given({name: text for name, text in texts.items() if name in VARIABLES})
     try:
-        settings = Settings.model_validate(given)
+        return Settings.model_validate(given)
     except ValidationError as error:
         raise ConfigError(_explain(_problems(error))) from None
-    return settings, {field: None if NAMES[field] in environ else path for field in given}
+
+
+def settings_file(env_file: Path | None) -> Path | None:
+    """Return the file that settings are read from, None where there is none: the one given, else the one that is found."""
+    return env_file or _find_env_file()
 
 
 def refusal(variable: str, text: str) -> str | None:
