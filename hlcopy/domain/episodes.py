@@ -82,14 +82,6 @@ class Effect:
         return self.action in {Action.OPEN, Action.ADD}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passing:
-    """The moment an order became a trade: its value had passed the gates, and the position stood at `size_after`."""
-
-    time: datetime
-    size_after: float
-
-
 def is_continuous(expected: float, found: float) -> bool:
     """Whether a fill starts where the chain stood."""
     return expected == found or math.isclose(expected, found, rel_tol=CONTINUITY, abs_tol=1e-9)
@@ -300,21 +292,6 @@ def _effect(action: Action, side: Side, parts: Iterable[tuple[float, float]], *,
     return Effect(
         action=action, side=side, size=size, value_usd=value, price=value / size if size > 0 else price, flipped=flipped
     )
-
-
-def passing(order: TraderOrder, min_value: float, min_weight: float, equity: float) -> Passing | None:
-    """Return when the order's entering part first passed the size and the weight gate, None while it hasn't.
-
-    What it did in that very moment is one trade: a taker's order is often many fills of one millisecond.
-    """
-    value = 0.0
-    for index, fill in enumerate(order.fills):
-        added = beyond_zero(fill) * fill.price
-        value += added
-        if added > 0 and value >= min_value and value / equity >= min_weight:
-            moment = [later for later in order.fills[index:] if later.time == fill.time]
-            return Passing(time=fill.time, size_after=abs(moment[-1].end_position))
-    return None
 
 
 def has_gap(order: TraderOrder, coin_fills: Sequence[Fill]) -> bool:
