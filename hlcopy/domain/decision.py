@@ -5,7 +5,10 @@ Signals get their verdicts here and nowhere else, so that a stored decision can 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+import math
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,11 +17,11 @@ from hlcopy.domain.models import DEFERRED, EXECUTE, Signal, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     from hlcopy.domain.course import Screening
     from hlcopy.domain.instrument import Instrument
-    from hlcopy.domain.models import TraderState, Wait
+    from hlcopy.domain.models import Side, TraderState, Wait
     from hlcopy.domain.policy import Policy
 
     Verdict = gates.Skip | gates.Defer | gates.Candidate
@@ -104,23 +107,18 @@ def decide(evidence: Evidence, bare: Signal) -> Signal | Open:
         return told
     if evidence.venue is None:
         return Open.ENTRY
-    prepared = prepare(told, verdict, evidence.venue, evidence.policy)
+    prepared = prepare(told.side, verdict.leverage, verdict.copy_size_usd, evidence.venue, evidence.policy)
     return replace(told, decision=prepared.value) if isinstance(prepared, SkipReason) else told
 
 
 def prepare(
-    signal: Signal, approval: gates.Approval, venue: Venue, policy: Policy
+    side: Side, leverage: float | None, usd: float, venue: Venue, policy: Policy
 ) -> orders.Prepared | SkipReason:
     """Return leverage and size of an approved entry, or why it can't be entered."""
     if venue.instrument is None:
         return SkipReason.NOT_TRADABLE
     return orders.prepare_entry(
-        side=signal.side,
-        leverage=signal.leverage,
-        usd=approval.copy_size_usd,
-        mark=venue.mark,
-        instrument=venue.instrument,
-        policy=policy,
+        side=side, leverage=leverage, usd=usd, mark=venue.mark, instrument=venue.instrument, policy=policy
     )
 
 
@@ -178,3 +176,55 @@ def _sizing(approval: gates.Approval) -> Mapping[str, float | str | None]:
         "cap": approval.size.cap,
         **approval.measured,
     }
+
+
+# Made again
+
+
+def document(signal: Signal) -> dict[str, object]:
+    """Return a signal's decision as plain values by name, without what the venue made of it and when the row was made."""
+    left_out = {"created_at", "evidence"}
+    found = {each.name: _plain(getattr(signal, each.name)) for each in fields(signal) if each.name not in left_out}
+    found["detail"] = {name: _plain(value) for name, value in signal.detail.items() if name != ORDER_ERROR}
+    if signal.decision in BY_VENUE:
+        found["decision"] = EXECUTE
+    return found
+
+
+def canonical(signal: Signal) -> str:
+    """Return a decision as JSON of which there is one form only."""
+    return json.dumps(document(signal), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def again(signal: Signal, evidence: Evidence) -> Signal | Open:
+    """Return a stored signal as its evidence decides it anew; of the row only identity and the trader's score are taken."""
+    effect, equity = evidence.screening.effect, evidence.screening.equity
+    bare = Signal(
+        id=signal.id,
+        trader=signal.trader,
+        coin=evidence.screening.coin,
+        side=effect.side,
+        action=effect.action,
+        order_key=signal.order_key,
+        value_usd=effect.value_usd,
+        trade_price=effect.price,
+        trade_time=evidence.screening.first_time,
+        first_fill_at=evidence.screening.first_time,
+        decision=DEFERRED,
+        created_at=signal.created_at,
+        updated_at=evidence.screening.now,
+        position_weight=effect.value_usd / equity if equity else None,
+        trader_equity=equity,
+        trader_score=signal.trader_score,
+        trader_roi_7d=signal.trader_roi_7d,
+        evidence=evidence,
+    )
+    return decide(evidence, bare)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="milliseconds")  # as it is stored
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return float(value) if math.isfinite(value) else str(value)  # a column of numbers makes no difference either
+    return str(value) if isinstance(value, str) else value

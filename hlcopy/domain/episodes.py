@@ -394,7 +394,7 @@ def since_trade(side: Side, size_after: float, trade_time: datetime, coin_fills:
     keys = list(_keys(coin_fills))
     values = _values(coin_fills, keys)
     key_of = {fill.identity: key for fill, key in zip(coin_fills, keys, strict=True)}
-    for fill in _after(position, side, trade_time, coin_fills):
+    for fill in after_trade(position, side, trade_time, coin_fills):
         if not is_continuous(position, fill.start_position):
             return Since(reversed=False, unbroken=False, position=None)
         position = fill.end_position
@@ -405,7 +405,7 @@ def since_trade(side: Side, size_after: float, trade_time: datetime, coin_fills:
     return Since(reversed=False, unbroken=True, position=position)
 
 
-def _after(position: float, side: Side, trade_time: datetime, coin_fills: Sequence[Fill]) -> Sequence[Fill]:
+def after_trade(position: float, side: Side, trade_time: datetime, coin_fills: Sequence[Fill]) -> Sequence[Fill]:
     """Return the fills that came after the one that left a trade's position at `position`."""
     fills = [fill for fill in coin_fills if fill.time >= trade_time]
     same_moment = sum(fill.time == trade_time for fill in fills)

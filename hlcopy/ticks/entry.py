@@ -37,7 +37,7 @@ def enter(
     venue = Venue(instrument=instrument, mark=mark)
     if signal.evidence is not None:
         signal = replace(signal, evidence=replace(signal.evidence, venue=venue))
-    prepared = prepare(signal, approval, venue, desk.policy)
+    prepared = prepare(signal.side, approval.leverage, approval.copy_size_usd, venue, desk.policy)
     if instrument is None or isinstance(prepared, SkipReason):
         reason = prepared if isinstance(prepared, SkipReason) else SkipReason.NOT_TRADABLE
         return _refuse(desk, signal, reason, fill_identities)
