@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the ticks that trade."),
     "sweep": ("hlcopy.cli.sweep", "Try many configurations of the rules, and say how much of the best is luck."),
     "gates": ("hlcopy.cli.gates", "Judge each gate by what the entries it refused would have made."),
+    "status": ("hlcopy.cli.status", "Show how everything stands on one screen."),
     "why": ("hlcopy.cli.why", "Tell in plain words why something was copied, or wasn't."),
     "replay": ("hlcopy.cli.why", "Make a stored decision again from what it was made from."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
