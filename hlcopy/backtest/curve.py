@@ -6,7 +6,7 @@ import statistics
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from hlcopy.backtest.metrics import Point
 from hlcopy.domain import costs
@@ -19,9 +19,15 @@ if TYPE_CHECKING:
     from hlcopy.backtest.books import Leg
     from hlcopy.backtest.replay import ReplayMarket
     from hlcopy.domain.book import OurFill, Position
-    from hlcopy.ports import PaperBooks
 
 _INSTANT: Final = timedelta(microseconds=1)  # what happens at midnight belongs to the day that begins
+
+
+class PaidFunding(Protocol):
+    """Who knows what funding was paid."""
+
+    def funding(self, coin: str, since: datetime, until: datetime) -> float:
+        """Return the funding paid after `since` and up to `until`, in USD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +59,7 @@ class Excursion:
 def equity_curve(
     positions: Sequence[Position],
     fills: Mapping[str, Sequence[OurFill]],
-    books: PaperBooks,
+    books: PaidFunding,
     market: ReplayMarket,
     *,
     start: datetime,

@@ -14,11 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
-    from hlcopy.backtest.curve import Excursion, Exposure
+    from hlcopy.backtest.curve import Excursion, Exposure, PaidFunding
     from hlcopy.backtest.metrics import Drawdown, Period, Point
     from hlcopy.backtest.replay import ReplayMarket
     from hlcopy.domain.book import OurFill, Position
-    from hlcopy.ports import PaperBooks
 
 _NO_REASON: Final = "UNKNOWN"
 
@@ -108,7 +107,7 @@ class Figures:
 def figures(
     positions: Sequence[Position],
     fills: Mapping[str, Sequence[OurFill]],
-    books: PaperBooks,
+    books: PaidFunding,
     market: ReplayMarket,
     *,
     start: datetime,

@@ -19,7 +19,7 @@ from hlcopy.cli.fetching import EARLIEST
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hlcopy.backtest.report import Backtest
     from hlcopy.backtest.run import Plan
@@ -34,7 +34,7 @@ Save = Annotated[
 ]
 
 
-def _folder(given: str) -> Path:
+def folder(given: str) -> Path:
     """Return the folder of `--csv`; an empty one is a shell variable that isn't set, not the folder we are in."""
     if not given.strip():
         message = "--csv is empty"
@@ -46,7 +46,7 @@ Csv = Annotated[
     Path | None,
     typer.Option(
         "--csv",
-        parser=_folder,
+        parser=folder,
         metavar="DIR",
         help="Write trades.csv, equity.csv, daily.csv and skips.csv into a folder.",
         show_default=False,
@@ -265,7 +265,9 @@ def backtest(  # noqa: PLR0913 - an option each
     from hlcopy.render.backtest import backtest_document, backtest_text
 
     if csv is not None:
-        _write_sheets(csv, result)
+        from hlcopy.render.sheets import backtest_sheets
+
+        write_sheets(csv, backtest_sheets(result), "the backtest itself went well")
     if html is not None:
         pages.write(html, result)
     if as_json:
@@ -317,7 +319,7 @@ def _check_files(csv: Path | None, html: Path | None, save: Path | None, *, forc
         message = "--force is for --csv DIR and --html FILE, of which none is given"
         raise BadInputError(message)
     if csv is not None:
-        _check_folder(csv, force=force)
+        check_folder(csv, _sheets(), force=force)
     if html is not None:
         pages.check(html, force=force, beside=save)
 
@@ -328,12 +330,13 @@ def _sheets() -> tuple[str, ...]:
     return SHEETS
 
 
-def _check_folder(folder: Path, *, force: bool) -> None:
+def check_folder(folder: Path, names: Sequence[str], *, force: bool) -> None:
+    """Refuse before the work a folder that sheets can't be written into; one that isn't there is made."""
     if folder.exists() and not folder.is_dir():
         message = f"{folder} is a file; --csv needs a folder"
         raise BadInputError(message)
     try:
-        there = [name for name in _sheets() if (folder / name).exists()]
+        there = [name for name in names if (folder / name).exists()]
         if there and not force:
             message = f"{folder} has {', '.join(there)} already; --force writes over them"
             raise BadInputError(message)
@@ -346,18 +349,16 @@ def _check_folder(folder: Path, *, force: bool) -> None:
         raise BadInputError(message)
 
 
-def _write_sheets(folder: Path, result: Backtest) -> None:
-    """Write every sheet beside its name first, so that no half of one ever stands there."""
-    from hlcopy.render.sheets import backtest_sheets
-
-    for name, sheet in backtest_sheets(result).items():
+def write_sheets(folder: Path, sheets: Mapping[str, str], comfort: str) -> None:
+    """Write every sheet beside its name first, so that no half of one ever stands there; `comfort` says what was done."""
+    for name, sheet in sheets.items():
         beside = folder / f".{name}.part"
         try:
             beside.write_text(sheet, encoding="utf-8")
             beside.replace(folder / name)
         except OSError as error:
             beside.unlink(missing_ok=True)
-            message = f"{folder} can't be written to ({error.strerror}); the backtest itself went well"
+            message = f"{folder} can't be written to ({error.strerror}); {comfort}"
             raise BadInputError(message) from error
 
 

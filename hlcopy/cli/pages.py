@@ -68,16 +68,20 @@ def _begins_as_page(path: Path) -> bool:
 
 
 def write(path: Path, result: Backtest) -> None:
-    """Write a backtest's page beside its name first, so that no half of one ever stands there."""
+    """Write a backtest's page."""
     from hlcopy.render.page_backtest import backtest_page
 
-    if result.picture is None:
-        return
+    if result.picture is not None:
+        put(path, backtest_page(result, result.picture, version=__version__), "the backtest itself went well")
+
+
+def put(path: Path, shown: str, comfort: str) -> None:
+    """Write a page beside its name first, so that no half of one ever stands there; `comfort` says what was done all the same."""
     beside = path.with_name(f".{path.name}.part")
     try:
-        beside.write_text(backtest_page(result, result.picture, version=__version__), encoding="utf-8")
+        beside.write_text(shown, encoding="utf-8")
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        message = f"{path} can't be written ({error.strerror}); the backtest itself went well"
+        message = f"{path} can't be written ({error.strerror}); {comfort}"
         raise BadInputError(message) from error

@@ -82,14 +82,6 @@ class Effect:
         return self.action in {Action.OPEN, Action.ADD}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passing:
-    """The moment an order became a trade: its value had passed the gates, and the position stood at `size_after`."""
-
-    time: datetime
-    size_after: float
-
-
 def is_continuous(expected: float, found: float) -> bool:
     """Whether a fill starts where the chain stood."""
     return expected == found or math.isclose(expected, found, rel_tol=CONTINUITY, abs_tol=1e-9)
@@ -302,21 +294,6 @@ def _effect(action: Action, side: Side, parts: Iterable[tuple[float, float]], *,
     )
 
 
-def passing(order: TraderOrder, min_value: float, min_weight: float, equity: float) -> Passing | None:
-    """Return when the order's entering part first passed the size and the weight gate, None while it hasn't.
-
-    What it did in that very moment is one trade: a taker's order is often many fills of one millisecond.
-    """
-    value = 0.0
-    for index, fill in enumerate(order.fills):
-        added = beyond_zero(fill) * fill.price
-        value += added
-        if added > 0 and value >= min_value and value / equity >= min_weight:
-            moment = [later for later in order.fills[index:] if later.time == fill.time]
-            return Passing(time=fill.time, size_after=abs(moment[-1].end_position))
-    return None
-
-
 def has_gap(order: TraderOrder, coin_fills: Sequence[Fill]) -> bool:
     """Whether the chain of the coin breaks between the order's first and last fill."""
     first, last = order.fills[0].identity, order.fills[-1].identity
@@ -417,7 +394,7 @@ def since_trade(side: Side, size_after: float, trade_time: datetime, coin_fills:
     keys = list(_keys(coin_fills))
     values = _values(coin_fills, keys)
     key_of = {fill.identity: key for fill, key in zip(coin_fills, keys, strict=True)}
-    for fill in _after(position, side, trade_time, coin_fills):
+    for fill in after_trade(position, side, trade_time, coin_fills):
         if not is_continuous(position, fill.start_position):
             return Since(reversed=False, unbroken=False, position=None)
         position = fill.end_position
@@ -428,7 +405,7 @@ def since_trade(side: Side, size_after: float, trade_time: datetime, coin_fills:
     return Since(reversed=False, unbroken=True, position=position)
 
 
-def _after(position: float, side: Side, trade_time: datetime, coin_fills: Sequence[Fill]) -> Sequence[Fill]:
+def after_trade(position: float, side: Side, trade_time: datetime, coin_fills: Sequence[Fill]) -> Sequence[Fill]:
     """Return the fills that came after the one that left a trade's position at `position`."""
     fills = [fill for fill in coin_fills if fill.time >= trade_time]
     same_moment = sum(fill.time == trade_time for fill in fills)

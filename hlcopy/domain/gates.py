@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hlcopy.domain import sizing
-from hlcopy.domain.episodes import passing
+from hlcopy.domain.course import passing
 from hlcopy.domain.models import Action, OrderType, Side, SkipReason, Wait
 from hlcopy.domain.policy import for_coin
 
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
-    from hlcopy.domain.episodes import Effect, Passing, Since
-    from hlcopy.domain.models import Trader, TraderOrder, TraderState
+    from hlcopy.domain.course import Passing, Screening
+    from hlcopy.domain.episodes import Effect, Since
+    from hlcopy.domain.models import Trader, TraderState
     from hlcopy.domain.policy import EntryPolicy, LimitsPolicy, Policy
 
 
@@ -145,47 +146,41 @@ def equity_gate(equity: float | None) -> SkipReason | None:
     return None if math.isfinite(equity) and equity > 0 else SkipReason.BAD_EQUITY
 
 
-def screen(
-    order: TraderOrder,
-    effect: Effect,
-    *,
-    opened_at: datetime | None,
-    broken: bool,
-    equity: float | None,
-    now: datetime,
-    policy: EntryPolicy,
-) -> Skip | Defer | Candidate:
+def screen(seen: Screening, policy: EntryPolicy) -> Skip | Defer | Candidate:
     """Judge an order by itself: what it did, how large it is, whether it still fills and has waited long enough.
 
     An order that hasn't passed the size and weight gates may still fill, and what it does may still change: a reduce
     becomes an Open beyond zero, an Add one when it outgrows what was there. Such an order waits until no fill has come for
     `order_quiet` (decision 3).
     """
-    quiet_at = order.last_time + policy.order_quiet
+    effect, equity = seen.effect, seen.equity
+    quiet_at = seen.last_time + policy.order_quiet
     weight = effect.value_usd / equity if equity else math.nan
     passed = None
     if effect.is_entry and equity_gate(equity) is None and equity is not None:
-        passed = passing(order, for_coin(policy.min_trade_value_usd, order.coin), policy.min_position_weight, equity)
+        passed = passing(
+            seen.steps, for_coin(policy.min_trade_value_usd, seen.coin), policy.min_position_weight, equity
+        )
     skip = (
-        action_gate(effect.action, opened_at=opened_at, trade_time=order.first_time, policy=policy)
-        or (SkipReason.HISTORY_GAP if broken else None)
+        action_gate(effect.action, opened_at=seen.opened_at, trade_time=seen.first_time, policy=policy)
+        or (SkipReason.HISTORY_GAP if seen.broken else None)
         or equity_gate(equity)
-        or size_gate(order.coin, effect.value_usd, policy)
+        or size_gate(seen.coin, effect.value_usd, policy)
         or weight_gate(weight, policy)
     )
     if skip is None and passed is None:
         skip = SkipReason.SIZE_TOO_SMALL
     if skip is not None or passed is None:
         hopeless = skip in {SkipReason.UNKNOWN_EQUITY, SkipReason.BAD_EQUITY}
-        if passed is None and not hopeless and now < quiet_at:
+        if passed is None and not hopeless and seen.now < quiet_at:
             return Defer(Wait.STILL_FILLING, quiet_at)
         detail = {"value_usd": effect.value_usd, "weight": weight if math.isfinite(weight) else None}
         return Skip(skip or SkipReason.SIZE_TOO_SMALL, detail)
-    skip = action_gate(effect.action, opened_at=opened_at, trade_time=passed.time, policy=policy)
+    skip = action_gate(effect.action, opened_at=seen.opened_at, trade_time=passed.time, policy=policy)
     if skip is not None:
         return Skip(skip)
     eligible_at = passed.time + policy.copy_delay
-    if now < eligible_at:
+    if seen.now < eligible_at:
         return Defer(Wait.CONFIRMATION, eligible_at, passed.time)
     return Candidate(passed, eligible_at)
 

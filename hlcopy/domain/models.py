@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from hlcopy.domain.decision import Evidence
+
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -282,6 +284,7 @@ class Signal:
     check_at: datetime | None = None
     wait: Wait | None = None
     detail: Mapping[str, float | str | None] = field(default_factory=dict)
+    evidence: Evidence | None = field(default=None, compare=False, repr=False)  # kept beside it, and not read with it
 
     @property
     def is_final(self) -> bool:

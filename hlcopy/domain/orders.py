@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hlcopy.domain import margin, stops
 from hlcopy.domain.book import ExitReason, Order, Purpose
+from hlcopy.domain.models import SkipReason
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hlcopy.domain import stops
     from hlcopy.domain.book import Position
     from hlcopy.domain.instrument import Instrument
     from hlcopy.domain.models import Side
-    from hlcopy.domain.policy import ExecutionPolicy
+    from hlcopy.domain.policy import ExecutionPolicy, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An entry that can be sent: its leverage and its size in base units."""
+
+    leverage: int
+    size: float
 
 
 def client_order_id(purpose: Purpose, signal_id: str, leg: str, attempt: int) -> str:
     """Return the id of an order, 0x and 32 hex digits, derived from its cause so that a repeat is the same order."""
     cause = f"{purpose.value}:{signal_id}:{leg}:{attempt}"
     return "0x" + hashlib.sha256(cause.encode()).hexdigest()[:32]
+
+
+def prepare_entry(
+    *, side: Side, leverage: float | None, usd: float, mark: float, instrument: Instrument, policy: Policy
+) -> Prepared | SkipReason:
+    """Return leverage and size of an entry of `usd` at our venue's mark, or why it can't be made (decision 20)."""
+    rules = policy.execution
+    wanted = margin.wanted_leverage(
+        leverage, instrument.max_leverage, default=rules.default_leverage, cap=rules.max_leverage
+    )
+    safe = margin.safe_leverage(
+        wanted, side, instrument.max_leverage, policy.exit.stop_loss_percent, rules.min_liquidation_to_stop
+    )
+    if safe is None:
+        return SkipReason.LIQUIDATION_TOO_NEAR
+    if not _has_place_for_stop(mark, side, instrument, policy):
+        return SkipReason.NOT_TRADABLE
+    size = instrument.size_of(usd, mark)
+    return Prepared(safe, size) if size * mark >= rules.min_notional_usd else SkipReason.SIZE_ZERO
+
+
+def _has_place_for_stop(mark: float, side: Side, instrument: Instrument, policy: Policy) -> bool:
+    """Whether a coin's prices lie close enough together that its stop, rounded toward safety, isn't the mark itself."""
+    wanted = stops.hard_stop(mark, side, policy.exit)
+    trigger = instrument.stop_price(wanted, is_buy=side.sign < 0)
+    return (mark - trigger) * side.sign >= policy.execution.min_stop_distance_kept * abs(mark - wanted)
 
 
 def entry_order(

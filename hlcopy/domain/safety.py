@@ -6,10 +6,10 @@ Every rule is written so that NaN and infinity fail it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain.gates import Skip
+from hlcopy.domain.gates import Approval, Skip
 from hlcopy.domain.models import Side, SkipReason
 from hlcopy.domain.policy import Gate
 
@@ -54,6 +54,16 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What is looked at before a copy: the coin's market, None in a replay, and what its trader has and did there in USD."""
+
+    trader_position_usd: float
+    trader_hour_usd: float
+    conditions: Conditions | None
+    dumps: Dumps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Why not, or None, and all that was measured."""
 
@@ -63,6 +73,19 @@ class Verdict:
     def skip_of(self, earlier: Mapping[str, float | str | None]) -> Skip | None:
         """Return the skip with what was measured earlier, None when nothing stands against the copy."""
         return None if self.skip is None else Skip(self.skip, {**earlier, **self.measured})
+
+
+def weigh(approval: Approval, side: Side, around: Surroundings, rules: Policy) -> Approval | Skip:
+    """Return an approval with what was measured of its surroundings, or what stands against it there."""
+    copy = Copy(
+        side=side,
+        usd=approval.copy_size_usd,
+        trader_position_usd=around.trader_position_usd,
+        trader_hour_usd=around.trader_hour_usd,
+    )
+    verdict = judge(copy, around.conditions, around.dumps, rules)
+    earlier = {"weight": approval.weight, "slippage_pct": approval.slippage_pct}
+    return verdict.skip_of(earlier) or replace(approval, measured=verdict.measured)
 
 
 def judge(copy: Copy, conditions: Conditions | None, dumps: Dumps, rules: Policy) -> Verdict:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.book import IntentState, Order, OurFill, Position, PositionAction, Purpose
     from hlcopy.domain.candles import Candles
+    from hlcopy.domain.decision import Evidence
     from hlcopy.domain.models import Fill, Run, Signal, Trader, TraderPosition
     from hlcopy.domain.spans import Span
     from hlcopy.ports.controls import Controls
@@ -144,6 +145,12 @@ class Signals(Protocol):
 
     def decide(self, signal: Signal, fill_identities: Iterable[str]) -> bool:
         """Store a final decision and mark its fills as decided; False, and nothing changed, when it is already final."""
+
+    def evidence(self, signal_id: str) -> tuple[Evidence, str] | None:
+        """Return what a decision was made from and the version of hlcopy that made it; None where that wasn't kept."""
+
+    def beginning(self, prefix: str, *, limit: int = 2) -> Sequence[Signal]:
+        """Return signals whose id begins with a text, by id."""
 
     def amend(self, signal: Signal) -> None:
         """Replace a final signal by what became of it at the venue: never landed, not filled, filled after all."""

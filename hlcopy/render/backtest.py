@@ -137,10 +137,10 @@ def _decision(signal: Signal) -> dict[str, object]:
     }
 
 
-def backtest_text(result: Backtest, width: int | None) -> str:
+def backtest_text(result: Backtest, width: int | None, *, title: str | None = None) -> str:
     """Return a backtest as tables and paragraphs; plain when `width` is None."""
     parts = [
-        f"Backtest from {result.start} to {result.end} (UTC, both days whole)\n",
+        title or f"Backtest from {result.start} to {result.end} (UTC, both days whole)\n",
         _sums_text(result),
         *_chart(result, width),
         comparison_text(result.comparison, width),

@@ -25,13 +25,20 @@ if TYPE_CHECKING:
 _ABOVE: Final = frozenset({"Return", "Equity", "Mind"})  # lines of the head that the page says in full elsewhere
 
 
-def backtest_page(result: Backtest, picture: Picture, *, version: str) -> str:
-    """Return a backtest as an HTML document that needs nothing else."""
+def backtest_page(
+    result: Backtest,
+    picture: Picture,
+    *,
+    version: str,
+    title: str | None = None,
+    more: Sequence[tuple[str, str, Html]] = (),
+) -> str:
+    """Return a backtest as an HTML document that needs nothing else; `more` sections stand behind its own."""
     exits, traders, skips = reasons_tables(result)
     figures, start_equity = result.figures, result.metrics.start_equity_usd
     coins = {position.id or 0: position.coin for position in result.positions}
     return page(
-        f"Backtest from {result.start} to {result.end}",
+        title or f"Backtest from {result.start} to {result.end}",
         (
             ("result", "Result", _result(result)),
             ("books", "Three books", _books(result, picture)),
@@ -45,6 +52,7 @@ def backtest_page(result: Backtest, picture: Picture, *, version: str) -> str:
             ("figures", "All figures", _figures(figures, traders)),
             ("assumptions", "Assumptions", listed(list(assumption_lines(result)))),
             ("warnings", "Warnings", listed(list(warning_lines(result.warnings)))),
+            *more,
         ),
         head=_head(result, version),
         foot=f"Made by hlcopy {version}. Money is in US dollars, times are UTC. Nothing shown here promises a gain.",

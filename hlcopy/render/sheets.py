@@ -46,15 +46,16 @@ def backtest_sheets(result: Backtest) -> dict[str, str]:
         (_DAILY, days_document(result.figures.days)),
         (_SKIPS, decisions_document(skipped)),
     )
-    return {name: _sheet(columns, part) for name, (columns, part) in zip(SHEETS, rows, strict=True)}
+    return {name: sheet(columns, part) for name, (columns, part) in zip(SHEETS, rows, strict=True)}
 
 
-def _sheet(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
-    sheet = StringIO()
-    writer = csv.writer(sheet, lineterminator="\n")
+def sheet(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
+    """Return rows as CSV under a heading line, each cell safe for a spreadsheet."""
+    written = StringIO()
+    writer = csv.writer(written, lineterminator="\n")
     writer.writerow(columns)
     writer.writerows([_cell(row[column]) for column in columns] for row in rows)
-    return sheet.getvalue()
+    return written.getvalue()
 
 
 def _cell(value: object) -> object:

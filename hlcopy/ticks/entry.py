@@ -8,8 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from hlcopy.domain import margin, orders, stops
+from hlcopy.domain import orders, stops
 from hlcopy.domain.book import ExitReason, IntentState, Position, PositionAction, PositionStatus, Purpose
+from hlcopy.domain.decision import ORDER_ERROR, Venue, prepare
 from hlcopy.domain.models import EXECUTE, SkipReason
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 from hlcopy.ticks import exit as exits
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.book import Order, OurFill
     from hlcopy.domain.gates import Approval
-    from hlcopy.domain.instrument import Instrument
     from hlcopy.domain.models import Signal
     from hlcopy.ports import Account, Desk, Outcome
 
@@ -34,29 +34,27 @@ def enter(
     The account must have been reconciled under the account lock, which is still held.
     """
     instrument = desk.market.instrument(signal.coin)
-    leverage = None if instrument is None else _leverage(desk, signal, instrument)
-    if instrument is None or leverage is None:
-        reason = SkipReason.NOT_TRADABLE if instrument is None else SkipReason.LIQUIDATION_TOO_NEAR
+    venue = Venue(instrument=instrument, mark=mark)
+    if signal.evidence is not None:
+        signal = replace(signal, evidence=replace(signal.evidence, venue=venue))
+    prepared = prepare(signal.side, approval.leverage, approval.copy_size_usd, venue, desk.policy)
+    if instrument is None or isinstance(prepared, SkipReason):
+        reason = prepared if isinstance(prepared, SkipReason) else SkipReason.NOT_TRADABLE
         return _refuse(desk, signal, reason, fill_identities)
-    if not _has_place_for_stop(desk, signal, instrument, mark):
-        return _refuse(desk, signal, SkipReason.NOT_TRADABLE, fill_identities)
-    size = instrument.size_of(approval.copy_size_usd, mark)
-    if size * mark < desk.policy.execution.min_notional_usd:
-        return _refuse(desk, signal, SkipReason.SIZE_ZERO, fill_identities)
     order = orders.entry_order(
         signal_id=signal.id,
         side=signal.side,
-        size=size,
+        size=prepared.size,
         mark=mark,
         max_slippage=approval.timing.max_slippage,
         instrument=instrument,
         now=desk.present(now),
         policy=desk.policy.execution,
     )
-    position = _claim(desk, signal, order, leverage, mark, fill_identities, now)
+    position = _claim(desk, signal, order, prepared.leverage, mark, fill_identities, now)
     if position is None:
         return desk.ledger.signals.get(signal.id) or signal
-    outcome = desk.exchange.set_leverage(signal.coin, leverage, now)
+    outcome = desk.exchange.set_leverage(signal.coin, prepared.leverage, now)
     if not isinstance(outcome, Accepted):
         # Nothing was sent, so nothing can be open: an unclear answer ends it as surely as a refusal.
         settle(desk, position, order, Refused("isolated leverage couldn't be set"), now)
@@ -107,7 +105,7 @@ def abandon(desk: Desk, position: Position, order: Order, reason: SkipReason) ->
         if position.id is not None:
             desk.ledger.book.drop_position(position.id)
         if signal is not None:
-            detail = {**signal.detail, "order_error": order.error}
+            detail = {**signal.detail, ORDER_ERROR: order.error}
             desk.ledger.signals.amend(replace(signal, decision=reason.value, detail=detail))
 
 
@@ -144,27 +142,6 @@ def _as_held(desk: Desk, position: Position, account: Account) -> Position:
     if held is None or held.size * position.side.sign <= 0 or abs(held.size) == position.size:
         return position
     return desk.ledger.book.put_position(replace(position, size=abs(held.size)))
-
-
-def _has_place_for_stop(desk: Desk, signal: Signal, instrument: Instrument, mark: float) -> bool:
-    """Whether a coin's prices lie close enough together that its stop, rounded toward safety, isn't the mark itself."""
-    wanted = stops.hard_stop(mark, signal.side, desk.policy.exit)
-    trigger = instrument.stop_price(wanted, is_buy=signal.side.sign < 0)
-    return (mark - trigger) * signal.side.sign >= desk.policy.execution.min_stop_distance_kept * abs(mark - wanted)
-
-
-def _leverage(desk: Desk, signal: Signal, instrument: Instrument) -> int | None:
-    rules = desk.policy.execution
-    wanted = margin.wanted_leverage(
-        signal.leverage, instrument.max_leverage, default=rules.default_leverage, cap=rules.max_leverage
-    )
-    return margin.safe_leverage(
-        wanted,
-        signal.side,
-        instrument.max_leverage,
-        desk.policy.exit.stop_loss_percent,
-        rules.min_liquidation_to_stop,
-    )
 
 
 def _refuse(desk: Desk, signal: Signal, reason: SkipReason, fill_identities: Iterable[str]) -> Signal:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain import gates
+from hlcopy.domain import decision, gates
+from hlcopy.domain.course import screening_of
 from hlcopy.domain.episodes import (
     BURST_GAP,
     Effect,
@@ -20,14 +21,14 @@ from hlcopy.domain.episodes import (
     orders_of,
     signal_id,
 )
-from hlcopy.domain.models import DEFERRED, EXECUTE, Action, Signal, SkipReason, Wait
+from hlcopy.domain.models import DEFERRED, Action, Signal, SkipReason, Wait
 from hlcopy.ports import UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from hlcopy.domain.models import Fill, Trader, TraderOrder, TraderState
+    from hlcopy.domain.models import Fill, Trader, TraderOrder
     from hlcopy.ports import Desk, UnknownType
 
 # How far back an order that still fills may have begun before its trader was followed.
@@ -124,35 +125,34 @@ def _screen(
 ) -> Judged:
     effect = effect_of(order)
     opened = _opened_at(desk, order, followed_from, now) if effect.action is Action.ADD else None
-    verdict: gates.Skip | gates.Defer | gates.Candidate
-    if opened is UNKNOWN:
-        verdict = _wait_for(desk, order, Wait.UNKNOWN_HISTORY, now)
-    else:
-        verdict = gates.screen(
-            order,
-            effect,
-            opened_at=opened,
-            broken=has_gap(order, coin_fills),
-            equity=trader.account_value,
-            now=now,
-            policy=desk.policy.entry,
-        )
-        asks_again = desk.policy.entry.max_state_age is not None  # in a replay an unstated equity stays unknown
-        if asks_again and isinstance(verdict, gates.Skip) and verdict.reason is SkipReason.UNKNOWN_EQUITY:
-            verdict = _wait_for(desk, order, Wait.UNKNOWN_TRADER_STATE, now)
+    seen = screening_of(
+        order,
+        effect,
+        opened_at=None if opened is UNKNOWN else opened,
+        broken=has_gap(order, coin_fills),
+        equity=trader.account_value,
+        now=now,
+    )
+    wait = Wait.UNKNOWN_HISTORY if opened is UNKNOWN else None
+    verdict = None if wait else gates.screen(seen, desk.policy.entry)
+    asks_again = desk.policy.entry.max_state_age is not None  # in a replay an unstated equity stays unknown
+    if asks_again and isinstance(verdict, gates.Skip) and verdict.reason is SkipReason.UNKNOWN_EQUITY:
+        wait = Wait.UNKNOWN_TRADER_STATE
+    missing = None
+    if wait is not None or verdict is None:
+        retry, entry = desk.policy.cadence.trades, desk.policy.entry
+        wait = wait or Wait.UNKNOWN_HISTORY
+        missing = decision.Missing(wait=wait, now=now, retry=retry, early=True)
+        verdict = gates.give_up_or_wait(wait, now, order.first_time + entry.copy_delay, entry, retry)
+    evidence = decision.Evidence(policy=desk.policy, screening=seen, missing=missing)
     judged = Judged(
         trader=trader,
         effect=effect,
         verdict=verdict,
-        signal=_signal(order, effect, trader, known, now),
+        signal=replace(_signal(order, effect, trader, known, now), evidence=evidence),
         identities=tuple(fill.identity for fill in order.fills),
     )
     return as_judged(judged, verdict, now)
-
-
-def _wait_for(desk: Desk, order: TraderOrder, wait: Wait, now: datetime) -> gates.Skip | gates.Defer:
-    eligible_at = order.first_time + desk.policy.entry.copy_delay
-    return gates.give_up_or_wait(wait, now, eligible_at, desk.policy.entry, desk.policy.cadence.trades)
 
 
 def _opened_at(desk: Desk, order: TraderOrder, followed_from: datetime, now: datetime) -> datetime | UnknownType | None:
@@ -197,52 +197,4 @@ def _signal(order: TraderOrder, effect: Effect, trader: Trader, known: Signal | 
 
 def as_judged(judged: Judged, verdict: gates.Skip | gates.Defer | gates.Candidate, now: datetime) -> Judged:
     """Return a judged order with a verdict written into its signal."""
-    trade_time = judged.signal.trade_time
-    told: dict[str, Any]
-    if isinstance(verdict, gates.Candidate):
-        trade_time = verdict.passing.time
-        told = {}
-    elif isinstance(verdict, gates.Defer):
-        trade_time = verdict.trade_time or trade_time
-        told = {"decision": DEFERRED, "wait": verdict.wait, "check_at": verdict.check_at}
-    else:
-        told = {"decision": verdict.reason.value, "wait": None, "check_at": None, "detail": dict(verdict.detail)}
-    age = (now - trade_time).total_seconds()
-    signal = replace(judged.signal, trade_time=trade_time, age_seconds=age, updated_at=now, **told)
-    return replace(judged, verdict=verdict, signal=signal)
-
-
-def measured(
-    signal: Signal, verdict: gates.Skip | gates.Approval, state: TraderState, mark: float | None, now: datetime
-) -> Signal:
-    """Return a signal with what its confirmation measured; an approved one is EXECUTE."""
-    slippage = gates.signed_slippage(signal.trade_price, mark, signal.side) if mark is not None else None
-    weight = signal.value_usd / state.equity if state.equity else None
-    signal = replace(
-        signal,
-        trader_equity=state.equity,
-        position_weight=weight,
-        mark_price=mark,
-        slippage_pct=slippage,
-        updated_at=now,
-    )
-    if isinstance(verdict, gates.Skip):
-        passed = None if slippage is None else verdict.reason is not SkipReason.SLIPPAGE
-        decision, detail = verdict.reason.value, dict(verdict.detail)
-        return replace(signal, decision=decision, slippage_check_passed=passed, detail=detail)
-    return replace(
-        signal,
-        decision=EXECUTE,
-        slippage_check_passed=True,
-        copy_size_usd=verdict.copy_size_usd,
-        leverage=verdict.leverage,
-        order_type=verdict.timing.order_type,
-        max_slippage=verdict.timing.max_slippage,
-        detail={
-            "base": verdict.size.base,
-            "multiplier": verdict.size.multiplier,
-            "penalty": verdict.size.penalty,
-            "cap": verdict.size.cap,
-            **verdict.measured,
-        },
-    )
+    return replace(judged, verdict=verdict, signal=decision.screened(judged.signal, verdict, now))

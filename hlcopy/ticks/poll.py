@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from hlcopy.domain import gates
+from hlcopy.domain import decision, gates, safety
 from hlcopy.domain.book import IntentState, PositionStatus
 from hlcopy.domain.episodes import Since, chained, since_trade
 from hlcopy.domain.liquidation import is_liquidation
@@ -308,13 +308,26 @@ def _confirm(
 
 def _decide(desk: Desk, judged: Judged, facts: gates.Facts, ours: Marks | None, now: datetime) -> list[Signal]:
     """Judge a candidate whose facts are all known, and enter it if nothing stands against it."""
-    confirmed = safe.check(desk, judged, gates.confirm(facts, desk.policy), facts.state, now)
-    if confirmed is UNKNOWN:
-        return _put_off(desk, judged, Wait.UNKNOWN_MARKET, now)
-    measured = judge.measured(judged.signal, confirmed, facts.state, facts.mark, now)
+    judged = _knowing(judged, facts=facts)
+    confirmed = gates.confirm(facts, desk.policy)
+    if isinstance(confirmed, gates.Approval):
+        around = safe.look(desk, judged, facts.state, now)
+        if around is UNKNOWN:
+            return _put_off(desk, judged, Wait.UNKNOWN_MARKET, now)
+        judged = _knowing(judged, market=around)
+        confirmed = safety.weigh(confirmed, facts.effect.side, around, desk.policy)
+    measured = decision.measured(judged.signal, confirmed, facts.state, facts.mark, now)
     if isinstance(confirmed, gates.Skip) or ours is None:
         return _record(desk, replace(judged, signal=measured))
     return [entry.enter(desk, measured, confirmed, ours.last, judged.identities, now)]
+
+
+def _knowing(judged: Judged, **facts: Any) -> Judged:  # noqa: ANN401 - any field of the evidence
+    """Return a judged order whose evidence knows more."""
+    signal = judged.signal
+    if signal.evidence is None:
+        return judged
+    return replace(judged, signal=replace(signal, evidence=replace(signal.evidence, **facts)))
 
 
 def _marks(desk: Desk, coin: str, now: datetime) -> tuple[Marks | UnknownType | None, Marks | UnknownType | None]:
@@ -335,9 +348,10 @@ def _is_stale(desk: Desk, state: TraderState, now: datetime) -> bool:
 
 def _put_off(desk: Desk, judged: Judged, wait: Wait, now: datetime) -> list[Signal]:
     """Ask again in the next minute for a fact that can't be had, until the signal is too old."""
-    policy = desk.policy
-    verdict = gates.give_up_or_wait(wait, now, judged.candidate.eligible_at, policy.entry, policy.cadence.trades)
-    return _record(desk, judge.as_judged(judged, verdict, now))
+    policy, retry = desk.policy, desk.policy.cadence.trades
+    verdict = gates.give_up_or_wait(wait, now, judged.candidate.eligible_at, policy.entry, retry)
+    lacking = decision.Missing(wait=wait, now=now, retry=retry)
+    return _record(desk, judge.as_judged(_knowing(judged, missing=lacking), verdict, now))
 
 
 def _since(desk: Desk, judged: Judged, now: datetime) -> Since:

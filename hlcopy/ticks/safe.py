@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.domain import safety
 from hlcopy.domain.conduct import dumps_of
 from hlcopy.domain.episodes import Market, chained, market_of
-from hlcopy.domain.gates import Skip
+from hlcopy.domain.safety import Surroundings
 from hlcopy.domain.scoring import QUARTER
 from hlcopy.ports import UNKNOWN
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from hlcopy.domain.gates import Approval
     from hlcopy.domain.models import TraderState
     from hlcopy.ports import Desk, UnknownType
     from hlcopy.ticks.judge import Judged
@@ -24,17 +21,11 @@ if TYPE_CHECKING:
 _HOUR: Final = timedelta(hours=1)
 
 
-def check(
-    desk: Desk, judged: Judged, confirmed: Approval | Skip, state: TraderState, now: datetime
-) -> Approval | Skip | UnknownType:
-    """Return an approval with what was measured, the reason against it, or `UNKNOWN` when the market can't be read.
-
-    What is skipped already stays so, and costs no look.
+def look(desk: Desk, judged: Judged, state: TraderState, now: datetime) -> Surroundings | UnknownType:
+    """Return what a copy is weighed against, `UNKNOWN` when the market can't be read.
 
     The market is the one that the trader trades in: on a testnet, too, it is the true one that is judged.
     """
-    if isinstance(confirmed, Skip):
-        return confirmed
     coin = judged.signal.coin
     conditions = desk.prices.conditions(coin, now)
     if conditions is UNKNOWN:
@@ -42,12 +33,9 @@ def check(
     fills = desk.ledger.history.fills(judged.trader.address, since=now - QUARTER, until=now)
     known = chained([fill for fill in fills if market_of(fill.coin) is Market.PERP])
     held = state.positions.get(coin)
-    copy = safety.Copy(
-        side=judged.effect.side,
-        usd=confirmed.copy_size_usd,
+    return Surroundings(
         trader_position_usd=0.0 if held is None else held.value_usd,
         trader_hour_usd=sum(fill.notional for fill in known if fill.coin == coin and fill.time > now - _HOUR),
+        conditions=conditions,
+        dumps=dumps_of(known, now, desk.policy.entry.copy_delay),
     )
-    verdict = safety.judge(copy, conditions, dumps_of(known, now, desk.policy.entry.copy_delay), desk.policy)
-    earlier = {"weight": confirmed.weight, "slippage_pct": confirmed.slippage_pct}
-    return verdict.skip_of(earlier) or replace(confirmed, measured=verdict.measured)

@@ -10,20 +10,21 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.adapters.hyperliquid.client import InfoClient
 from hlcopy.adapters.store.usage import StoredRation
 from hlcopy.domain.models import HYPERLIQUID
-from hlcopy.domain.rations import MONITOR, POLL, SCORE
+from hlcopy.domain.rations import MONITOR, POLL, SCORE, share_of
 from hlcopy.ports import Desk, FetchDesk, ScoringDesk
 from hlcopy.wiring.http import BoundedHttp
 from hlcopy.wiring.together import at_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
 
     from hlcopy.adapters.http import Http
     from hlcopy.adapters.memory import MemoryLedger
     from hlcopy.adapters.nansen.client import NansenClient
     from hlcopy.adapters.store import Store
     from hlcopy.config import Settings
-    from hlcopy.ports import Clock, Exchange, Leaderboard, Profiles, Progress, TraderSource, WeightRation
+    from hlcopy.ports import Clock, Exchange, Leaderboard, Market, Profiles, Progress, TraderSource, WeightRation
 
     Tell = Callable[[str], None]
 
@@ -159,6 +160,48 @@ def open_fetch_desk(
             ),  # it is large
             progress=progress,
             clock=clock,
+        )
+
+
+@contextmanager
+def open_prices(settings: Settings, http: Http, clock: Clock, *, tell: Tell) -> Iterator[Market]:
+    """Open the prices of the venue we trade at, in the ration of reports."""
+    from hlcopy.adapters.hyperliquid.market import HyperliquidMarket
+
+    with ExitStack() as opened:
+        clients = _Clients(settings, http, clock, ALLOWANCES["positions"], opened)
+        yield HyperliquidMarket(clients.info(settings.venue_url), clock, tell, at_once)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What is left to ask with: request weight of this minute and its limit by share, and Nansen's credits of a UTC day.
+
+    `credits_left` is what Nansen told last, None when it never did.
+    """
+
+    weight: Mapping[str, tuple[int, int]]
+    credits_spent: float
+    credits_per_day: float
+    credits_left: float | None
+
+
+def budgets_left(settings: Settings, now: datetime) -> Left:
+    """Return what is left to ask with, by what is recorded in the database."""
+    from hlcopy.adapters.store.credits import StoredMeter
+
+    per_minute = settings.hyperliquid_weight_per_minute
+    weight = {}
+    for share in (MONITOR, POLL, SCORE):
+        with StoredRation(settings.database, share, per_minute) as ration:
+            weight[share] = (ration.left(now), share_of(share, per_minute))
+    with StoredMeter(settings.database, settings.nansen_credits_per_day) as meter:
+        answer = meter.last_answer()
+        return Left(
+            weight=weight,
+            credits_spent=meter.spent(now),
+            credits_per_day=settings.nansen_credits_per_day,
+            credits_left=None if answer is None else answer.remaining,
         )
 
 

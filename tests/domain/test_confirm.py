@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlcopy.domain import gates
-from hlcopy.domain.episodes import Effect, Passing, Since, effect_of
+from hlcopy.domain.course import Passing, screening_of
+from hlcopy.domain.episodes import Effect, Since, effect_of
 from hlcopy.domain.gates import Approval, Candidate, Facts, Holding, Portfolio, Skip, Timing
 from hlcopy.domain.models import Action, OrderType, Side, SkipReason, TraderPosition
 from hlcopy.domain.policy import EntryPolicy, LimitsPolicy, Policy, SizingPolicy
@@ -81,9 +82,8 @@ def refused(of: Facts, policy: Policy = POLICY) -> Skip:
 def test_the_constructed_example_passes_every_gate_and_is_worth_7500_dollars(side: Side) -> None:
     order = trader_order(fill(is_buy=side is LONG, price=PRICE, size=1.0))
     effect = effect_of(order)
-    candidate = gates.screen(
-        order, effect, opened_at=None, broken=False, equity=400_000.0, now=at(16), policy=POLICY.entry
-    )
+    seen = screening_of(order, effect, opened_at=None, broken=False, equity=400_000.0, now=at(16))
+    candidate = gates.screen(seen, POLICY.entry)
     assert isinstance(candidate, Candidate)
     example = facts(effect=effect, candidate=candidate, **holding(HELD, size=float(side.sign)))
     approval = approved(example)

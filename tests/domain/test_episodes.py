@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlcopy.domain import episodes
-from hlcopy.domain.episodes import Effect, Gap, Market, Passing
+from hlcopy.domain.course import Passing, passing, steps_of
+from hlcopy.domain.episodes import Effect, Gap, Market
 from hlcopy.domain.models import Action, Side
 from tests.builders import T0, at, fill, fills, trader_order
 
@@ -273,13 +274,13 @@ def test_an_order_becomes_a_trade_at_the_fill_that_passes_both_gates(
 ) -> None:
     order = trader_order(*fills(*signed, start=start))
     expected = None if passed is None else Passing(time=at(seconds=passed[0]), size_after=passed[1])
-    assert episodes.passing(order, min_value, min_weight, equity) == expected, case
+    assert passing(steps_of(order), min_value, min_weight, equity) == expected, case
 
 
 def test_fills_of_the_moment_that_passes_are_one_trade() -> None:
     first, second, third = fills(3.0, 2.0, 1.0)
     at_once = trader_order(first, replace(second, time=first.time), third)
-    assert episodes.passing(at_once, 250.0, 0.1, 1_000.0) == Passing(time=first.time, size_after=5.0)
+    assert passing(steps_of(at_once), 250.0, 0.1, 1_000.0) == Passing(time=first.time, size_after=5.0)
 
 
 @given(st.lists(st.integers(-9, 9).filter(bool), min_size=1, max_size=25))

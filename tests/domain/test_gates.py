@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from hlcopy.domain import gates
-from hlcopy.domain.episodes import Passing, effect_of
+from hlcopy.domain.course import Passing, screening_of
+from hlcopy.domain.episodes import effect_of
 from hlcopy.domain.gates import Candidate, Defer, Holding, Portfolio, Skip, Timing
 from hlcopy.domain.models import Action, OrderType, Side, SkipReason, Wait
 from hlcopy.domain.policy import EntryPolicy, LimitsPolicy
@@ -33,9 +34,8 @@ def screened(
     opened_at: datetime | None = None,
     broken: bool = False,
 ) -> Skip | Defer | Candidate:
-    return gates.screen(
-        order, effect_of(order), opened_at=opened_at, broken=broken, equity=equity, now=now, policy=POLICY
-    )
+    seen = screening_of(order, effect_of(order), opened_at=opened_at, broken=broken, equity=equity, now=now)
+    return gates.screen(seen, POLICY)
 
 
 def reason_of(verdict: Skip | Defer | Candidate) -> SkipReason | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hlcopy import __version__
+
 if TYPE_CHECKING:
     import builtins
     from collections.abc import Iterable
     from datetime import datetime
 
     from hlcopy.adapters.memory.journal import Journal
+    from hlcopy.domain.decision import Evidence
     from hlcopy.domain.models import Signal
 
 
@@ -41,6 +44,17 @@ class MemorySignals:
         self._journal.put(self._final, signal.id, signal)
         self._mark_seen(fill_identities)
         return True
+
+    def evidence(self, signal_id: str) -> tuple[Evidence, str] | None:
+        """Return what a decision was made from and the version of hlcopy that made it; None where that wasn't kept."""
+        signal = self.get(signal_id)
+        return None if signal is None or signal.evidence is None else (signal.evidence, __version__)
+
+    def beginning(self, prefix: str, *, limit: int = 2) -> builtins.list[Signal]:
+        """Return signals whose id begins with a text, by id."""
+        known = sorted([*self._final, *self._deferred])
+        found = (self.get(each) for each in known if each.startswith(prefix))
+        return [signal for signal in found if signal is not None][:limit]
 
     def amend(self, signal: Signal) -> None:
         """Replace a final signal by what became of it at the venue: never landed, not filled, filled after all."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from hlcopy.adapters.store.evidence import StoredEvidence
 from hlcopy.adapters.store.rows import FLAG, JSON, TIME, Column, Table, one_of, to_text
 from hlcopy.domain.models import Action, OrderType, Side, Signal, Wait
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.adapters.store.connection import Connection
+    from hlcopy.domain.decision import Evidence
 
 _SIGNALS: Final = Table(
     "signals",
@@ -59,6 +61,7 @@ class StoredSignals:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
+        self._evidence = StoredEvidence(db)
 
     def get(self, signal_id: str) -> Signal | None:
         """Return one signal."""
@@ -67,16 +70,37 @@ class StoredSignals:
 
     def defer(self, signal: Signal) -> bool:
         """Store a deferred signal, inserting or updating it; False, and nothing changed, when it is already final."""
-        return self._db.run(_PUT_UNLESS_FINAL, _SIGNALS.values(signal)) > 0
+        with self._db.transaction():
+            return self._put(signal)
 
     def decide(self, signal: Signal, fill_identities: Iterable[str]) -> bool:
         """Store a final decision and mark its fills as decided; False, and nothing changed, when it is already final."""
         with self._db.transaction():
-            if not self._db.run(_PUT_UNLESS_FINAL, _SIGNALS.values(signal)):
+            if not self._put(signal):
                 return False
             seen_at = to_text(signal.updated_at)
             self._db.run_many(_MARK_SEEN, [(identity, seen_at, signal.id) for identity in fill_identities])
         return True
+
+    def _put(self, signal: Signal) -> bool:
+        """Store a signal with what its decision was made from, unless it is already final."""
+        if not self._db.run(_PUT_UNLESS_FINAL, _SIGNALS.values(signal)):
+            return False
+        if signal.evidence is not None:
+            self._evidence.put(signal.id, signal.evidence)
+        return True
+
+    def evidence(self, signal_id: str) -> tuple[Evidence, str] | None:
+        """Return what a decision was made from and the version of hlcopy that made it; None where that wasn't kept."""
+        return self._evidence.get(signal_id)
+
+    def beginning(self, prefix: str, *, limit: int = 2) -> builtins.list[Signal]:
+        """Return signals whose id begins with a text, by id."""
+        rows = self._db.rows(
+            f"{_SIGNALS.select} WHERE substr(id, 1, :length) = :prefix ORDER BY id LIMIT :limit",
+            {"length": len(prefix), "prefix": prefix, "limit": limit},
+        )
+        return [_SIGNALS.item(row) for row in rows]
 
     def amend(self, signal: Signal) -> None:
         """Replace a final signal by what became of it at the venue: never landed, not filled, filled after all."""
