@@ -42,6 +42,7 @@ from hlcopy.ports.ledgers import (
     Signals,
     Traders,
 )
+from hlcopy.ports.outbox import Outbox
 from hlcopy.ports.paper import Level, PaperBooks, PaperOrder, PaperPosition, PriceFeed, Quote
 from hlcopy.ports.sources import UNKNOWN, Market, Marks, Progress, SilentProgress, TraderSource, Unknown, UnknownType
 from hlcopy.ports.usage import CreditMeter, WeightRation
@@ -105,6 +106,7 @@ __all__ = [
     "Marks",
     "Missing",
     "MissingType",
+    "Outbox",
     "Outcome",
     "PaperBooks",
     "PaperOrder",

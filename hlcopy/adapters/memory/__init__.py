@@ -8,6 +8,7 @@ from hlcopy.adapters.memory.book import MemoryBook
 from hlcopy.adapters.memory.controls import MemoryControls
 from hlcopy.adapters.memory.history import MemoryHistory
 from hlcopy.adapters.memory.journal import Journal
+from hlcopy.adapters.memory.outbox import MemoryOutbox
 from hlcopy.adapters.memory.paper import MemoryPaperBooks
 from hlcopy.adapters.memory.runs import MemoryRuns
 from hlcopy.adapters.memory.scoring import MemoryScoring
@@ -33,6 +34,7 @@ class MemoryLedger:
         self._runs = MemoryRuns(self._journal)
         self._controls = MemoryControls(self._journal)
         self._paper = MemoryPaperBooks(self._journal)
+        self._outbox = MemoryOutbox(self._journal)
 
     @property
     def traders(self) -> MemoryTraders:
@@ -73,6 +75,11 @@ class MemoryLedger:
     def paper(self) -> MemoryPaperBooks:
         """The paper venue's own books."""
         return self._paper
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        """Alerts on their way."""
+        return self._outbox
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: what is written inside is kept when the block ends and undone when it raises; it may nest."""
