@@ -47,7 +47,7 @@ COMMANDS: Final = {
     "sweep": ("hlcopy.cli.sweep", "Try many configurations of the rules, and say how much of the best is luck."),
     "gates": ("hlcopy.cli.gates", "Judge each gate by what the entries it refused would have made."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
-    "traders": ("hlcopy.cli.inspect", "List the followed, best score first, and why others aren't."),
+    "traders": ("hlcopy.cli.traders", "Traders: list (when none is named), show, pin, ban, watch and more."),
     "alerts": ("hlcopy.cli.alerts", "Alerts: list (when none is named), test."),
     "config": ("hlcopy.cli.settings", "Settings: show."),
     "data": ("hlcopy.cli.history", "Recorded fills, candles and funding: import, fetch, status."),

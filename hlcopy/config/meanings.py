@@ -42,6 +42,8 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "leverage_from": "Which leverage the penalty uses for cross positions: effective or nominal.",
         "require_consensus": "1 demands that several traders hold the same side.",
         "consensus_min_traders": "How many traders make a consensus.",
+        "allow_coins": "The only coins that are copied, with commas; empty: all that aren't denied.",
+        "deny_coins": "Coins that are never copied, with commas.",
     },
     "Size and limits": {
         "copy_ratio": "Our allocation as a share of the trader's.",

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     leverage_from: Literal["effective", "nominal"] = "effective"
     require_consensus: bool = False
     consensus_min_traders: t.PositiveCount = 2
+    allow_coins: t.Coins | None = None
+    deny_coins: t.Coins | None = None
 
     copy_ratio: t.PositiveShare = 0.5
     max_single_position_usd: t.PositiveUsd = 50_000.0
@@ -242,6 +244,8 @@ class Settings(BaseSettings):
                 require_consensus=self.require_consensus,
                 consensus_min_traders=self.consensus_min_traders,
                 leverage_from=self.leverage_from,
+                allow_coins=_coin_set(self.allow_coins),
+                deny_coins=_coin_set(self.deny_coins),
             ),
             sizing=policy.SizingPolicy(
                 copy_ratio=self.copy_ratio, max_single_position_usd=self.max_single_position_usd
@@ -308,6 +312,10 @@ VARIABLES: Final[Mapping[str, str]] = {
 NAMES: Final = {field: variable for variable, field in VARIABLES.items()}
 
 
+def _coin_set(names: str | None) -> frozenset[str]:
+    return frozenset(name.casefold() for name in (names or "").split(",") if name)
+
+
 def _tiers(settings: Settings) -> Iterator[policy.Tier]:
     for tier, name in zip(policy.TIERS, TIER_FIELDS, strict=True):
         gain = getattr(settings, name)
@@ -322,6 +330,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     gains = [tier.gain_percent for tier in _tiers(settings)]
     if any(later <= earlier for earlier, later in itertools.pairwise(gains)):
         yield "HLCOPY_PROFIT_TAKE_TIER_1, _2 and _3 must rise"
+    both = _coin_set(settings.allow_coins) & _coin_set(settings.deny_coins)
+    if both:
+        yield "HLCOPY_ALLOW_COINS and HLCOPY_DENY_COINS name the same coin"
     if settings.nansen_api_key is None:
         for name in ("leaderboard_source", "trade_source"):
             if getattr(settings, name) == "nansen":

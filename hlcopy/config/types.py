@@ -168,6 +168,14 @@ def hours_of(text: str) -> tuple[int, int]:
     return int(begin), int(end)
 
 
+def _coins(text: str) -> str:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not all(re.fullmatch(r"[A-Za-z0-9]{1,20}", name) for name in names):
+        message = "must be names of coins with commas between them, such as BTC,ETH,kPEPE"
+        raise ValueError(message)
+    return ",".join(dict.fromkeys(names))
+
+
 def _hours(text: str) -> str:
     found = re.fullmatch(r"\s*(\d{1,2})\s*-\s*(\d{1,2})\s*", text)
     hours = [int(hour) for hour in found.groups()] if found else []
@@ -190,6 +198,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Ratio = Annotated[float, Field(ge=0, le=1e6)]
 Gates = Annotated[str, _names_of(policy.Gate, "gate")]
+Coins = Annotated[str, AfterValidator(_coins)]
 Events = Annotated[str, _names_of(Event, "event")]
 AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
 HeartbeatUrl = Annotated[SecretStr, AfterValidator(_heartbeat_url)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from hlcopy.ports.choices import Choices
 from hlcopy.ports.clock import Clock
 from hlcopy.ports.controls import Controls, Fact, Halt
 from hlcopy.ports.discovery import (
@@ -80,6 +81,7 @@ __all__ = [
     "Book",
     "CandleBlock",
     "CandleCoverage",
+    "Choices",
     "Clock",
     "Controls",
     "Crawl",

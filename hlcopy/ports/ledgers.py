@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hlcopy.domain.candles import Candles
     from hlcopy.domain.models import Fill, Run, Signal, Trader, TraderPosition
     from hlcopy.domain.spans import Span
+    from hlcopy.ports.choices import Choices
     from hlcopy.ports.controls import Controls
     from hlcopy.ports.discovery import Leader, Portfolio, TradeSummary
     from hlcopy.ports.outbox import Outbox
@@ -403,6 +404,10 @@ class Ledger(Protocol):
     @property
     def paper(self) -> PaperBooks:
         """The paper venue's own books."""
+
+    @property
+    def choices(self) -> Choices:
+        """A person's word on traders."""
 
     @property
     def outbox(self) -> Outbox:

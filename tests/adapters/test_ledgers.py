@@ -20,6 +20,7 @@ from hlcopy.adapters.store import Binding, Store
 from hlcopy.domain.alerts import Event, Told, alert
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.breakers import EquitySample
+from hlcopy.domain.choices import Choice
 from hlcopy.domain.models import EXECUTE, Action, OrderType, Run, Side, SkipReason, Trader, Wait, to_ms
 from hlcopy.ports import (
     CandleBlock,
@@ -1254,3 +1255,17 @@ def test_a_command_s_newest_runs_come_newest_first(ledger: Ledger) -> None:
         ledger.runs.start(command, T0)
     assert [run.id for run in ledger.runs.recent("poll", 2)] == [4, 2]
     assert ledger.runs.recent("score", 2) == []
+
+
+def test_a_person_s_word_is_kept_until_it_says_nothing(ledger: Ledger) -> None:
+    full = Choice(address=TRADER, at=T0, pinned=True, banned=True, watched=True, budget_usd=0.0, note="a note")
+    for word in (full, Choice(address=OTHER_TRADER, at=T0, note="x")):
+        ledger.choices.put(word)
+    assert ledger.choices.get(TRADER) == full
+    ledger.traders.put([trader()])
+    with suppress(BoomError), ledger.transaction():
+        ledger.choices.put(Choice(address=TRADER, at=at(1)))
+        raise BoomError
+    assert [each.address for each in ledger.choices.all()] == [TRADER, OTHER_TRADER]
+    ledger.choices.put(Choice(address=TRADER, at=at(1)))
+    assert ledger.choices.get(TRADER) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hlcopy.adapters.memory.book import MemoryBook
+from hlcopy.adapters.memory.choices import MemoryChoices
 from hlcopy.adapters.memory.controls import MemoryControls
 from hlcopy.adapters.memory.history import MemoryHistory
 from hlcopy.adapters.memory.journal import Journal
@@ -34,6 +35,7 @@ class MemoryLedger:
         self._runs = MemoryRuns(self._journal)
         self._controls = MemoryControls(self._journal)
         self._paper = MemoryPaperBooks(self._journal)
+        self._choices = MemoryChoices(self._journal)
         self._outbox = MemoryOutbox(self._journal)
 
     @property
@@ -75,6 +77,11 @@ class MemoryLedger:
     def paper(self) -> MemoryPaperBooks:
         """The paper venue's own books."""
         return self._paper
+
+    @property
+    def choices(self) -> MemoryChoices:
+        """A person's word on traders."""
+        return self._choices
 
     @property
     def outbox(self) -> MemoryOutbox:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hlcopy.adapters.store.binding import Binding, bind
 from hlcopy.adapters.store.book import StoredBook
+from hlcopy.adapters.store.choices import StoredChoices
 from hlcopy.adapters.store.connection import Connection, connect, tighten
 from hlcopy.adapters.store.controls import StoredControls
 from hlcopy.adapters.store.history import StoredHistory
@@ -39,6 +40,7 @@ class Store:
         self._runs = StoredRuns(db)
         self._controls = StoredControls(db)
         self._paper = StoredPaperBooks(db)
+        self._choices = StoredChoices(db)
         self._outbox = StoredOutbox(db)
 
     @classmethod
@@ -97,6 +99,11 @@ class Store:
     def paper(self) -> StoredPaperBooks:
         """The paper venue's own books."""
         return self._paper
+
+    @property
+    def choices(self) -> StoredChoices:
+        """A person's word on traders."""
+        return self._choices
 
     @property
     def outbox(self) -> StoredOutbox:

@@ -46,7 +46,13 @@ def _m005(db: Database) -> None:
     m005_alerts(db)
 
 
-MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003, _m004, _m005)
+def _m006(db: Database) -> None:
+    from hlcopy.adapters.store.schema.m006_choices import m006_choices
+
+    m006_choices(db)
+
+
+MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003, _m004, _m005, _m006)
 """The steps in their order; each is imported when a file needs it."""
 
 
