@@ -211,6 +211,7 @@ class MortalLedger:
         self.history = ledger.history
         self.runs = ledger.runs
         self.paper = ledger.paper
+        self.choices = ledger.choices
         self.controls = Mortal(ledger.controls, executioner, {"add_equity"}, after=True)
         self.traders = Mortal(ledger.traders, executioner, {"put_mark", "blacklist", "put_positions"}, after=True)
         governing = {"put_halt", "resume", "add_equity", "thin_equity"}

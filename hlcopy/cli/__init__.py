@@ -54,7 +54,8 @@ COMMANDS: Final = {
     "why": ("hlcopy.cli.why", "Tell in plain words why something was copied, or wasn't."),
     "replay": ("hlcopy.cli.why", "Make a stored decision again from what it was made from."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
-    "traders": ("hlcopy.cli.inspect", "List the followed, best score first, and why others aren't."),
+    "traders": ("hlcopy.cli.traders", "Traders: list (when none is named), show, pin, ban, watch and more."),
+    "alerts": ("hlcopy.cli.alerts", "Alerts: list (when none is named), test."),
     "config": ("hlcopy.cli.settings", "Settings: show."),
     "data": ("hlcopy.cli.history", "Recorded data: import, fetch, status; the file: backup, restore."),
 }

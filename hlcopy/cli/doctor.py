@@ -209,6 +209,8 @@ class _Looks:
                 self._look("ticks", lambda: running.tick_checks(store, cadences(policy), now))
                 self._look("traders", lambda: running.scores_check(store, policy, now))
                 self._look("entries", lambda: running.entries_checks(store, policy, now))
+                channels = self._settings.alert_channels
+                self._look("alerts", lambda: running.alerts_check(store, list(channels), now))
         except HlcopyError as error:
             self._checks.append(Check(name="ticks", ok=None, said=str(error)))
 

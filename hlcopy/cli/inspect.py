@@ -1,19 +1,15 @@
-"""Commands that show what the database holds and change nothing: signals, traders."""
+"""What was judged: signals."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from hlcopy.cli import options
 from hlcopy.domain.models import DEFERRED, EXECUTE, SkipReason
-from hlcopy.domain.selection import PRIMARY, SECONDARY
 from hlcopy.errors import BadInputError
-
-if TYPE_CHECKING:
-    from hlcopy.domain.models import Trader
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -26,17 +22,6 @@ Examples:
   hlcopy signals --decision EXECUTE --since 2026-03-01 --json
 
 Decisions: {", ".join(_DECISIONS)}
-"""
-
-_TIERS: Final = (PRIMARY, SECONDARY)
-
-_TRADERS_EXAMPLES: Final = """\
-\b
-Examples:
-  hlcopy traders
-  hlcopy traders --all --tier primary
-  hlcopy traders 0x513b
-  hlcopy traders --json
 """
 
 
@@ -61,6 +46,11 @@ def _moment(given: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         message = f"--since must be a date or time such as 2026-03-01 or 2026-03-01T12:30, not {given!r}"
         raise BadInputError(message) from None
+
+
+@app.callback()
+def _commands() -> None:
+    """Keep `app` a group, whatever the number of its commands."""
 
 
 @app.command("signals", epilog=_SIGNALS_EXAMPLES)
@@ -103,68 +93,3 @@ def signals(
             session.show(
                 "They come from: hlcopy poll.\nA backtest keeps its own with --save FILE; see them with --db FILE\n"
             )
-
-
-def _tier(given: str | None) -> str | None:
-    """Return a tier; refuse what is none."""
-    if given is None or given.lower() in _TIERS:
-        return given and given.lower()
-    message = f"must be {' or '.join(_TIERS)}, not {given!r}"
-    raise typer.BadParameter(message)
-
-
-@app.command("traders", epilog=_TRADERS_EXAMPLES)
-def traders(
-    *,
-    address: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[ADDRESS]",
-            help="Show what this trader's score was made of; its beginning is enough.",
-            show_default=False,
-        ),
-    ] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Those left out, too, with the reason.")] = False,
-    tier: Annotated[
-        str | None,
-        typer.Option(callback=_tier, metavar="TIER", help="Only primary or secondary traders.", show_default=False),
-    ] = None,
-    db: options.Db = None,
-    env_file: options.EnvFile = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """List the followed, best score first, and why others aren't.
-
-    Returns are percent of equity; JSON lists all traders, those left out among them.
-    """
-    session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    with session.store() as store:
-        known = store.traders.all()
-    chosen = known if address is None else [_one(known, address)]
-    found = [trader for trader in chosen if tier is None or trader.tier == tier]
-    if as_json:
-        from hlcopy.render.rows import trader_row
-
-        session.show_json({"traders": [trader_row(trader) for trader in found]})
-        return
-    from hlcopy.render.traders import trader_detail, traders_tables
-
-    if address is not None and found:
-        session.show(trader_detail(found[0], options.now(), session.width))
-        return
-    session.show(traders_tables(found, options.now(), session.width, with_left_out=everybody))
-    if not known:
-        session.show("Nobody has been scored yet. Find traders with: hlcopy score\n")
-
-
-def _one(known: list[Trader], given: str) -> Trader:
-    """Return the trader whose address begins as given, or is shortened like that in the table."""
-    begin, _, end = given.lower().partition("…")
-    matching = [trader for trader in known if trader.address.startswith(begin) and trader.address.endswith(end)]
-    if len(matching) == 1:
-        return matching[0]
-    message = f"{len(matching)} traders' addresses begin with {given!r}; give more of it"
-    if not matching:
-        message = f"no known trader's address begins with {given!r}; list them with: hlcopy traders --all"
-    raise BadInputError(message)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 import typer
 
 from hlcopy.cli import logs, options
-from hlcopy.errors import BadInputError, HlcopyError
+from hlcopy.cli.clock import present
+from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -112,7 +113,7 @@ def halt(
 
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
     began = time.perf_counter()
-    at = _present(session)
+    at = present(session.settings)
     with session.store(create=True) as store:
         before = store.controls.halt()
         standing = operate.halt(store.controls, " ".join(reason.split()) or _BY_HAND, at)
@@ -123,21 +124,6 @@ def halt(
         session.show_json(_document(session, "halt", at, began, ok=True, more=done))
     elif not quiet:
         session.show(halted_text(standing, already=before is not None))
-
-
-def _present(session: Session) -> datetime:
-    """Return the present by the clock of the settings; a venue that can't be asked must not keep anybody from halting."""
-    if session.settings.clock == "system":
-        return options.now()
-    from hlcopy.cli import clock as clocks
-    from hlcopy.wiring.http import BoundedHttp
-
-    real = clocks.SystemClock()
-    with BoundedHttp(real) as http:
-        try:
-            return clocks.clock_of(session.settings, real, http).now()
-        except HlcopyError:
-            return options.now()
 
 
 @app.command("resume", epilog=_RESUME_EXAMPLES)
@@ -267,7 +253,7 @@ def flatten(
         count = len(store.book.positions())
         if not yes:
             typer.confirm(f"Halt, and close all {count} open positions at the market?", abort=True, err=True)
-        operate.halt(store.controls, operate.FLATTEN, _present(session))  # before anything that could fail
+        operate.halt(store.controls, operate.FLATTEN, present(session.settings))  # before anything that could fail
     _operate(session, "flatten", operate.flatten)
 
 

@@ -187,7 +187,7 @@ def export(
     from hlcopy.render.ledger_sheets import SHEETS, ledger_sheets
 
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    period = _period(None, first or str(backtest.EARLIEST), last, options.now().date())
+    period = _period(None, first or str(fetching.EARLIEST), last, options.now().date())
     backtest.check_folder(csv, SHEETS, force=force)
     with session.store() as store:
         positions = store.book.positions(live_only=False)

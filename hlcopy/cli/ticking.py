@@ -11,11 +11,21 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.cli import logs
+from hlcopy.cli import alerting, logs
+from hlcopy.cli.heartbeat import Heartbeat
 from hlcopy.cli.sheltering import sheltered
 from hlcopy.errors import HlcopyError, TryLaterError
 from hlcopy.render.pauses import pauses_text
-from hlcopy.render.ticks import HOLDS, Ticked, error_lines, news_lines, positions_table, summary_text, tick_document
+from hlcopy.render.ticks import (
+    HOLDS,
+    Ticked,
+    error_lines,
+    news_lines,
+    positions_table,
+    problem_line,
+    summary_text,
+    tick_document,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +35,7 @@ if TYPE_CHECKING:
     from hlcopy.adapters.store import Store
     from hlcopy.cli.options import Session
     from hlcopy.ports import Clock
-    from hlcopy.ticks.report import Report
+    from hlcopy.ticks.report import Problem, Report
     from hlcopy.wiring.http import BoundedHttp
 
 _LONG_LOG: Final = 8 * 1024 * 1024
@@ -78,17 +88,21 @@ def opened_work(
     settings = session.settings
     with ExitStack() as opened:
         work: Callable[[datetime], Report]
-        if command == "score":
-            from hlcopy.ports import SilentProgress
-            from hlcopy.ticks import score
+        try:
+            if command == "score":
+                from hlcopy.ports import SilentProgress
+                from hlcopy.ticks import score
 
-            progress = SilentProgress() if silent else opened.enter_context(session.progress())
-            scoring = desks.open_scoring_desk(settings, store, http, clock, tell=tell, progress=progress)
-            work = partial(score.run, opened.enter_context(scoring))
-        else:
-            hide = logs.scrub.hide_one
-            desk = desks.open_desk(settings, store, http, clock, command=command, tell=tell, hide=hide)
-            work = partial(import_module(f"hlcopy.ticks.{command}").run, opened.enter_context(desk))
+                progress = SilentProgress() if silent else opened.enter_context(session.progress())
+                scoring = desks.open_scoring_desk(settings, store, http, clock, tell=tell, progress=progress)
+                work = partial(score.run, opened.enter_context(scoring))
+            else:
+                hide = logs.scrub.hide_one
+                desk = desks.open_desk(settings, store, http, clock, command=command, tell=tell, hide=hide)
+                work = partial(import_module(f"hlcopy.ticks.{command}").run, opened.enter_context(desk))
+        except HlcopyError as error:
+            _couldn_t_begin(session, command, store, clock, error)
+            raise
 
         def run(now: datetime) -> Report:
             http.allow(seconds)
@@ -137,13 +151,18 @@ def tick(
     report: Report | None = None
     failure: HlcopyError | None = None
     notes: tuple[str, ...] = ()
+    aside: tuple[Problem, ...] = ()
     with command_lock(session.settings.database, command) if alone else nullcontext(enter_result=True) as held:
         if held:
-            try:
-                with sheltered(session, command):
-                    report = _recorded(store, command, at, clock, work)
-            except HlcopyError as error:
-                failure = error
+            with _watched(session, command, watched=alone) as ended:
+                try:
+                    with sheltered(session, command):
+                        report = _recorded(store, command, at, clock, work)
+                except HlcopyError as error:
+                    failure = error
+                present = at + timedelta(seconds=clock.monotonic() - began)
+                aside = alerting.after_tick(session, store, present)
+                aside += ended(ok=report is not None and not report.unreachable and not aside)
         else:
             notes = (f"{command} is running already; nothing was done",)
     found = ((done.position_id, store.book.position(done.position_id)) for done in (report.actions if report else ()))
@@ -157,9 +176,36 @@ def tick(
         notes=notes,
         told=tell.told,
         held={number: position for number, position in found if position is not None},
+        aside=aside,
     )
     _log(ticked)
     return ticked
+
+
+@contextmanager
+def _watched(session: Session, command: str, *, watched: bool) -> Iterator[Callable[..., tuple[Problem, ...]]]:
+    """Tell the watchman that a tick begins, and yield how to tell that it ended; one that crashes is told as failed."""
+    if not watched:
+        yield lambda **_: ()
+        return
+    heartbeat = Heartbeat(session.settings, command)
+    heartbeat.start()
+    try:
+        yield heartbeat.end
+    except Exception:
+        heartbeat.end(ok=False)
+        raise
+
+
+def _couldn_t_begin(session: Session, command: str, store: Store, clock: Clock, error: HlcopyError) -> None:
+    """Record a tick that couldn't even begin as one that failed, and let people know as after any other."""
+    with suppress(HlcopyError):  # the venue's clock or the database may be what failed
+        at = clock.now()
+        run_id = store.runs.start(command, at)
+        store.runs.finish(run_id, at, ok=False, counts={}, errors=[logs.scrub(str(error))])
+        problems = alerting.after_tick(session, store, at)
+        for problem in (*problems, *Heartbeat(session.settings, command).end(ok=False)):
+            session.complain(problem_line(command, problem))
 
 
 def nothing_done(session: Session, command: str, clock: Clock, why: str) -> Ticked:

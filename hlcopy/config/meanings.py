@@ -43,6 +43,8 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "leverage_from": "Which leverage the penalty uses for cross positions: effective or nominal.",
         "require_consensus": "1 demands that several traders hold the same side.",
         "consensus_min_traders": "How many traders make a consensus.",
+        "allow_coins": "The only coins that are copied, with commas; empty: all that aren't denied.",
+        "deny_coins": "Coins that are never copied, with commas.",
     },
     "Size and limits": {
         "copy_ratio": "Our allocation as a share of the trader's.",
@@ -114,6 +116,13 @@ GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
         "feed_delay_seconds": "How long after its fill an order becomes visible in a replay, in seconds.",
         "liquidation_recheck_seconds": "Time between the two looks that tell a trader's liquidation, in seconds.",
         "liquidation_cooldown_days": "How long a liquidated trader is left out, in days.",
+    },
+    "Alerts, and the heartbeat": {
+        "alert_urls": "Where alerts are sent: apprise's URLs (Telegram, Discord, mail and more), with spaces between them; secret.",
+        "alert_events": "What alerts are about; empty: entry, exit, stop_missing, unresolved, breaker, halt, failing, credits, agent.",
+        "alert_quiet_minutes": "Of the same thing nothing is sent again for so many minutes.",
+        "alert_quiet_hours": "Hours of UTC in which only what is urgent is sent, such as 22-7; empty: none.",
+        "heartbeat_url": "Pinged at the start and end of each tick, as healthchecks.io wants it; {tick} stands for its name; secret.",
     },
 }
 """The meaning of each field, by group, in the order of the settings."""

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from hlcopy.config import types as t
 from hlcopy.domain import policy
+from hlcopy.domain.alerts import Event
 from hlcopy.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ LEADERBOARD_URL: Final = "https://stats-data.hyperliquid.xyz/Mainnet/leaderboard
 NANSEN_URL: Final = "https://api.nansen.ai"
 
 PREFIX: Final = "HLCOPY_"
-SECRET_FIELDS: Final = ("nansen_api_key", "agent_key")
+SECRET_FIELDS: Final = ("nansen_api_key", "agent_key", "alert_urls", "heartbeat_url")
 SAFETY_FIELDS: Final = tuple(each.name for each in fields(policy.SafetyPolicy) if each.name != "off")
 TIER_FIELDS: Final = ("profit_take_tier_1", "profit_take_tier_2", "profit_take_tier_3")
 
@@ -78,6 +79,8 @@ class Settings(BaseSettings):
     leverage_from: Literal["effective", "nominal"] = "effective"
     require_consensus: bool = False
     consensus_min_traders: t.PositiveCount = 2
+    allow_coins: t.Coins | None = None
+    deny_coins: t.Coins | None = None
 
     copy_ratio: t.PositiveShare = 0.5
     max_single_position_usd: t.PositiveUsd = 50_000.0
@@ -144,6 +147,12 @@ class Settings(BaseSettings):
     liquidation_recheck_seconds: t.Seconds = 5.0
     liquidation_cooldown_days: t.Days = 14.0
 
+    alert_urls: t.AlertUrls | None = None
+    alert_events: t.Events | None = None
+    alert_quiet_minutes: t.QuietMinutes = 60.0
+    alert_quiet_hours: t.QuietHours | None = None
+    heartbeat_url: t.HeartbeatUrl | None = None
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -196,7 +205,25 @@ class Settings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """The values that no output may ever show."""
         secrets = (getattr(self, field) for field in SECRET_FIELDS)
-        return tuple(secret.get_secret_value() for secret in secrets if secret)
+        return (*(secret.get_secret_value() for secret in secrets if secret), *self.alert_channels.values())
+
+    @property
+    def alert_channels(self) -> Mapping[str, str]:
+        """The URLs that alerts are sent to, by a name that tells no secret: the kind, and its number in the list."""
+        if self.alert_urls is None:
+            return {}
+        urls = t.split_urls(self.alert_urls.get_secret_value())
+        return {f"{number} {url.partition('://')[0].lower()}": url for number, url in enumerate(urls, start=1)}
+
+    @property
+    def wanted_alerts(self) -> frozenset[Event]:
+        """What alerts are sent about."""
+        return frozenset(map(Event, self.alert_events.split(",") if self.alert_events else Event))
+
+    @property
+    def quiet_hours(self) -> tuple[int, int] | None:
+        """The hours of UTC in which only what is urgent is sent: from the first up to the second."""
+        return None if self.alert_quiet_hours is None else t.hours_of(self.alert_quiet_hours)
 
     def replay_policy(self) -> policy.Policy:
         """Return the rules for a replay: as they are, without breakers unless somebody asked for them (decision 30)."""
@@ -218,6 +245,8 @@ class Settings(BaseSettings):
                 require_consensus=self.require_consensus,
                 consensus_min_traders=self.consensus_min_traders,
                 leverage_from=self.leverage_from,
+                allow_coins=_coin_set(self.allow_coins),
+                deny_coins=_coin_set(self.deny_coins),
             ),
             sizing=policy.SizingPolicy(
                 copy_ratio=self.copy_ratio, max_single_position_usd=self.max_single_position_usd
@@ -284,6 +313,10 @@ VARIABLES: Final[Mapping[str, str]] = {
 NAMES: Final = {field: variable for variable, field in VARIABLES.items()}
 
 
+def _coin_set(names: str | None) -> frozenset[str]:
+    return frozenset(name.casefold() for name in (names or "").split(",") if name)
+
+
 def _tiers(settings: Settings) -> Iterator[policy.Tier]:
     for tier, name in zip(policy.TIERS, TIER_FIELDS, strict=True):
         gain = getattr(settings, name)
@@ -298,6 +331,9 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     gains = [tier.gain_percent for tier in _tiers(settings)]
     if any(later <= earlier for earlier, later in itertools.pairwise(gains)):
         yield "HLCOPY_PROFIT_TAKE_TIER_1, _2 and _3 must rise"
+    both = _coin_set(settings.allow_coins) & _coin_set(settings.deny_coins)
+    if both:
+        yield "HLCOPY_ALLOW_COINS and HLCOPY_DENY_COINS name the same coin"
     if settings.nansen_api_key is None:
         for name in ("leaderboard_source", "trade_source"):
             if getattr(settings, name) == "nansen":

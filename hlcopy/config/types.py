@@ -6,14 +6,19 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
 from hlcopy.domain import policy
+from hlcopy.domain.alerts import Event
+
+if TYPE_CHECKING:
+    from enum import StrEnum
 
 _LONGEST_COMPARED: Final = 80
+_HOURS_A_DAY: Final = 24
 _MAX_EXPOSURE: Final = 5.0  # of equity: what full use of our highest leverage could reach; also catches "50" for 50 %
 
 
@@ -120,15 +125,64 @@ def _weights(weights: Mapping[str, float]) -> Mapping[str, float]:
     return weights
 
 
-def _gates(text: str) -> str:
-    names = [name.strip().lower() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in set(policy.Gate):
-            message = (
-                f"knows no gate of this name; did you mean {nearest(name, policy.Gate)}? All: {', '.join(policy.Gate)}"
-            )
+def _names_of(known: type[StrEnum], kind: str) -> AfterValidator:
+    """Return a validator of names of one kind, with commas between them."""
+
+    def check(text: str) -> str:
+        names = [name.strip().lower() for name in text.split(",") if name.strip()]
+        for name in names:
+            if name not in set(known):
+                message = f"knows no {kind} of this name; did you mean {nearest(name, known)}? All: {', '.join(known)}"
+                raise ValueError(message)
+        return ",".join(names)
+
+    return AfterValidator(check)
+
+
+def split_urls(text: str) -> tuple[str, ...]:
+    """Return URLs that have spaces or commas between them, which may also stand within one."""
+    return tuple(url.strip(", ") for url in re.split(r"[\s,]+(?=[A-Za-z][\w+.-]*://)", text.strip()) if url.strip(", "))
+
+
+def _alert_urls(secret: SecretStr) -> SecretStr:
+    for url in split_urls(secret.get_secret_value()):
+        if not re.fullmatch(r"[A-Za-z][\w+.-]*://[\x21-\x7e]+", url):
+            message = "must be apprise's URLs, such as tgram://TOKEN/CHAT, with spaces or commas between them"
             raise ValueError(message)
-    return ",".join(names)
+    return secret
+
+
+def _heartbeat_url(secret: SecretStr) -> SecretStr:
+    url = secret.get_secret_value()
+    bare, _, query = url.replace("{tick}", "tick").partition("?")
+    _url(bare)
+    if not re.fullmatch(r"[\x21-\x7e]*", query) or "#" in query or re.search(r"[{}]", bare + query):
+        message = "must be a URL in which only {tick} stands in braces"
+        raise ValueError(message)
+    return secret
+
+
+def hours_of(text: str) -> tuple[int, int]:
+    """Return the first of the quiet hours and the one that ends them."""
+    begin, _, end = text.partition("-")
+    return int(begin), int(end)
+
+
+def _coins(text: str) -> str:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not all(re.fullmatch(r"[A-Za-z0-9]{1,20}", name) for name in names):
+        message = "must be names of coins with commas between them, such as BTC,ETH,kPEPE"
+        raise ValueError(message)
+    return ",".join(dict.fromkeys(names))
+
+
+def _hours(text: str) -> str:
+    found = re.fullmatch(r"\s*(\d{1,2})\s*-\s*(\d{1,2})\s*", text)
+    hours = [int(hour) for hour in found.groups()] if found else []
+    if not hours or max(hours) >= _HOURS_A_DAY or hours[0] == hours[1]:
+        message = "must be two different full hours of UTC from 0 to 23, such as 22-7"
+        raise ValueError(message)
+    return f"{hours[0]}-{hours[1]}"
 
 
 Url = Annotated[str, AfterValidator(_url)]
@@ -143,7 +197,13 @@ StopPercent = Annotated[float, Field(gt=0, lt=100)]
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Ratio = Annotated[float, Field(ge=0, le=1e6)]
-Gates = Annotated[str, AfterValidator(_gates)]
+Gates = Annotated[str, _names_of(policy.Gate, "gate")]
+Coins = Annotated[str, AfterValidator(_coins)]
+Events = Annotated[str, _names_of(Event, "event")]
+AlertUrls = Annotated[SecretStr, AfterValidator(_alert_urls)]
+HeartbeatUrl = Annotated[SecretStr, AfterValidator(_heartbeat_url)]
+QuietHours = Annotated[str, AfterValidator(_hours)]
+QuietMinutes = Annotated[float, Field(ge=1, le=1_440)]
 Exposure = Annotated[float, Field(gt=0, le=_MAX_EXPOSURE)]
 Count = Annotated[int, Field(ge=0, le=100_000)]
 PositiveCount = Annotated[int, Field(ge=1, le=100_000)]

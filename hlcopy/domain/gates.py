@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
 
+    from hlcopy.domain.choices import Choice
     from hlcopy.domain.course import Passing, Screening
     from hlcopy.domain.episodes import Effect, Since
     from hlcopy.domain.models import Trader, TraderState
@@ -79,7 +80,8 @@ class Portfolio:
 class Facts:
     """Everything that the confirmation of one candidate is judged by, read at `now`.
 
-    `held_back` says why nothing new may be opened, whatever the candidate: a halt, a breaker.
+    `held_back` says why nothing new may be opened, whatever the candidate: a halt, a breaker. `choice` is a person's word on
+    the trader.
     """
 
     now: datetime
@@ -93,6 +95,7 @@ class Facts:
     agreeing_traders: int
     portfolio: Portfolio
     held_back: Skip | None = None
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +125,13 @@ def action_gate(
     if opened_at is None:
         return SkipReason.ADD_NO_OPEN
     return None if trade_time - opened_at <= policy.add_max_age else SkipReason.ADD_TOO_OLD
+
+
+def coin_gate(coin: str, policy: EntryPolicy) -> SkipReason | None:
+    """Pass a coin that the lists of allowed and of denied coins leave; capitals don't matter."""
+    name = coin.casefold()
+    allowed = not policy.allow_coins or name in policy.allow_coins
+    return None if allowed and name not in policy.deny_coins else SkipReason.COIN_NOT_ALLOWED
 
 
 def size_gate(coin: str, value_usd: float, policy: EntryPolicy) -> SkipReason | None:
@@ -163,6 +173,7 @@ def screen(seen: Screening, policy: EntryPolicy) -> Skip | Defer | Candidate:
         )
     skip = (
         action_gate(effect.action, opened_at=seen.opened_at, trade_time=seen.first_time, policy=policy)
+        or coin_gate(seen.coin, policy)
         or (SkipReason.HISTORY_GAP if seen.broken else None)
         or equity_gate(equity)
         or size_gate(seen.coin, effect.value_usd, policy)
@@ -273,6 +284,14 @@ def room_left(
     )
 
 
+def budget_left(trader: str, choice: Choice | None, portfolio: Portfolio) -> tuple[tuple[SkipReason, float], ...]:
+    """Return what a trader's budget leaves in USD, with the reason it gives; nothing without a budget."""
+    if choice is None or choice.budget_usd is None:
+        return ()
+    used = sum(holding.exposure_usd for holding in portfolio.holdings if holding.source_trader == trader)
+    return ((SkipReason.TRADER_BUDGET, choice.budget_usd - used),)
+
+
 def give_up_or_wait(
     wait: Wait, now: datetime, eligible_at: datetime, policy: EntryPolicy, retry: timedelta
 ) -> Skip | Defer:
@@ -284,7 +303,8 @@ def give_up_or_wait(
 
 def confirm(facts: Facts, policy: Policy) -> Skip | Approval:
     """Judge a candidate by the facts of the moment, in the order of the specification's pipeline."""
-    skip = score_gate(facts.trader, facts.now, policy.entry) or equity_gate(facts.state.equity)
+    banned = SkipReason.BANNED if facts.choice is not None and facts.choice.banned else None
+    skip = banned or score_gate(facts.trader, facts.now, policy.entry) or equity_gate(facts.state.equity)
     if skip is not None or facts.state.equity is None:
         return Skip(skip or SkipReason.UNKNOWN_EQUITY, {"trader_equity": facts.state.equity})
     weight = facts.effect.value_usd / facts.state.equity
@@ -336,10 +356,12 @@ def _confirm_room(facts: Facts, weight: float, slippage: float, timing: Timing, 
     if not size.usd > 0:
         made_of = {"base": size.base, "multiplier": size.multiplier, "penalty": size.penalty, "floor": size.floor}
         return Skip(SkipReason.SIZE_ZERO, measured | made_of)
-    for reason, room in room_left(facts.coin, side, portfolio, policy.limits):
+    rooms = room_left(facts.coin, side, portfolio, policy.limits)
+    rooms += budget_left(facts.trader.address, facts.choice, portfolio)
+    for reason, room in rooms:
         if not min(size.usd, room) >= policy.sizing.min_copy_size_usd:
             return Skip(reason, measured | {"room_usd": room})
-    room = min(left for _, left in room_left(facts.coin, side, portfolio, policy.limits))
+    room = min(left for _, left in rooms)
     return Approval(
         copy_size_usd=round(min(size.usd, room), 2),
         timing=timing,

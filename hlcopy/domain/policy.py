@@ -71,6 +71,8 @@ class EntryPolicy:
     max_score_age: timedelta = timedelta(hours=48)
     max_state_age: timedelta | None = timedelta(hours=1)
     leverage_from: Literal["effective", "nominal"] = "effective"
+    allow_coins: frozenset[str] = frozenset()  # in lower case; empty allows all but the denied ones
+    deny_coins: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

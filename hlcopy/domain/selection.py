@@ -6,6 +6,7 @@ import math
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING, Final, TypeGuard
 
+from hlcopy.domain.choices import Chosen
 from hlcopy.domain.conduct import luck_of
 from hlcopy.domain.policy import Gate
 from hlcopy.domain.scoring import Style
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from hlcopy.domain.scoring import ScoreInputs
 
 PRIMARY: Final = "primary"
+_NOBODY: Final = Chosen()
 SECONDARY: Final = "secondary"
 
 
@@ -41,6 +43,7 @@ class Disqualified(StrEnum):
     FLOWS = "FLOWS"
     WASH = "WASH"
     OPEN_THEN_DUMP = "OPEN_THEN_DUMP"
+    BANNED = "BANNED"
 
 
 def disqualify(inputs: ScoreInputs, policy: ScoringPolicy, now: datetime) -> Disqualified | None:
@@ -161,20 +164,26 @@ def _is_known(number: float | None) -> TypeGuard[float]:
 
 
 def assign_tiers(
-    scores: Mapping[str, float], previous_primary: Collection[str], policy: ScoringPolicy
+    scores: Mapping[str, float],
+    previous_primary: Collection[str],
+    policy: ScoringPolicy,
+    chosen: Chosen = _NOBODY,
 ) -> dict[str, tuple[str | None, Disqualified | None]]:
     """Return each qualified trader's tier, best first, or the reason that it has none.
 
     `scores` are by address; of equal scores the lower address is better. A primary keeps its place until it ranks below
     `primary_keep_rank`, so that the set doesn't flicker; the places left go by rank (specification 3.6, decision 9). A
-    score of 0 is the specification's mark of the disqualified and gets no tier.
+    score of 0 is the specification's mark of the disqualified and gets no tier. The pinned have places before all others, were
+    there fewer places than them; the watched are secondary at the least.
     """
     ranked = sorted((address for address in scores if _counts(scores[address])), key=lambda who: (-scores[who], who))
     keeping = [address for address in ranked[: policy.primary_keep_rank] if address in previous_primary]
     newcomers = [address for address in ranked if address not in keeping]
-    primary = set((keeping + newcomers)[: policy.primary_traders])
+    pinned = [address for address in ranked if address in chosen.pinned]
+    placed = [*pinned, *(address for address in keeping + newcomers if address not in chosen.pinned)]
+    primary = set(placed[: max(policy.primary_traders, len(pinned))])
     others = [address for address in ranked if address not in primary]
-    secondary = set(others[: policy.secondary_traders])
+    secondary = {*others[: policy.secondary_traders], *(address for address in others if address in chosen.watched)}
     tiers: dict[str, tuple[str | None, Disqualified | None]] = {}
     for address in ranked + sorted(address for address in scores if not _counts(scores[address])):
         tier = PRIMARY if address in primary else SECONDARY if address in secondary else None

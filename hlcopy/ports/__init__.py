@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from hlcopy.ports.choices import Choices
 from hlcopy.ports.clock import Clock
 from hlcopy.ports.controls import Controls, Fact, Halt
 from hlcopy.ports.discovery import (
@@ -42,6 +43,7 @@ from hlcopy.ports.ledgers import (
     Signals,
     Traders,
 )
+from hlcopy.ports.outbox import Outbox
 from hlcopy.ports.paper import Level, PaperBooks, PaperOrder, PaperPosition, PriceFeed, Quote
 from hlcopy.ports.sources import UNKNOWN, Market, Marks, Progress, SilentProgress, TraderSource, Unknown, UnknownType
 from hlcopy.ports.usage import CreditMeter, WeightRation
@@ -79,6 +81,7 @@ __all__ = [
     "Book",
     "CandleBlock",
     "CandleCoverage",
+    "Choices",
     "Clock",
     "Controls",
     "Crawl",
@@ -105,6 +108,7 @@ __all__ = [
     "Marks",
     "Missing",
     "MissingType",
+    "Outbox",
     "Outcome",
     "PaperBooks",
     "PaperOrder",

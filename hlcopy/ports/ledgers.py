@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from hlcopy.domain.decision import Evidence
     from hlcopy.domain.models import Fill, Run, Signal, Trader, TraderPosition
     from hlcopy.domain.spans import Span
+    from hlcopy.ports.choices import Choices
     from hlcopy.ports.controls import Controls
     from hlcopy.ports.discovery import Leader, Portfolio, TradeSummary
+    from hlcopy.ports.outbox import Outbox
     from hlcopy.ports.paper import PaperBooks
 
 
@@ -371,6 +373,9 @@ class Runs(Protocol):
     def last(self, command: str) -> Run | None:
         """Return the newest run of a command."""
 
+    def recent(self, command: str, limit: int) -> list[Run]:
+        """Return a command's newest runs, the newest first."""
+
     def prune(self, before: datetime) -> int:
         """Forget the runs that began before a moment, but each command's newest; return how many."""
 
@@ -409,6 +414,14 @@ class Ledger(Protocol):
     @property
     def paper(self) -> PaperBooks:
         """The paper venue's own books."""
+
+    @property
+    def choices(self) -> Choices:
+        """A person's word on traders."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """Alerts on their way."""
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: what is written inside is kept when the block ends and undone when it raises; it may nest."""

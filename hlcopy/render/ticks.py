@@ -34,7 +34,8 @@ class Ticked:
     """One run of a tick as it is shown.
 
     Without a report it either failed or was being done by another process, which a note says. `held` has the positions
-    that its actions belong to, `told` what its sources said of trouble.
+    that its actions belong to, `told` what its sources said of trouble. `aside` is what failed beside it, an alert say:
+    it is reported, and makes no tick a failed one.
     """
 
     command: str
@@ -46,6 +47,7 @@ class Ticked:
     notes: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     held: Mapping[int, Position] = field(default_factory=dict)
+    aside: tuple[Problem, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -60,7 +62,7 @@ class Ticked:
 def tick_document(ticked: Ticked) -> Document:
     """Return the JSON document of a tick."""
     report = ticked.report
-    problems = report.problems if report is not None else ()
+    problems = (*(report.problems if report is not None else ()), *ticked.aside)
     document: Document = {
         "command": ticked.command,
         "ok": ticked.exit_code == 0,
@@ -116,6 +118,10 @@ def _counted(name: str) -> str:
 
 def error_lines(ticked: Ticked) -> list[str]:
     """Return what went wrong, a line each; many failures of one tick are cut short, the log has them all."""
+    return [*_own_errors(ticked), *(problem_line(ticked.command, problem) for problem in ticked.aside)]
+
+
+def _own_errors(ticked: Ticked) -> list[str]:
     if ticked.failure is not None:
         return [f"{ticked.command}: {ticked.failure}"]
     report = ticked.report

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from hlcopy.domain.choices import set_apart
 from hlcopy.domain.scoring import MONTH, QUARTER
 from hlcopy.errors import BadAnswerError, SourceDownError
 from hlcopy.ports import FILLS_SERVED, UNKNOWN, Crawl, Reach
@@ -63,7 +64,8 @@ def begin_or_resume(desk: ScoringDesk, now: datetime) -> Crawl:
         message = f"the leaderboard of {leaders.source} came empty; it will be read again"
         raise BadAnswerError(message)
     known = {trader.address: trader for trader in ledger.traders.all()}
-    found = screened(leaders.rows, known, desk.policy.scoring, now)
+    apart = set_apart(ledger.choices.all())
+    found = screened(leaders.rows, known, desk.policy.scoring, now, apart.read_first)
     crawl = Crawl(
         began_at=now,
         source=leaders.source,

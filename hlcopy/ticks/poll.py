@@ -302,6 +302,7 @@ def _confirm(
         agreeing_traders=_agreeing(desk, signal),
         portfolio=portfolio(desk, account),
         held_back=held_back,
+        choice=desk.ledger.choices.get(signal.trader),
     )
     return _decide(desk, judged, facts, ours, now)
 

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from hlcopy.domain.choices import set_apart
 from hlcopy.domain.conduct import conduct_of
 from hlcopy.domain.models import Trader
 from hlcopy.domain.scoring import QUARTER, composite_score
@@ -53,7 +54,8 @@ def run(desk: ScoringDesk, now: datetime) -> Report:
 def _read(desk: ScoringDesk, crawl: Crawl) -> _Found:
     """Read the equity histories of the best by the leaderboard, then the fills of the best by their return of 30 days."""
     policy = desk.policy.scoring
-    primaries = {trader.address for trader in desk.ledger.traders.followed() if is_primary(trader)}
+    apart = set_apart(desk.ledger.choices.all())
+    primaries = {trader.address for trader in desk.ledger.traders.followed() if is_primary(trader)} | apart.read_first
     stood = {
         placing.leader.address: standing(crawl, placing) for placing in desk.ledger.scoring.board(crawl.began_at.date())
     }
@@ -86,10 +88,13 @@ def _by_return(stood: Standing) -> tuple[float, int]:
 def _judge_all(desk: ScoringDesk, crawl: Crawl, found: _Found) -> list[Trader]:
     """Score everybody, and give tiers to the best that qualify."""
     known = {trader.address: trader for trader in desk.ledger.traders.all()}  # with who was blacklisted meanwhile
+    apart = set_apart(desk.ledger.choices.all())
     judged = {each.address: _judged(desk, crawl, found, each, known.get(each.address)) for each in found.stood}
+    for address in apart.banned & judged.keys():
+        judged[address] = replace(judged[address], score=0.0, disqualified_reason=Disqualified.BANNED)
     qualified = {address: trader.score for address, trader in judged.items() if trader.disqualified_reason is None}
     primaries = {address for address, trader in known.items() if is_primary(trader)}
-    tiers = assign_tiers(qualified, primaries, desk.policy.scoring)
+    tiers = assign_tiers(qualified, primaries, desk.policy.scoring, apart)
     ranked = sorted(qualified, key=lambda address: (-qualified[address], address))
     for rank, address in enumerate(ranked, start=1):
         tier, reason = tiers[address]

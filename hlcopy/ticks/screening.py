@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from hlcopy.domain.selection import PRIMARY, Disqualified, screen
-from hlcopy.ports import Placing
+from hlcopy.ports import Leader, Placing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.models import Trader
     from hlcopy.domain.policy import ScoringPolicy
-    from hlcopy.ports import Leader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +26,18 @@ class Screened:
     left_out: Mapping[str, int]
 
 
-def screened(leaders: Iterable[Leader], known: Mapping[str, Trader], policy: ScoringPolicy, now: datetime) -> Screened:
+def screened(
+    leaders: Iterable[Leader],
+    known: Mapping[str, Trader],
+    policy: ScoringPolicy,
+    now: datetime,
+    wanted: Collection[str] = frozenset(),
+) -> Screened:
     """Rank the rows that pass by PnL over equity, take the best, and keep the rest by name while they matter.
 
     A primary that passes is taken whatever its rank (decision 9). Of those left out the best by PnL are kept, and every
-    trader that is known already. A wallet followed without scoring is no candidate.
+    trader that is known already. A wallet followed without scoring is no candidate. Those `wanted` by a person are taken, too,
+    without a rank where the leaderboard doesn't name them.
     """
     rows = _wallets(leaders, {address for address, trader in known.items() if not trader.scored})
     passing: list[Leader] = []
@@ -44,10 +50,12 @@ def screened(leaders: Iterable[Leader], known: Mapping[str, Trader], policy: Sco
             failing.append(Placing(leader=leader, reason=reason))
     taken: list[Placing] = []
     for rank, leader in enumerate(sorted(passing, key=_by_return), start=1):
-        if rank <= policy.max_candidates or is_primary(known.get(leader.address)):
+        if rank <= policy.max_candidates or leader.address in wanted or is_primary(known.get(leader.address)):
             taken.append(Placing(leader=leader, rank=rank))
         else:
             failing.append(Placing(leader=leader, rank=rank, reason=Disqualified.OUTRANKED))
+    named = {leader.address for leader in rows}
+    taken += [Placing(leader=_unlisted(address)) for address in sorted(wanted) if address not in named]
     left_out = Counter(str(placing.reason) for placing in failing)
     return Screened(board=(*taken, *_worth_a_row(failing, known, policy)), left_out=left_out)
 
@@ -72,6 +80,11 @@ def _wallets(leaders: Iterable[Leader], unscored: Collection[str]) -> list[Leade
                 realized_30d_usd=_finite(leader.realized_30d_usd),
             )
     return list(found.values())
+
+
+def _unlisted(address: str) -> Leader:
+    """Return the row of a wallet that the leaderboard doesn't name: all is still to be read."""
+    return Leader(address=address, account_value=None, pnl_30d_usd=None, volume_30d_usd=None)
 
 
 def _finite(number: float | None) -> float | None:

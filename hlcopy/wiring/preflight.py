@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from hlcopy.ports import Clock, Controls
 
 FACT: Final = "preflight"
+EXPIRY_FACT: Final = "agent_expiry"
+"""What is said of an agent whose end is near, so that alerts can tell it."""
 _LASTS: Final = timedelta(hours=1)
 _AT_MOST: Final = timedelta(hours=24)
 _TIMES: Final = 3
@@ -78,6 +80,8 @@ def require_ready(
     is_subaccount, may_enter = False, True
     plain = known is not None and not known.ready.is_subaccount
     for check, shows_subaccount in _checks(client, who, clock, ask_time=ask_time, plain=plain):
+        if check.name == standing.EXPIRY and check.ok is not None:
+            _note_expiry(controls, check, now)
         is_subaccount |= shows_subaccount
         may_enter &= check.ok is True
         if check.ok is not True and (entering or check.name in standing.MUST_HOLD):
@@ -91,6 +95,13 @@ def require_ready(
     ready = Ready(is_subaccount=is_subaccount, may_enter=may_enter)
     controls.put_fact(FACT, Fact(_text(ready, who), now))
     return ready
+
+
+def _note_expiry(controls: Controls, check: Check, now: datetime) -> None:
+    if check.remedy:
+        controls.put_fact(EXPIRY_FACT, Fact(f"{check.said}; {check.remedy}", now))
+    else:
+        controls.drop_fact(EXPIRY_FACT)
 
 
 def _refuse(check: Check) -> NoReturn:

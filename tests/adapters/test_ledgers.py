@@ -17,8 +17,10 @@ from hypothesis import strategies as st
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.store import Binding, Store
+from hlcopy.domain.alerts import Event, Told, alert
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.breakers import EquitySample
+from hlcopy.domain.choices import Choice
 from hlcopy.domain.models import EXECUTE, Action, OrderType, Run, Side, SkipReason, Trader, Wait, to_ms
 from hlcopy.ports import (
     CandleBlock,
@@ -1221,3 +1223,54 @@ def test_the_file_and_memory_answer_alike_whatever_happens(blank_file: Path, scr
                 assert each(store) == each(memory)
             assert read_everything(store) == read_everything(memory)
             assert store.history.fills(OTHER_TRADER) == memory.history.fills(OTHER_TRADER)
+
+
+def test_alerts_keep_their_order_and_what_became_of_them(ledger: Ledger) -> None:
+    first, second = alert(Event.ENTRY, "a", "one", T0), alert(Event.EXIT, "b", "two", at(1))
+    ledger.outbox.add([first, second])
+    waiting = ledger.outbox.waiting(at(2))
+    assert [replace(each, id=None) for each in waiting] == [first, second]
+    assert ledger.outbox.recent(1) == waiting[1:]
+    tried = replace(waiting[0], tries=2, tried_at=at(2), delivered=("1 json",))
+    ledger.outbox.put(tried)
+    ledger.outbox.put(replace(waiting[1], sent_at=at(2)))
+    assert ledger.outbox.waiting(at(2)) == [tried]
+    assert ledger.outbox.waiting(tried.expires_at) == []
+    assert ledger.outbox.prune(at(1)) == 1
+    assert [each.text for each in ledger.outbox.recent(9)] == ["two"]
+
+
+def test_what_was_told_is_replaced_as_a_whole_or_not_at_all(ledger: Ledger) -> None:
+    told = [
+        Told(event=Event.HALT, key="a", at=T0, over="over"),
+        Told(event=Event.STOP_MISSING, key="b", at=at(1), standing=False, announced=False),
+    ]
+    ledger.outbox.put_told(told)
+    assert list(ledger.outbox.told().values()) == told
+    with suppress(BoomError), ledger.transaction():
+        ledger.outbox.put_told(told[1:])
+        ledger.outbox.add([alert(Event.ENTRY, "a", "one", T0)])
+        raise BoomError
+    assert list(ledger.outbox.told().values()) == told
+    assert ledger.outbox.recent(9) == []
+
+
+def test_a_command_s_newest_runs_come_newest_first(ledger: Ledger) -> None:
+    for command in ("poll", "poll", "monitor", "poll"):
+        ledger.runs.start(command, T0)
+    assert [run.id for run in ledger.runs.recent("poll", 2)] == [4, 2]
+    assert ledger.runs.recent("score", 2) == []
+
+
+def test_a_person_s_word_is_kept_until_it_says_nothing(ledger: Ledger) -> None:
+    full = Choice(address=TRADER, at=T0, pinned=True, banned=True, watched=True, budget_usd=0.0, note="a note")
+    for word in (full, Choice(address=OTHER_TRADER, at=T0, note="x")):
+        ledger.choices.put(word)
+    assert ledger.choices.get(TRADER) == full
+    ledger.traders.put([trader()])
+    with suppress(BoomError), ledger.transaction():
+        ledger.choices.put(Choice(address=TRADER, at=at(1)))
+        raise BoomError
+    assert [each.address for each in ledger.choices.all()] == [TRADER, OTHER_TRADER]
+    ledger.choices.put(Choice(address=TRADER, at=at(1)))
+    assert ledger.choices.get(TRADER) is None

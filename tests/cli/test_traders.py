@@ -10,10 +10,11 @@ import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.store import Binding, Store
+from hlcopy.domain.book import PositionStatus
 from hlcopy.render.rows import trader_row
 from hlcopy.render.traders import trader_detail, traders_tables
 from hlcopy.ticks import score
-from tests.builders import OTHER_TRADER, T0, TRADER, at, trader
+from tests.builders import OTHER_TRADER, T0, TRADER, at, fill, position, signal, trader, trader_position
 from tests.ticks.fakes_score import NOW, World, swings, wallet
 
 if TYPE_CHECKING:
@@ -204,3 +205,105 @@ def test_a_trader_s_row_has_its_terms_and_rank() -> None:
     row = trader_row(trader(terms={"rank": 3, "raw": 0.5}))
     assert (row["rank"], row["terms"]) == (3, {"rank": 3, "raw": 0.5})
     assert trader_row(trader())["rank"] is None
+
+
+# A person's word, and all that is known
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("line", "said", "word"),
+    [
+        ("pin 0xaa", "pinned; it is copied from now on", {"pinned": True}),
+        ("pin 0xbb", "pinned; it isn't copied until a score finds it fit (HFT)", {"pinned": True}),
+        ("pin 0xdddddddddddddddddddddddddddddddddddddddd", "until a score finds it fit (not scored yet)", {"pinned": True}),
+        ("ban 0xaa", "banned; nothing of it is copied", {"banned": True}),
+        ("watch 0xdddddddddddddddddddddddddddddddddddddddd", "watched; the next score reads it", {"watched": True}),
+        ("budget 0xaa 5,000", "at most $5,000.00 of its copies may be open", {"budget_usd": 5_000.0}),
+        ("budget 0xaa 0", "at most $0.00", {"budget_usd": 0.0}),
+        ("note 0xaa scalper", "noted", {"note": "scalper"}),
+    ],
+)  # fmt: skip
+def test_a_word_is_said_of_a_trader_and_stays(run: Run, line: str, said: str, word: dict[str, object]) -> None:
+    done = run(f"traders {line} --json")
+    assert done.code == 0
+    assert said in done.document["said"]
+    assert {name: done.document["choice"][name] for name in word} == word
+    rows = {row["address"]: row["choice"] for row in run("traders --json").document["traders"]}
+    assert rows[done.document["address"]] == done.document["choice"]
+    assert f"{done.document['address'][:6]}…" in run("traders").out.partition("Your word")[2]
+
+
+@pytest.mark.usefixtures("filled")
+def test_every_word_can_be_taken_back(run: Run) -> None:
+    for line in ("pin 0xaa", "watch 0xaa", "budget 0xaa 5", "note 0xaa x", "unpin 0xaa", "ban 0xaa", "unban 0xaa"):
+        assert run(f"traders {line}").code == 0, line
+    for line in ("unwatch 0xaa", "budget 0xaa off"):
+        assert run(f"traders {line}").code == 0
+    assert run("traders note 0xaa", "").code == 0
+    assert "Your word" not in run("traders").out
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_ban_ends_a_pin_and_a_pin_ends_a_ban(run: Run) -> None:
+    run("traders pin 0xaa")
+    assert run("traders ban 0xaa --json").document["choice"]["pinned"] is False
+    assert run("traders pin 0xaa --json").document["choice"]["banned"] is False
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_pin_makes_a_secondary_one_primary_at_once(run: Run) -> None:
+    run("traders pin 0xcc")
+    (row,) = run("traders --json 0xcc").document["traders"]
+    assert row["tier"] == "primary"
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("ban 0xdd", "'0xdd' is no address"),
+        ("unban 0xdd", "no known trader's address begins with '0xdd'"),
+        ("watch nonsense", "'nonsense' is no address"),
+        ("budget 0xaa much", "a budget is an amount in USD such as 5000, or off"),
+        ("budget 0xaa nan", "a budget is an amount in USD such as 5000, or off"),
+        ("budget 0xaa -5", "No such option"),
+        ("show 0x", "3 traders' addresses begin with '0x'"),
+        (f"note 0xaa {'x' * 201}", "at most 200 characters"),
+    ],
+)
+def test_a_word_that_makes_no_sense_is_refused(run: Run, line: str, said: str) -> None:
+    wrong = run(f"traders {line}")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert said in wrong.err
+
+
+def test_all_that_is_known_of_a_trader_is_shown_within_80_columns(run: Run, filled: Path) -> None:
+    with Store.open(filled, Binding("paper", "mainnet")) as store:
+        store.history.add_fills(swings(1, trips=12, last=0.0))
+        store.traders.put([trader(address=wallet(1), score=0.6)])
+        broken = fill(trader=wallet(1), coin="ETH", start_position=7.0, time=NOW, tid=900)
+        store.history.add_fills([fill(trader=wallet(1), coin="ETH", time=at(0), tid=899), broken])
+        done = {"status": PositionStatus.CLOSED, "closed_at": NOW, "source_trader": wallet(1)}
+        store.book.put_position(position(**done, realized_pnl_usd=50.0, fees_usd=2.0))
+        store.book.put_position(position(**done, signal_id="s2", realized_pnl_usd=-20.0))
+        store.signals.defer(signal(trader=wallet(1)))
+        store.traders.put_positions(wallet(1), [trader_position(coin="SOL", value_usd=9_000.0)], NOW)
+    run("traders note 0x0000", "<b>bold</b>" * 10)
+    shown = run("traders show 0x0000")
+    assert shown.code == 0
+    assert max(map(len, shown.out.splitlines())) < 80
+    for part in (
+        "our copies 2 copies, 0 open",
+        "of 2 closed 1 won, $30.00 net",
+        "1 DEFERRED",
+        "1 gap",
+        "SOL Long $9.00k",
+    ):
+        assert part in " ".join(shown.out.split()), part
+    document = run("traders show 0x0000 --json").document
+    assert (document["ours"]["copies"], document["ours"]["realized_usd"]) == (2, 30.0)
+    assert len(document["round_trips"]) == 10
+    assert document["round_trips_known"] >= 12
+    assert document["gaps"][0]["token_symbol"] == "ETH"
+    assert document["trader"]["address"] == wallet(1)

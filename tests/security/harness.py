@@ -27,6 +27,8 @@ KEY: Final = "0x" + "c0ffee" * 10 + "beef"
 AGENT: Final = str(Wallet.from_key(KEY).address).lower()
 ACCOUNT: Final = "0x" + "ab" * 20
 NANSEN_KEY: Final = "a-key-for-tests"  # what the local venue's Nansen knows
+ALERT_TOKEN: Final = "an-alert-s-token"
+BEAT_TOKEN: Final = "a-heartbeat-s-token"
 
 
 def forms(secret: str) -> dict[str, bytes]:
@@ -55,7 +57,12 @@ def forms(secret: str) -> dict[str, bytes]:
 
 CANARIES: Final[Mapping[str, bytes]] = {
     f"{name} {form}": text
-    for name, secret in (("the agent's key", KEY), ("Nansen's key", NANSEN_KEY))
+    for name, secret in (
+        ("the agent's key", KEY),
+        ("Nansen's key", NANSEN_KEY),
+        ("an alert's token", ALERT_TOKEN),
+        ("the heartbeat's token", BEAT_TOKEN),
+    )
     for form, text in forms(secret).items()
 }
 

@@ -15,7 +15,18 @@ import pytest
 from hlcopy.simulator.server import DROP
 from hlcopy.ticks import monitor
 from tests.cli.test_live import give_position
-from tests.security.harness import ACCOUNT, AGENT, CANARIES, KEY, NANSEN_KEY, Stage, forms, leaks
+from tests.security.harness import (
+    ACCOUNT,
+    AGENT,
+    ALERT_TOKEN,
+    BEAT_TOKEN,
+    CANARIES,
+    KEY,
+    NANSEN_KEY,
+    Stage,
+    forms,
+    leaks,
+)
 from tests.venue import clock_of
 
 if TYPE_CHECKING:
@@ -106,6 +117,9 @@ WRONG: Final[dict[str, Callable[[Stage], None]]] = {
     "two keys": _sets(HLCOPY_AGENT_KEY=KEY),
     "a key a digit too long": _sets(HLCOPY_AGENT_KEY_FILE="", HLCOPY_AGENT_KEY=KEY + "0"),
     "a key of two words": _sets(NANSEN_API_KEY=f"{NANSEN_KEY} {NANSEN_KEY}"),
+    "an alert's URL without a kind": _sets(HLCOPY_ALERT_URLS=f"tgram:/{ALERT_TOKEN}/1"),
+    "a heartbeat's URL that is none": _sets(HLCOPY_HEARTBEAT_URL=f"beat.example/{BEAT_TOKEN}"),
+    "a heartbeat's URL with braces": _sets(HLCOPY_HEARTBEAT_URL=f"https://beat.example/{BEAT_TOKEN}/{{which}}"),
     "a key in place of its file": _sets(HLCOPY_AGENT_KEY_FILE=KEY),
     "a key as a URL": _sets(HLCOPY_NANSEN_URL=f"https://user:{KEY}@api.nansen.ai"),
     "a key's file that others read": _mode,
@@ -145,6 +159,15 @@ def test_no_command_shows_a_secret(stage: Stage) -> None:
         done = stage.command(line + speaks)
         assert done.code in {0, 1, 2, 75}, (line, done)
         clock_of(stage.venue).advance(60_000)
+    nothing_shows(stage)
+
+
+def test_no_alert_and_no_heartbeat_shows_its_url(stage: Stage) -> None:
+    stage.set("HLCOPY_ALERT_URLS", f"json://127.0.0.1:1/{ALERT_TOKEN} nonsense://{ALERT_TOKEN}")
+    stage.set("HLCOPY_HEARTBEAT_URL", f"http://127.0.0.1:1/{BEAT_TOKEN}")
+    for line in ("monitor --json", "alerts test", "alerts --json", "config show", "doctor"):
+        assert stage.command(line).code in {0, 1}, line
+    assert "ALERT_FAILED" in stage.seen["monitor --json: standard output"].decode()  # a new live file starts halted
     nothing_shows(stage)
 
 

@@ -46,6 +46,7 @@ CASES: Final[dict[str, tuple[str, dict[str, str], set[str]]]] = {
     "live monitor on testnet": ("monitor", {**LIVE, "HLCOPY_NETWORK": "testnet"}, {TESTNET}),
     "live doctor": ("doctor", LIVE, {VENUE, BOARD}),
     "fetching": (f"data fetch --from 2026-11-01 --to 2026-11-02 --trader {ACCOUNT}", {}, {VENUE, BOARD}),
+    "monitor with a heartbeat": ("monitor", {"HLCOPY_HEARTBEAT_URL": "https://beat.example/x"}, {"beat.example"}),
     "settings": ("config show", LIVE, set()),
     "traders": ("traders", {}, set()),
     "signals": ("signals", {}, set()),

@@ -200,6 +200,7 @@ class MortalScoringLedger:
     def __init__(self, ledger: Ledger, executioner: Executioner) -> None:
         self._ledger = ledger
         self._executioner = executioner
+        self.choices = ledger.choices
         writes = {"begin", "finish", "put_portfolio", "put_reach", "put_summary"}
         self.scoring = Mortal(ledger.scoring, executioner, writes, after=True)
         self.traders = Mortal(ledger.traders, executioner, {"put"}, after=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.domain.book import PositionStatus
+from hlcopy.domain.choices import Choice
 from hlcopy.domain.models import DEFERRED, EXECUTE, Side
 from hlcopy.domain.policy import EntryPolicy, LimitsPolicy, Policy
 from hlcopy.ticks import monitor, poll
@@ -365,3 +366,24 @@ def test_a_short_is_copied_as_a_short_with_its_stop_above(scene: Scene) -> None:
     assert position.trigger_price == pytest.approx(position.entry_price * 1.05, rel=1e-4)
     monitor.run(desk, at(16))
     assert scene.ledger.book.positions()[0].stop_confirmed
+
+
+def test_a_ban_holds_for_an_order_that_waits_and_leaves_open_copies_alone(scene: Scene) -> None:
+    desk = scene.desk()
+    for minutes in (1, 15):
+        poll.run(desk, at(minutes))
+    scene.ledger.choices.put(Choice(address=TRADER, at=at(16), banned=True))
+    scene.market.set("ETH", at(0), 3_000.0)
+    scene.source.add(fill(coin="ETH", price=3_000.0, size=20.0, oid=7, time=at(20)))
+    for minutes in (21, 36):
+        poll.run(desk, at(minutes))
+    by_order = {signal.order_key: signal.decision for signal in scene.ledger.signals.list()}
+    assert by_order == {"oid:1": "EXECUTE", "oid:7": "SKIP_TRADER_BANNED"}
+    assert [position.coin for position in scene.ledger.book.positions()] == ["BTC"]
+
+
+def test_an_order_in_a_denied_coin_is_skipped(scene: Scene) -> None:
+    desk = scene.desk(Policy(entry=EntryPolicy(deny_coins=frozenset({"btc"}))))
+    for minutes in (1, 15):
+        poll.run(desk, at(minutes))
+    assert [signal.decision for signal in scene.ledger.signals.list()] == ["SKIP_COIN_NOT_ALLOWED"]

@@ -11,6 +11,7 @@ import pytest
 
 from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.adapters.store import Binding, Store
+from hlcopy.domain.choices import Choice
 from hlcopy.domain.models import NANSEN, Trader
 from hlcopy.domain.policy import Policy, ScoringPolicy
 from hlcopy.errors import SourceDownError, TryLaterError
@@ -591,3 +592,63 @@ def test_addresses_are_one_wallet_however_they_are_written(world: World) -> None
     report = score.run(world.desk(), NOW)
     assert report.counts["candidates"] == 1
     assert [each.address for each in world.ledger.traders.all()] == [wallet(10)]
+
+
+# A person's word
+
+
+def choose(world: World, number: int, **word: object) -> None:
+    world.ledger.choices.put(Choice(address=wallet(number), at=NOW, **word))  # type: ignore[arg-type]
+
+
+ONE_PLACE = Policy(scoring=ScoringPolicy(primary_traders=1, secondary_traders=0, primary_keep_rank=1, max_histories=2))
+
+
+def test_a_pinned_trader_is_read_and_copied_whatever_its_rank(world: World) -> None:
+    for number in (1, 2, 3, 4):
+        world.add(number)
+    choose(world, 4, pinned=True)
+    score.run(world.desk(ONE_PLACE), NOW)
+    assert [found(world, number).tier for number in (1, 2, 3, 4)] == [None, None, None, "primary"]
+    choose(world, 4)
+    assert world.ledger.choices.all() == []
+    score.run(world.desk(ONE_PLACE), NOW + DAY)
+    assert found(world, 4).tier is None
+
+
+def test_a_pin_overrides_no_criterion_and_no_blacklist(world: World) -> None:
+    a_few(world)
+    for number in (1, 4, 6):
+        choose(world, number, pinned=True)
+    world.ledger.traders.blacklist(wallet(1), NOW + DAY)
+    score.run(world.desk(), NOW)
+    reasons = [found(world, number).disqualified_reason for number in (1, 4, 6)]
+    assert reasons == ["BLACKLISTED", "FEW_TRADES", "SMALL_ACCOUNT"]
+    assert [found(world, number).tier for number in (1, 4, 6)] == [None, None, None]
+
+
+def test_a_banned_trader_has_no_place_and_the_next_takes_it(world: World) -> None:
+    for number in (1, 2):
+        world.add(number)
+    choose(world, 1, banned=True)
+    score.run(world.desk(ONE_PLACE), NOW)
+    assert (found(world, 1).tier, found(world, 1).disqualified_reason) == (None, "BANNED")
+    assert found(world, 2).tier == "primary"
+    assert world.ledger.choices.get(wallet(1)) is not None
+
+
+def test_a_watched_wallet_that_no_leaderboard_names_is_scored_like_a_candidate(world: World) -> None:
+    world.add(1)
+    world.add(2)
+    world.board.rows = [row for row in world.board.rows if row.address != wallet(2)]
+    score.run(world.desk(ONE_PLACE), NOW)
+    assert world.ledger.traders.get(wallet(2)) is None
+    choose(world, 2, watched=True)
+    score.run(world.desk(ONE_PLACE), NOW + DAY)
+    watched = found(world, 2)
+    assert (watched.tier, watched.disqualified_reason) == ("secondary", None)
+    assert watched.score > 0
+    assert watched.account_value == 100_000.0
+    choose(world, 2)
+    score.run(world.desk(ONE_PLACE), NOW + 2 * DAY)
+    assert found(world, 2).tier is None

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hlcopy.adapters.memory.book import MemoryBook
+from hlcopy.adapters.memory.choices import MemoryChoices
 from hlcopy.adapters.memory.controls import MemoryControls
 from hlcopy.adapters.memory.history import MemoryHistory
 from hlcopy.adapters.memory.journal import Journal
+from hlcopy.adapters.memory.outbox import MemoryOutbox
 from hlcopy.adapters.memory.paper import MemoryPaperBooks
 from hlcopy.adapters.memory.runs import MemoryRuns
 from hlcopy.adapters.memory.scoring import MemoryScoring
@@ -33,6 +35,8 @@ class MemoryLedger:
         self._runs = MemoryRuns(self._journal)
         self._controls = MemoryControls(self._journal)
         self._paper = MemoryPaperBooks(self._journal)
+        self._choices = MemoryChoices(self._journal)
+        self._outbox = MemoryOutbox(self._journal)
 
     @property
     def traders(self) -> MemoryTraders:
@@ -73,6 +77,16 @@ class MemoryLedger:
     def paper(self) -> MemoryPaperBooks:
         """The paper venue's own books."""
         return self._paper
+
+    @property
+    def choices(self) -> MemoryChoices:
+        """A person's word on traders."""
+        return self._choices
+
+    @property
+    def outbox(self) -> MemoryOutbox:
+        """Alerts on their way."""
+        return self._outbox
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: what is written inside is kept when the block ends and undone when it raises; it may nest."""

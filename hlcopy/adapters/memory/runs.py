@@ -39,6 +39,11 @@ class MemoryRuns:
         run_id = self._last.get(command)
         return None if run_id is None else self._runs[run_id]
 
+    def recent(self, command: str, limit: int) -> list[Run]:
+        """Return a command's newest runs, the newest first."""
+        found = [run for _, run in sorted(self._runs.items(), reverse=True) if run.command == command]
+        return found[:limit]
+
     def prune(self, before: datetime) -> int:
         """Forget the runs that began before a moment, but each command's newest; return how many."""
         newest = set(self._last.values())

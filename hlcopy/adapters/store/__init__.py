@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from hlcopy.adapters.store.binding import Binding, bind
 from hlcopy.adapters.store.book import StoredBook
+from hlcopy.adapters.store.choices import StoredChoices
 from hlcopy.adapters.store.connection import Connection, connect, tighten
 from hlcopy.adapters.store.controls import StoredControls
 from hlcopy.adapters.store.history import StoredHistory
 from hlcopy.adapters.store.migrations import migrate
+from hlcopy.adapters.store.outbox import StoredOutbox
 from hlcopy.adapters.store.paper import StoredPaperBooks
 from hlcopy.adapters.store.runs import StoredRuns
 from hlcopy.adapters.store.scoring import StoredScoring
@@ -38,6 +40,8 @@ class Store:
         self._runs = StoredRuns(db)
         self._controls = StoredControls(db)
         self._paper = StoredPaperBooks(db)
+        self._choices = StoredChoices(db)
+        self._outbox = StoredOutbox(db)
 
     @classmethod
     def open(cls, path: Path, binding: Binding, *, create: bool = True) -> Store:
@@ -95,6 +99,16 @@ class Store:
     def paper(self) -> StoredPaperBooks:
         """The paper venue's own books."""
         return self._paper
+
+    @property
+    def choices(self) -> StoredChoices:
+        """A person's word on traders."""
+        return self._choices
+
+    @property
+    def outbox(self) -> StoredOutbox:
+        """Alerts on their way."""
+        return self._outbox
 
     def transaction(self) -> AbstractContextManager[None]:
         """All or nothing: what is written inside is kept when the block ends and undone when it raises; it may nest."""

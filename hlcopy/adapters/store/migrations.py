@@ -46,7 +46,19 @@ def _m005(db: Database) -> None:
     m005_evidence(db)
 
 
-MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003, _m004, _m005)
+def _m006(db: Database) -> None:
+    from hlcopy.adapters.store.schema.m006_alerts import m006_alerts
+
+    m006_alerts(db)
+
+
+def _m007(db: Database) -> None:
+    from hlcopy.adapters.store.schema.m007_choices import m007_choices
+
+    m007_choices(db)
+
+
+MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003, _m004, _m005, _m006, _m007)
 """The steps in their order; each is imported when a file needs it."""
 
 

@@ -51,6 +51,11 @@ class StoredRuns:
         row = self._db.row(f"{_RUNS.select} WHERE command = ? ORDER BY id DESC LIMIT 1", (command,))
         return _RUNS.item(row) if row else None
 
+    def recent(self, command: str, limit: int) -> list[Run]:
+        """Return a command's newest runs, the newest first."""
+        rows = self._db.rows(f"{_RUNS.select} WHERE command = ? ORDER BY id DESC LIMIT ?", (command, limit))
+        return [_RUNS.item(row) for row in rows]
+
     def prune(self, before: datetime) -> int:
         """Forget the runs that began before a moment, but each command's newest; return how many."""
         return self._db.run(

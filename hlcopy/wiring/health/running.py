@@ -9,7 +9,7 @@ from hlcopy.domain.checks import Check
 from hlcopy.ticks import breakers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from hlcopy.domain.models import Run
@@ -20,6 +20,8 @@ _START: Final = "start them: hlcopy run-all as a service, or crontab.example"
 _SLACK: Final = timedelta(minutes=1)
 _MOST_SLACK: Final = timedelta(days=1)
 _CUT_OFF: Final = timedelta(hours=2)
+_ALERTS_LOOKED_AT: Final = 200
+_LOST_FOR: Final = timedelta(days=3)
 
 
 def tick_checks(ledger: Ledger, cadences: Mapping[str, timedelta], now: datetime) -> Iterable[Check]:
@@ -81,6 +83,24 @@ def entries_checks(ledger: Ledger, policy: Policy, now: datetime) -> Iterable[Ch
         yield Check(name="entries", ok=True, said=said)
     if halt is None and not standing:
         yield Check(name="entries", ok=True, said="allowed: neither halted nor paused by a breaker")
+
+
+def alerts_check(ledger: Ledger, channels: Sequence[str], now: datetime) -> Check:
+    """Say who is told, whether alerts reach them, and which of the last days never did."""
+    name = "alerts"
+    if not channels:
+        remedy = "let people be told: HLCOPY_ALERT_URLS"
+        return Check(name=name, ok=True, said="nobody is told anything", remedy=remedy)
+    recent = ledger.outbox.recent(_ALERTS_LOOKED_AT)
+    said = f"sent to {', '.join(channels)}"
+    last = next((each.sent_at for each in recent if each.sent_at is not None), None)
+    said += "; none was sent yet" if last is None else f"; the last one {in_words(now - last)} ago"
+    failing = [each for each in recent if each.sent_at is None and each.tries and now - each.at < _LOST_FOR]
+    if failing:
+        lacking = sorted({label for each in failing for label in channels if label not in each.delivered})
+        said += f"; {len(failing)} couldn't be sent" + (f" to {', '.join(lacking)}" if lacking else "")
+        return Check(name=name, ok=False, said=said, remedy="see which channel fails: hlcopy alerts test")
+    return Check(name=name, ok=True, said=said)
 
 
 def in_words(span: timedelta) -> str:
