@@ -69,7 +69,7 @@ def open_desk(
     policy = settings.policy()
     store.history.source = settings.trade_source  # whose fills are read back: two sources' are never added up
     with ExitStack() as opened:
-        clients = _Clients(settings, http, clock, ALLOWANCES[command], opened)
+        clients = _Clients(settings, http, clock, command, opened)
         reference = HyperliquidMarket(clients.info(settings.source_url, MONITOR), clock, tell, at_once)
         market = reference
         if settings.venue_url != settings.source_url:
@@ -116,7 +116,7 @@ def open_scoring_desk(
     """Open what the daily selection works with; it reads fills from Hyperliquid, whoever tells of trades."""
     store.history.source = HYPERLIQUID
     with ExitStack() as opened:
-        clients = _Clients(settings, http, clock, ALLOWANCES["score"], opened)
+        clients = _Clients(settings, http, clock, "score", opened)
         yield ScoringDesk(
             policy=settings.policy(),
             ledger=store,
@@ -137,9 +137,8 @@ def open_fetch_desk(
     from hlcopy.adapters.hyperliquid.board import PublicLeaderboard
 
     store.history.source = HYPERLIQUID
-    allowance = ALLOWANCES["fetch"]
     with ExitStack() as opened:
-        clients = _Clients(settings, http, clock, allowance, opened)
+        clients = _Clients(settings, http, clock, "fetch", opened)
         yield FetchDesk(
             policy=settings.policy(),
             ledger=store,
@@ -155,16 +154,16 @@ def open_fetch_desk(
 class _Clients:
     """The clients of the APIs, which share a command's ration and the day's credits; they are closed with `opened`."""
 
-    def __init__(self, settings: Settings, http: Http, clock: Clock, allowance: Allowance, opened: ExitStack) -> None:
+    def __init__(self, settings: Settings, http: Http, clock: Clock, command: str, opened: ExitStack) -> None:
         self._settings = settings
         self._http = http
         self._clock = clock
-        self._allowance = allowance
+        self._allowance = ALLOWANCES[command]
         self._opened = opened
         per_minute = settings.hyperliquid_weight_per_minute
         self._rations = {
-            share: opened.enter_context(StoredRation(settings.database, share, per_minute))
-            for share in {allowance.share, MONITOR}
+            share: opened.enter_context(StoredRation(settings.database, share, per_minute, command))
+            for share in {self._allowance.share, MONITOR}
         }
 
     def info(self, url: str, share: str | None = None) -> InfoClient:

@@ -40,7 +40,13 @@ def _m004(db: Database) -> None:
     m004_history(db)
 
 
-MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003, _m004)
+def _m005(db: Database) -> None:
+    from hlcopy.adapters.store.schema.m005_usage import m005_usage
+
+    m005_usage(db)
+
+
+MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003, _m004, _m005)
 """The steps in their order; each is imported when a file needs it."""
 
 
