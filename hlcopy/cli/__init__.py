@@ -50,7 +50,8 @@ COMMANDS: Final = {
     "gates": ("hlcopy.cli.gates", "Judge each gate by what the entries it refused would have made."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
     "traders": ("hlcopy.cli.inspect", "List the followed, best score first, and why others aren't."),
-    "config": ("hlcopy.cli.settings", "Settings: show."),
+    "config": ("hlcopy.cli.settings", "Settings: show, lint."),
+    "budget": ("hlcopy.cli.budget", "Show what was spent of the APIs against the forecast: today, and in seven days."),
     "data": ("hlcopy.cli.history", "Recorded fills, candles and funding: import, fetch, status."),
 }
 """The module of each command, whose `app` holds it, and its line in the list: help imports no command."""
