@@ -56,7 +56,8 @@ COMMANDS: Final = {
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
     "traders": ("hlcopy.cli.traders", "Traders: list (when none is named), show, pin, ban, watch and more."),
     "alerts": ("hlcopy.cli.alerts", "Alerts: list (when none is named), test."),
-    "config": ("hlcopy.cli.settings", "Settings: show."),
+    "config": ("hlcopy.cli.settings", "Settings: show, lint."),
+    "budget": ("hlcopy.cli.budget", "Show what was spent of the APIs against the forecast: today, and in seven days."),
     "data": ("hlcopy.cli.history", "Recorded data: import, fetch, status; the file: backup, restore."),
 }
 """The module of each command, whose `app` holds it, and its line in the list: help imports no command."""

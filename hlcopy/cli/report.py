@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from hlcopy import __version__
-from hlcopy.cli import backtest, logs, options, pages
+from hlcopy.cli import backtest, fetching, logs, options, pages
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hlcopy.config.load import load_settings, load_with_sources, settings_file, settings_of
+from hlcopy.config.load import lines_of, load_settings, load_with_sources, settings_file, settings_of
 from hlcopy.config.settings import NAMES, SECRET_FIELDS, VARIABLES, Settings, data_dir
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "VARIABLES",
     "Settings",
     "data_dir",
+    "lines_of",
     "load_settings",
     "load_with_sources",
     "settings_file",

@@ -95,13 +95,23 @@ def _is_file(path: Path) -> bool:
         return False
 
 
+def lines_of(path: Path) -> dict[str, int]:
+    """Return the line of a settings file on which each variable was set last; raises as `load_settings` does."""
+    return {name: line for name, (_, line) in _statements(path).items()}
+
+
 def _read_env_file(path: Path) -> dict[str, str]:
+    return {name: text for name, (text, _) in _statements(path).items()}
+
+
+def _statements(path: Path) -> dict[str, tuple[str, int]]:
+    """Return the text and the line of each variable of a file."""
     from dotenv.parser import parse_stream
 
     if not _is_file(path):
         message = f"{path}: there is no such settings file"
         raise BadInputError(message)
-    found = {}
+    found: dict[str, tuple[str, int]] = {}
     try:
         with path.open(encoding="utf-8-sig") as stream:
             for binding in parse_stream(stream):
@@ -109,7 +119,7 @@ def _read_env_file(path: Path) -> dict[str, str]:
                     message = f"{path} line {_line(binding)}: must read NAME=VALUE"
                     raise ConfigError(message)
                 if binding.key:
-                    found[binding.key] = binding.value or ""
+                    found[binding.key] = binding.value or "", _line(binding)
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path}: can't be read as text ({type(error).__name__})"
         raise ConfigError(message) from None

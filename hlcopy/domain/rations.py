@@ -28,6 +28,20 @@ class Taken:
     weight: int
 
 
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What was asked on a UTC day by a command of an endpoint, between two moments in milliseconds."""
+
+    day: str
+    command: str
+    endpoint: str
+    requests: int
+    weight: int
+    first_at: int
+    last_at: int
+    credits: float = 0.0
+
+
 def share_of(share: str, per_minute: int) -> int:
     """Return the weight a minute of a share when `per_minute` may be used in all."""
     return SHARES[share] * per_minute // FULL_WEIGHT

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 class WeightRation(Protocol):
     """One command's share of Hyperliquid's request weight a minute (decision 19); several threads may use it."""
 
-    def take(self, weight: int, now: datetime) -> float:
+    def take(self, weight: int, now: datetime, endpoint: str = "") -> float:
         """Take weight for a request: 0.0 when it was taken; else nothing was, and the seconds until it could be."""
 
-    def add(self, weight: int, now: datetime) -> None:
-        """Count weight that shows only in the answer: it grows with the rows."""
+    def add(self, weight: int, now: datetime, endpoint: str = "", *, requests: int = 0) -> None:
+        """Count weight that shows only in the answer, growing with the rows, or that of requests which don't wait for it."""
 
     def left(self, now: datetime) -> int:
         """Return the weight that can be taken now."""

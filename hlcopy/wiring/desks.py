@@ -80,7 +80,7 @@ def open_desk(
     policy = settings.policy()
     store.history.source = settings.trade_source  # whose fills are read back: two sources' are never added up
     with ExitStack() as opened:
-        clients = _Clients(settings, http, clock, ALLOWANCES[command], opened, ration_of)
+        clients = _Clients(settings, http, clock, command, opened, ration_of)
         reference = HyperliquidMarket(clients.info(settings.source_url, MONITOR), clock, tell, at_once)
         market = reference
         if settings.venue_url != settings.source_url:
@@ -127,7 +127,7 @@ def open_scoring_desk(
     """Open what the daily selection works with; it reads fills from Hyperliquid, whoever tells of trades."""
     store.history.source = HYPERLIQUID
     with ExitStack() as opened:
-        clients = _Clients(settings, http, clock, ALLOWANCES["score"], opened)
+        clients = _Clients(settings, http, clock, "score", opened)
         yield ScoringDesk(
             policy=settings.policy(),
             ledger=store,
@@ -148,9 +148,8 @@ def open_fetch_desk(
     from hlcopy.adapters.hyperliquid.board import PublicLeaderboard
 
     store.history.source = HYPERLIQUID
-    allowance = ALLOWANCES["fetch"]
     with ExitStack() as opened:
-        clients = _Clients(settings, http, clock, allowance, opened)
+        clients = _Clients(settings, http, clock, "fetch", opened)
         yield FetchDesk(
             policy=settings.policy(),
             ledger=store,
@@ -213,21 +212,21 @@ class _Clients:
         settings: Settings,
         http: Http,
         clock: Clock,
-        allowance: Allowance,
+        command: str,
         opened: ExitStack,
         ration_of: Callable[[str], WeightRation] | None = None,
     ) -> None:
         self._settings = settings
         self._http = http
         self._clock = clock
-        self._allowance = allowance
+        self._allowance = ALLOWANCES[command]
         self._opened = opened
         per_minute = settings.hyperliquid_weight_per_minute
 
         def stored(share: str) -> WeightRation:
-            return opened.enter_context(StoredRation(settings.database, share, per_minute))
+            return opened.enter_context(StoredRation(settings.database, share, per_minute, command))
 
-        self._rations = {share: (ration_of or stored)(share) for share in {allowance.share, MONITOR}}
+        self._rations = {share: (ration_of or stored)(share) for share in {self._allowance.share, MONITOR}}
 
     def info(self, url: str, share: str | None = None) -> InfoClient:
         """Return a client of Hyperliquid's info API; what concerns our own account and orders has `monitor`'s share."""

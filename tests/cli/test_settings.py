@@ -50,7 +50,7 @@ def test_the_source_of_a_setting_is_named(run: Run, monkeypatch: pytest.MonkeyPa
     settings = shown(run, "--changed --env-file my.env --db mine.db")
     assert {name: (each["value"], each["source"]) for name, each in settings.items()} == {
         "HLCOPY_DB": ("mine.db", "option --db"),
-        "HLCOPY_COPY_RATIO": (0.25, "file my.env"),
+        "HLCOPY_COPY_RATIO": (0.25, "file my.env:1"),
         "HLCOPY_MAX_TOTAL_POSITIONS": (4, "environment"),
     }
 
@@ -61,7 +61,7 @@ def test_the_text_says_the_same_within_80_columns(run: Run, monkeypatch: pytest.
     text = run("config show").out
     assert max(map(len, text.splitlines())) <= 80
     assert "HLCOPY_MAX_TOTAL_OPEN_POSITIONS_USD_RATIO=0.3  [environment]\n" in text
-    assert "HLCOPY_ALLOW_PROXY=1  [file .env]\n" in text
+    assert "HLCOPY_ALLOW_PROXY=1  [file .env:1]\n" in text
     assert "HLCOPY_STOP_LOSS_PERCENT=5\n    Hard stop, in percent from entry.\n" in text
     assert "HLCOPY_ACCOUNT_ADDRESS=\n" in text
     assert "\n\nExits\n\n" in text
@@ -93,3 +93,33 @@ def test_a_wrong_setting_is_told_as_everywhere(run: Run, monkeypatch: pytest.Mon
     failed = run("config show")
     assert failed.code == 78
     assert failed.err.startswith("error: HLCOPY_COPY_RATIO: ")
+
+
+@pytest.mark.parametrize(
+    ("settings", "options", "code"),
+    [("", "", 0), ("", "--strict", 0), ("MAX_SAME_SIDE_RATIO=0.9", "", 0), ("MAX_SAME_SIDE_RATIO=0.9", "--strict", 1)]
+    + [("TIMING_FROM=trade", options, 1) for options in ("", "--strict", "--json", "--quiet")],
+)
+def test_lint_fails_for_errors_and_when_strict_for_warnings(run: Run, settings: str, options: str, code: int) -> None:
+    Path(".env").write_text(f"HLCOPY_{settings}\n" if settings else "")
+    done = run(f"config lint {options}")
+    assert done.code == code
+    if options == "--json":
+        assert done.document["ok"] is False
+        assert done.document["findings"][0]["severity"] == "error"
+    if options == "--quiet":
+        assert done.out == ""
+        assert done.err.startswith("error: HLCOPY_TIMING_FROM, HLCOPY_COPY_DELAY_MINUTES: dead branches")
+
+
+def test_lint_judges_for_the_account_s_own_equity(run: Run) -> None:
+    assert run("config lint --json").document["equity_usd"] == 100_000
+    assert run("config lint --json --equity 5000").document["worst_day"]["exposure_usd"] == 2_500
+    Path(".env").write_text("HLCOPY_PAPER_EQUITY_USD=7000\n")
+    assert run("config lint --json").document["equity_usd"] == 7_000
+
+
+def test_the_line_of_a_setting_is_that_which_counts(run: Run) -> None:
+    Path(".env").write_text("# first\n\nHLCOPY_COPY_RATIO=0.2\nHLCOPY_MODE=paper\nHLCOPY_COPY_RATIO=0.3\n")
+    settings = shown(run, "--changed")
+    assert (settings["HLCOPY_COPY_RATIO"]["value"], settings["HLCOPY_COPY_RATIO"]["source"]) == (0.3, "file .env:5")

@@ -1,9 +1,11 @@
 """Thirty accelerated days of the real ticks in live mode against the local venue; its log is kept for `compare.py`.
 
-    python -m tests.soak.run --days 30 --seed 7 --out DIR [--events]
+    python -m tests.soak.run --days 30 --seed 7 --out DIR [--events | --paper] [--pace N]
 
 The venue's clock stands while ticks work and is moved to the next one's moment: monitor every 30 s, poll every minute,
-positions every 15 minutes, score every day, all over HTTP. `--events` lets a person, the venue and the network interfere.
+positions every 15 minutes, score every day, all over HTTP. `--events` lets a person, the venue and the network interfere. `--paper`
+trades on paper, with Nansen's leaderboard; `--pace` makes all cadences but `score`'s so many times as long, in the settings,
+too. Afterwards `hlcopy budget --env-file DIR/env --at MOMENT` holds what was asked against the forecast.
 """
 
 from __future__ import annotations
@@ -40,6 +42,12 @@ START: Final = datetime(2026, 3, 1, tzinfo=UTC)
 ACCOUNT: Final = "0x" + "acc0" * 10
 AGENT_KEY: Final = "0x" + "5a" * 32
 STEP_MS: Final = 30_000
+CADENCES: Final = {
+    "HLCOPY_MONITOR_INTERVAL_SEC": 30,
+    "HLCOPY_POLLING_INTERVAL_TRADES_SEC": 60,
+    "HLCOPY_POLLING_INTERVAL_ADDRESS_TRADES_SEC": 300,
+    "HLCOPY_POLLING_INTERVAL_POSITIONS_SEC": 900,
+}
 EVERY: Final = {"monitor": 30_000, "poll": 60_000, "positions": 900_000, "score": 86_400_000}
 
 
@@ -50,6 +58,8 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--equity", type=float, default=100_000.0)
     parser.add_argument("--events", action="store_true")
+    parser.add_argument("--paper", action="store_true")
+    parser.add_argument("--pace", type=int, default=1)
     parser.add_argument("--out", type=Path, required=True)
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -94,7 +104,12 @@ class Soak:
             "HLCOPY_ACCOUNT_ADDRESS": ACCOUNT,
             "HLCOPY_AGENT_KEY": AGENT_KEY,
             "HLCOPY_BREAKERS": "off" if self._asked.events else "on",
+            **{setting: str(seconds * self._asked.pace) for setting, seconds in CADENCES.items()},
         }
+        if self._asked.paper:
+            keyed = {"HLCOPY_LEADERBOARD_SOURCE": "auto", "NANSEN_API_KEY": "soak", "HLCOPY_MODE": "paper"}
+            live = {"HLCOPY_ACCOUNT_ADDRESS", "HLCOPY_AGENT_KEY"}
+            self.environment = {name: text for name, text in self.environment.items() if name not in live} | keyed
         os.environ.update(self.environment)
         self.session = Session.begin(None, None, as_json=False, quiet=True)
         with self.session.store(create=True) as store:
@@ -127,7 +142,8 @@ class Soak:
             for name in EVERY:
                 if due[name] <= now and not (interference is not None and interference.sleeps(now)):
                     self.tick(name)
-                    due[name] = now - now % EVERY[name] + EVERY[name]
+                    every = EVERY[name] * (1 if name == "score" else self._asked.pace)
+                    due[name] = now - now % every + every
             self._clock.set(max(self._clock.now_ms(), now - now % STEP_MS + STEP_MS))
             if now % 86_400_000 < STEP_MS:
                 self.tell(began)

@@ -276,7 +276,7 @@ class InfoClient:
             if not answered:
                 return  # nothing came back: what was taken for that attempt still stands
             answered = False
-            taken_at = self._take(kind.weight + reserved, deadline)
+            taken_at = self._take(name, kind.weight + reserved, deadline)
 
         def judge(answer: Answer) -> None:
             nonlocal found, answered
@@ -285,15 +285,15 @@ class InfoClient:
 
         self._http.send("POST", self._url, json=request, judge=judge, patience=self._patience, before=take)
         if taken_at is not None and kind.per_weight and (rest := kind.rows_weight(len(found)) - reserved):
-            self.ration.add(rest, taken_at)
+            self.ration.add(rest, taken_at, name)
         return found
 
-    def _take(self, weight: int, deadline: float) -> datetime:
+    def _take(self, name: str, weight: int, deadline: float) -> datetime:
         """Take weight, waiting in a queue for it, and return when that was."""
         with self._queue:
             while True:
                 now = self._clock.now() + self._stood_still
-                wait = self.ration.take(weight, now)
+                wait = self.ration.take(weight, now, name)
                 if not wait:
                     return now
                 if self._clock.monotonic() + wait > deadline:

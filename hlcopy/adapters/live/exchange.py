@@ -213,7 +213,7 @@ class LiveExchange:
         """Send and judge the answer; one that can't be understood is told and unknown."""
         self._refuse_barred()
         with suppress(HlcopyError):  # counted, never waited for: what can't be counted must still protect
-            self._ration.add(_WEIGHT, self._clock.now())
+            self._ration.add(_WEIGHT, self._clock.now(), "exchange", requests=1)
         answer = send()
         outcome = judge(answer)
         if outcome is UNKNOWN:

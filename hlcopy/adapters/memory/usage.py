@@ -31,7 +31,7 @@ class MemoryRation:
         self._per_minute = per_minute
         self._window = window or Window()
 
-    def take(self, weight: int, now: datetime) -> float:
+    def take(self, weight: int, now: datetime, endpoint: str = "") -> float:  # noqa: ARG002 - what was asked matters to reports only
         """Take weight for a request: 0.0 when it was taken; else nothing was, and the seconds until it could be."""
         moment = to_ms(now)
         with self._window.lock:
@@ -42,7 +42,7 @@ class MemoryRation:
                 self._window.taken.append(Taken(moment, self._share, weight))
             return wait
 
-    def add(self, weight: int, now: datetime) -> None:
+    def add(self, weight: int, now: datetime, endpoint: str = "", *, requests: int = 0) -> None:  # noqa: ARG002 - see above
         """Count weight that shows only in the answer; negative for what was taken at `now` and not needed."""
         with self._window.lock:
             self._window.taken.append(Taken(to_ms(now), self._share, weight))

@@ -58,7 +58,13 @@ def _m007(db: Database) -> None:
     m007_choices(db)
 
 
-MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003, _m004, _m005, _m006, _m007)
+def _m008(db: Database) -> None:
+    from hlcopy.adapters.store.schema.m008_usage import m008_usage
+
+    m008_usage(db)
+
+
+MIGRATIONS: Final[tuple[Step, ...]] = (_m001, _m002, _m003, _m004, _m005, _m006, _m007, _m008)
 """The steps in their order; each is imported when a file needs it."""
 
 

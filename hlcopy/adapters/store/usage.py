@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store.shared import SharedConnection
 from hlcopy.domain import rations
-from hlcopy.domain.models import to_ms
-from hlcopy.domain.rations import Taken
+from hlcopy.domain.models import NANSEN, from_ms, to_ms
+from hlcopy.domain.rations import Taken, Used
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from hlcopy.adapters.store.connection import Connection
 
 
-class StoredRation(SharedConnection):
-    """One share of the weight that all processes on this file use."""
+_DAY_MS: Final = 86_400_000
+_KEPT: Final = timedelta(days=40)  # a month can be added up
+_COUNT: Final = (
+    "UPDATE api_usage SET requests = requests + :requests, weight = weight + :weight, last_at = max(last_at, :now) "
+    "WHERE day = :day AND command = :command AND endpoint = :endpoint"
+)
+_COUNT_FIRST: Final = "INSERT INTO api_usage VALUES (:day, :command, :endpoint, :requests, :weight, :now, :now)"
+_USED: Final = (
+    "SELECT day, command, endpoint, requests, weight, first_at, last_at FROM api_usage WHERE day BETWEEN ? AND ? "
+    "ORDER BY day, command, endpoint"
+)
+_PAID: Final = (
+    "SELECT at / ? AS day, endpoint, count(*), min(at), max(at), sum(credits) FROM nansen_calls "
+    "WHERE at >= ? AND at < ? AND status IS NOT NULL GROUP BY day, endpoint ORDER BY day, endpoint"
+)
 
-    def __init__(self, path: Path, share: str, per_minute: int) -> None:
+
+class StoredRation(SharedConnection):
+    """One share of the weight that all processes on this file use; what was asked is also added up under a command's name."""
+
+    def __init__(self, path: Path, share: str, per_minute: int, command: str = "") -> None:
         super().__init__(path)
         self._share = share
+        self._command = command or share
         self._per_minute = per_minute
 
-    def take(self, weight: int, now: datetime) -> float:
+    def take(self, weight: int, now: datetime, endpoint: str = "") -> float:
         """Take weight for a request: 0.0 when it was taken; else nothing was, and the seconds until it could be."""
         moment = to_ms(now)
         with self.using() as db, db.transaction():
@@ -34,12 +52,15 @@ class StoredRation(SharedConnection):
                 wait = rations.seconds_until_free(taken, self._share, weight, self._per_minute, moment)
             if not wait:
                 self._insert(db, weight, moment)
+                self._count(db, endpoint, 1, weight, moment)
             return wait
 
-    def add(self, weight: int, now: datetime) -> None:
+    def add(self, weight: int, now: datetime, endpoint: str = "", *, requests: int = 0) -> None:
         """Count weight that shows only in the answer; negative for what was taken at `now` and not needed."""
-        with self.using() as db:
-            self._insert(db, weight, to_ms(now))
+        moment = to_ms(now)
+        with self.using() as db, db.transaction():
+            self._insert(db, weight, moment)
+            self._count(db, endpoint, requests, weight, moment)
 
     def left(self, now: datetime) -> int:
         """Return the weight that can be taken now."""
@@ -74,3 +95,29 @@ class StoredRation(SharedConnection):
     def _insert(self, db: Connection, weight: int, now: int) -> None:
         row = (now, self._share, weight)
         db.run("INSERT INTO api_weight (at, share, weight) VALUES (?, ?, ?)", row)
+
+    def _count(self, db: Connection, endpoint: str, requests: int, weight: int, now: int) -> None:
+        day = from_ms(now).date()
+        counted = {"day": day.isoformat(), "command": self._command, "endpoint": endpoint, "now": now}
+        if not db.run(_COUNT, {**counted, "requests": requests, "weight": weight}):
+            db.run(_COUNT_FIRST, {**counted, "requests": requests, "weight": weight})
+            db.run("DELETE FROM api_usage WHERE day < ?", ((day - _KEPT).isoformat(),))
+
+
+class StoredUsage(SharedConnection):
+    """What was asked of both APIs, added up by day, command and endpoint."""
+
+    def used(self, since: datetime, until: datetime) -> list[Used]:
+        """Return what was used on the UTC days from that of `since` to that of `until`.
+
+        Nansen's calls don't say which command made them.
+        """
+        days = since.date().isoformat(), until.date().isoformat()
+        begin, end = (to_ms(datetime.combine(at.date(), time(), UTC)) for at in (since, until))
+        with self.using() as db:
+            asked = [Used(*row) for row in db.rows(_USED, days)]
+            paid = db.rows(_PAID, (_DAY_MS, begin, end + _DAY_MS))
+        return asked + [
+            Used(from_ms(day * _DAY_MS).date().isoformat(), NANSEN, endpoint, calls, 0, first, last, credits=charged)
+            for day, endpoint, calls, first, last, charged in paid
+        ]
