@@ -26,8 +26,9 @@ _EXAMPLES: Final = """\
 Examples:
   hlcopy drill
   hlcopy drill --ticks 300000 --state drill.json
-  hlcopy drill --seed 8 --faults 0.5
+  hlcopy drill --seed 8 --faults 0.5 --double-kills
   hlcopy drill --prove
+  hlcopy drill --replay hlcopy-drill-8000024.json
 
 \b
 Exit code 1 when something was violated, or a planted bug wasn't caught.
@@ -54,6 +55,18 @@ def drill(
     prove: Annotated[
         bool, typer.Option("--prove", help="Plant 15 bugs instead, and require that each is caught.")
     ] = False,
+    double_kills: Annotated[
+        bool, typer.Option("--double-kills", help="Kill the tick that follows each single kill at every effect, too.")
+    ] = False,
+    replay: Annotated[
+        Path | None,
+        typer.Option(
+            parser=options.file_of("--replay"),
+            metavar="PATH",
+            help="Play again what led to the violation in this file.",
+            show_default=False,
+        ),
+    ] = None,
     state: Annotated[
         Path | None,
         typer.Option(
@@ -77,10 +90,12 @@ def drill(
 
     began = time.perf_counter()
     session = _session(as_json=as_json, quiet=quiet)
-    if prove:
-        raise typer.Exit(_prove(session, seed, began))
+    if replay is not None:
+        raise typer.Exit(_replay(session, replay))
     plan = Plan(ticks=ticks, seed=seed, rate=faults, jobs=jobs or os.cpu_count() or 1)
-    raise typer.Exit(_drill(session, plan, state, began))
+    if prove:
+        raise typer.Exit(_prove(session, plan, began))
+    raise typer.Exit(_drill(session, plan, state, began, twice=double_kills))
 
 
 def _session(*, as_json: bool, quiet: bool) -> Session:
@@ -90,12 +105,12 @@ def _session(*, as_json: bool, quiet: bool) -> Session:
     return options.Session(settings=Settings(), as_json=as_json, quiet=quiet)
 
 
-def _prove(session: Session, seed: int, began: float) -> int:
+def _prove(session: Session, plan: Plan, began: float) -> int:
     from hlcopy.drill.prove import prove
     from hlcopy.drill.report import proof_document, proof_text
 
     with session.progress() as progress:
-        proofs = prove(seed, progress=progress)
+        proofs = prove(plan.seed, plan.jobs, progress=progress)
     if session.as_json:
         session.show_json(proof_document(proofs, seconds=time.perf_counter() - began))
     elif not session.quiet:
@@ -103,7 +118,7 @@ def _prove(session: Session, seed: int, began: float) -> int:
     return 0 if all(each.caught_by for each in proofs) else 1
 
 
-def _drill(session: Session, plan: Plan, state: Path | None, began: float) -> int:
+def _drill(session: Session, plan: Plan, state: Path | None, began: float, *, twice: bool) -> int:
     from hlcopy.drill.episodes import run
     from hlcopy.drill.kills import kill_everywhere
     from hlcopy.drill.report import drill_document, drill_text
@@ -111,7 +126,7 @@ def _drill(session: Session, plan: Plan, state: Path | None, began: float) -> in
     with session.progress() as progress:
         sums = run(plan, state=state, progress=progress)
         if not sums.failures:
-            sums.add(kill_everywhere(plan.jobs, progress=progress))
+            sums.add(kill_everywhere(plan.jobs, twice=twice, progress=progress))
         kept = _keep_failure(session, sums)
     seconds = time.perf_counter() - began
     if session.as_json:
@@ -119,6 +134,20 @@ def _drill(session: Session, plan: Plan, state: Path | None, began: float) -> in
     elif not session.quiet or sums.failures:
         session.show(drill_text(plan, sums, session.width, seconds=seconds, failure=kept))
     return 1 if sums.failures else 0
+
+
+def _replay(session: Session, path: Path) -> int:
+    from hlcopy.drill.episodes import kept_failure
+    from hlcopy.drill.kills import replayed
+    from hlcopy.drill.report import replay_document, replay_text
+
+    failure = kept_failure(path)
+    again = replayed(failure)
+    if session.as_json:
+        session.show_json(replay_document(failure, again))
+    elif not session.quiet or again is not None:
+        session.show(replay_text(failure, again))
+    return 0 if again is None else 1
 
 
 def _keep_failure(session: Session, sums: Sums) -> str | None:

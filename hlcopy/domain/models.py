@@ -123,6 +123,7 @@ class Wait(StrEnum):
     UNKNOWN_PRICE = "unknown_price"
     UNKNOWN_BUDGET = "unknown_budget"
     UNKNOWN_MARKET = "unknown_market"
+    UNKNOWN_ACCOUNT = "unknown_account"
 
 
 @unique

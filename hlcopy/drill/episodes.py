@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from hlcopy.drill.bugs import BUGS
 from hlcopy.drill.dice import Decision, Dice
+from hlcopy.drill.scratch import clear_away, scratch
 from hlcopy.drill.stage import Stage
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from hlcopy.drill.bugs import Bug
     from hlcopy.ports import Progress
@@ -109,8 +109,8 @@ _COUNTERS: Final = ("outcomes", "faults", "in_episodes", "protected", "converged
 
 def episode(seed: int, rate: float, minutes: int, *, bug: Bug | None = None) -> Sums:
     """Play an episode of a seed and return what it comes to."""
-    with tempfile.TemporaryDirectory(prefix="hlcopy-drill-") as folder:
-        stage = Stage(Path(folder) / "drill.db", Dice(seed), rate=rate, minutes=minutes, bug=bug)
+    with scratch() as path:
+        stage = Stage(path, Dice(seed), rate=rate, minutes=minutes, bug=bug)
         try:
             stage.play()
             return _summed(stage)
@@ -120,10 +120,8 @@ def episode(seed: int, rate: float, minutes: int, *, bug: Bug | None = None) -> 
 
 def replay(failure: Failure, decisions: Sequence[Decision], *, bug: Bug | None = None) -> Failure | None:
     """Play an episode again with some of its decisions only; return what was violated, None where nothing was."""
-    with tempfile.TemporaryDirectory(prefix="hlcopy-drill-") as folder:
-        dice = Dice(failure.seed, decisions)
-        path = Path(folder) / "drill.db"
-        stage = Stage(path, dice, rate=failure.rate, minutes=failure.minutes, bug=bug)
+    with scratch() as path:
+        stage = Stage(path, Dice(failure.seed, decisions), rate=failure.rate, minutes=failure.minutes, bug=bug)
         try:
             stage.play()
             return _failure(stage)
@@ -185,6 +183,7 @@ def run(plan: Plan, *, state: Path | None = None, progress: Progress | None = No
     to another plan.
     """
     sums = _resumed(state, plan)
+    clear_away()
     coming = seeds(plan)
     for _ in range(sums.episodes):
         next(coming)
@@ -248,6 +247,15 @@ def _resumed(state: Path | None, plan: Plan) -> Sums:
         message = f"{state} is of a drill with {kept}; use those options again, or name another file with --state"
         raise BadInputError(message)
     return sums
+
+
+def kept_failure(path: Path) -> Failure:
+    """Return the failure that a file keeps; raises `BadInputError` where it keeps none."""
+    try:
+        return Failure(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        message = f"{path} isn't what a drill kept of a violation; name that file with --replay"
+        raise BadInputError(message) from error
 
 
 def _keep(state: Path | None, plan: Plan, sums: Sums) -> None:

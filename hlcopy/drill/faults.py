@@ -79,8 +79,8 @@ def options(asked: Asked, stage: Stage, tick: Tick) -> tuple[str, ...]:  # noqa:
     own = asked.user == stage.account
     if own and asked.kind in _STALE and stage.has_earlier(asked):
         found.append("stale")
-    if asked.kind in _EMPTY and (own or stage.was_told_the_truth(asked, _TRUTH_BETWEEN_MS)):
-        found.append("empty")
+    if asked.kind in _EMPTY and stage.was_told_the_truth(asked, None if own else _TRUTH_BETWEEN_MS):
+        found.append("empty")  # never twice in a row: nobody could tell that from the truth
     if own and asked.kind == "orderStatus":
         found.append("status")
     return tuple(found)

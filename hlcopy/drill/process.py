@@ -21,6 +21,7 @@ from hlcopy.domain.models import from_ms
 from hlcopy.domain.rations import MONITOR
 from hlcopy.drill import faults
 from hlcopy.drill.scheduler import Killed
+from hlcopy.drill.scratch import is_in_memory
 from hlcopy.drill.wire import URL, BrokenError, LocalHttp, LocalSigner, TooLateError, UnreachableError
 from hlcopy.errors import HlcopyError, TryLaterError
 from hlcopy.ports import Desk
@@ -278,7 +279,8 @@ class Process:
         opened = self._opened = ExitStack()
         db = connect(stage.path, create=True)
         opened.callback(db.close)
-        db.run("PRAGMA synchronous = OFF")
+        if not is_in_memory(stage.path):
+            db.run("PRAGMA synchronous = OFF")  # a kill loses nothing of what the kernel has
         migrate(db)
         bind(db, stage.binding)
         db.raw = _Watched(db.raw, self)  # type: ignore[assignment]

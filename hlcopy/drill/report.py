@@ -21,15 +21,16 @@ _FAULTS: Final = (
     Column("BOOKS EQUAL", right=True),
 )
 _KILLS: Final = (Column("KILLED AT"), Column("PASSED", right=True), Column("KILLS", right=True))
-_BUGS: Final = (Column("PLANTED BUG"), Column("TICKS", right=True), Column("CAUGHT BY"), Column("CAUGHT"))
+_BUGS: Final = (Column("PLANTED BUG"), Column("TICKS", right=True), Column("CAUGHT IN"), Column("BY"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """A planted bug: after how many ticks it was caught, and by what; by nothing where it wasn't."""
+    """A planted bug: after how many ticks it was caught, where, and by what; by nothing where it wasn't."""
 
     bug: str
     ticks: int
+    where: str = ""
     caught_by: str = ""
     text: str = ""
 
@@ -42,6 +43,7 @@ def drill_document(plan: Plan, sums: Sums, *, seconds: float, failure: str | Non
         "ok": not sums.failures,
         "seed": plan.seed,
         "fault_rate": plan.rate,
+        "episode_seeds": _seeds_of(plan, sums),
         "jobs": plan.jobs,
         "seconds": round(seconds, 1),
         "ticks_per_second": _rate(sums, seconds),
@@ -59,7 +61,14 @@ def proof_document(proofs: Sequence[Proof], *, seconds: float) -> dict[str, Any]
         "ok": all(each.caught_by for each in proofs),
         "seconds": round(seconds, 1),
         "bugs": [
-            {"bug": each.bug, "ticks": each.ticks, "caught_by": each.caught_by, "text": each.text} for each in proofs
+            {
+                "bug": each.bug,
+                "ticks": each.ticks,
+                "caught_in": each.where,
+                "caught_by": each.caught_by,
+                "text": each.text,
+            }
+            for each in proofs
         ],
     }
 
@@ -72,8 +81,10 @@ def drill_text(plan: Plan, sums: Sums, width: int | None, *, seconds: float, fai
     ]
     kills = [(label, f"{sums.boundaries[label]:,}", str(sums.kills[label])) for label in sorted(sums.boundaries)]
     never = _never_killed(sums)
+    first, last = _seeds_of(plan, sums)
     lines = [
-        f"{sums.ticks:,} ticks in {sums.episodes} episodes and {sums.kill_runs} single kills, seed {plan.seed}, faults {plan.rate:.0%}",
+        f"{sums.ticks:,} ticks in {sums.episodes} episodes and {sums.kill_runs} kills of the story, faults {plan.rate:.0%}",
+        f"seed {plan.seed}: its episodes have the seeds {first} to {last}",
         f"{_rate(sums, seconds):,.0f} ticks/s; ended: "
         + ", ".join(f"{n:,} {name}" for name, n in sums.outcomes.most_common()),
         "orders: " + (", ".join(f"{n} {name}" for name, n in sorted(sums.orders.items())) or "none"),
@@ -92,11 +103,26 @@ def drill_text(plan: Plan, sums: Sums, width: int | None, *, seconds: float, fai
 
 def proof_text(proofs: Sequence[Proof], width: int | None) -> str:
     """Return planted bugs as text."""
-    rows = [
-        (each.bug, f"{each.ticks:,}", each.caught_by or "nothing", "yes" if each.caught_by else "NO") for each in proofs
-    ]
+    rows = [(each.bug, f"{each.ticks:,}", each.where or "NOT CAUGHT", each.caught_by) for each in proofs]
     caught = sum(bool(each.caught_by) for each in proofs)
     return table("Planted bugs", _BUGS, rows, width=width) + f"\n{caught} of {len(proofs)} caught\n"
+
+
+def replay_document(failure: Failure, again: Failure | None) -> dict[str, Any]:
+    """Return the one JSON document of a replay."""
+    return {
+        "command": "drill",
+        "ok": again is None,
+        "seed": failure.seed,
+        "violations": [] if again is None else [_violation(again)],
+    }
+
+
+def replay_text(failure: Failure, again: Failure | None) -> str:
+    """Return a replay as text."""
+    if again is None:
+        return f"no violation any more: {len(failure.decisions)} decisions, seed {failure.seed}\n"
+    return _told(again, None)
 
 
 def _told(failure: Failure, path: str | None) -> str:
@@ -106,6 +132,14 @@ def _told(failure: Failure, path: str | None) -> str:
 
 def _violation(failure: Failure) -> dict[str, Any]:
     return {"invariant": failure.invariant, "text": failure.text, "seed": failure.seed, "decisions": failure.decisions}
+
+
+def _seeds_of(plan: Plan, sums: Sums) -> tuple[int, int]:
+    """Return the first and the last seed of the episodes."""
+    from hlcopy.drill.episodes import seeds
+
+    first = next(seeds(plan))
+    return first, first + max(0, sums.episodes - 1)
 
 
 def _never_killed(sums: Sums) -> list[str]:

@@ -18,6 +18,7 @@ from hlcopy.drill.dice import Decision, Dice, chosen
 from hlcopy.drill.oracle import Oracle
 from hlcopy.drill.process import COMMANDS, Process, Tick
 from hlcopy.drill.scheduler import Scheduler, Thread
+from hlcopy.drill.scratch import is_in_memory
 from hlcopy.drill.wire import sealed_by
 from hlcopy.drill.world import TRADER_USD, TRADERS, World
 from hlcopy.ports import PollMark
@@ -136,7 +137,8 @@ class Stage:
     def _begin(self) -> None:
         now = from_ms(self.start_ms)
         with Store.open(self.path, self.binding) as store:
-            store.forgo_durability()
+            if not is_in_memory(self.path):
+                store.forgo_durability()
             for number, address in enumerate(TRADERS):
                 store.traders.put(
                     [
@@ -298,9 +300,8 @@ class Stage:
         tick.weight += self.local.usage.log[-1].weight
         if not what and answer != "drop":
             self._earlier[asked.key] = self.clock.now_ms(), answer
-        if what != "empty":
             self._truth[asked.key] = self.clock.now_ms()
-        else:
+        elif what == "empty":
             self._truth.pop(asked.key, None)
         self.oracle.look()
         return answer
@@ -310,9 +311,10 @@ class Stage:
         earlier = self._earlier.get(asked.key)
         return earlier is not None and self.clock.now_ms() - earlier[0] <= faults.LONGEST_STALE_MS
 
-    def was_told_the_truth(self, asked: Asked, within_ms: int) -> bool:
-        """Whether the latest answer was an honest one, and not long ago."""
-        return self.clock.now_ms() - self._truth.get(asked.key, -within_ms) < within_ms
+    def was_told_the_truth(self, asked: Asked, within_ms: int | None) -> bool:
+        """Whether the latest answer that says anything was an honest one, and not long ago where that matters."""
+        told = self._truth.get(asked.key)
+        return told is not None and (within_ms is None or self.clock.now_ms() - told < within_ms)
 
     def is_restarted(self, tick: Tick) -> bool:
         """Whether the next tick gets a process of its own."""

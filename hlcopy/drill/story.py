@@ -91,6 +91,16 @@ def effects(told: Told) -> Iterator[Decision]:
                 yield Decision(place=f"{tick.command} {tick.slot}.{number}", label=label, what="kill", part=0.0)
 
 
+def effects_after_death(told: Told) -> Iterator[Decision]:
+    """Yield a kill at every effect of the first tick that took up what a killed one left."""
+    dead = next((number for number, tick in enumerate(told.ticks) if tick.outcome == "killed"), len(told.ticks))
+    following = next((tick for tick in told.ticks[dead + 1 :] if "locked" in tick.labels), None)
+    if following is None:
+        return
+    for number, label in enumerate(following.labels, 1):
+        yield Decision(place=f"{following.command} {following.slot}.{number}", label=label, what="kill", part=0.0)
+
+
 def _acted(tick: Tick) -> bool:
     return any(label.startswith("send exchange:") for label in tick.labels)
 

@@ -320,6 +320,8 @@ def _decide(desk: Desk, judged: Judged, facts: gates.Facts, ours: Marks | None, 
     measured = decision.measured(judged.signal, confirmed, facts.state, facts.mark, now)
     if isinstance(confirmed, gates.Skip) or ours is None:
         return _record(desk, replace(judged, signal=measured))
+    if not _is_free(desk, measured.coin, now):
+        return _put_off(desk, judged, Wait.UNKNOWN_ACCOUNT, now)
     return [entry.enter(desk, measured, confirmed, ours.last, judged.identities, now)]
 
 
@@ -329,6 +331,12 @@ def _knowing(judged: Judged, **facts: Any) -> Judged:  # noqa: ANN401 - any fiel
     if signal.evidence is None:
         return judged
     return replace(judged, signal=replace(signal, evidence=replace(signal.evidence, **facts)))
+
+
+def _is_free(desk: Desk, coin: str, now: datetime) -> bool:
+    """Whether a second reading shows a coin free as well: the venue would net an entry with what one answer left out."""
+    account = desk.exchange.account(now)
+    return account is not UNKNOWN and coin not in account.positions
 
 
 def _marks(desk: Desk, coin: str, now: datetime) -> tuple[Marks | UnknownType | None, Marks | UnknownType | None]:

@@ -168,7 +168,7 @@ def open_prices(settings: Settings, http: Http, clock: Clock, *, tell: Tell) -> 
     from hlcopy.adapters.hyperliquid.market import HyperliquidMarket
 
     with ExitStack() as opened:
-        clients = _Clients(settings, http, clock, ALLOWANCES["positions"], opened)
+        clients = _Clients(settings, http, clock, "positions", opened)
         yield HyperliquidMarket(clients.info(settings.venue_url), clock, tell, at_once)
 
 

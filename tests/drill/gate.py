@@ -57,6 +57,8 @@ def _end(sums: Sums, out: Path, plan: Plan, seconds: float) -> int:
     never = sorted(label for label in sums.boundaries if not sums.kills[label] and label.split()[-1] not in RARE)
     sys.stdout.write(drill_text(plan, sums, None, seconds=seconds, failure=str(kept) if kept else None))
     sys.stdout.write(f"never killed at: {', '.join(never) or 'nothing'}\n")
+    if kept is not None:
+        sys.stdout.write(f"seed {sums.failures[0].seed}; play it again: hlcopy drill --replay {kept}\n")
     return 1 if sums.failures or never else 0
 
 

@@ -12,7 +12,7 @@ from hlcopy.adapters.memory import MemoryLedger
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.gates import Approval, Timing
 from hlcopy.domain.instrument import Instrument
-from hlcopy.domain.models import EXECUTE, OrderType
+from hlcopy.domain.models import DEFERRED, EXECUTE, OrderType, SkipReason, Wait
 from hlcopy.domain.policy import LimitsPolicy, Policy
 from hlcopy.domain.refusals import Refusal
 from hlcopy.domain.sizing import CopySize
@@ -120,6 +120,33 @@ def test_an_entry_that_is_out_stops_the_entries_of_its_tick_and_the_rest_stay_du
     venue.unanswered, venue.fills_readable, venue.blank_accounts = set(), True, 0
     poll.run(desk, at(17))
     assert {position.coin for position in scene.ledger.book.positions()} == {"BTC", "ETH"}
+
+
+def test_an_entry_wants_a_second_reading_that_shows_its_coin_free(scene: Scene) -> None:
+    theirs = VenuePosition(
+        coin="BTC", size=-0.5, entry_price=60_000.0, leverage=3, isolated=True, liquidation_price=None, mark=60_000.0
+    )
+
+    class Forgetful(Moody):
+        """Leaves out somebody else's position in every other answer."""
+
+        def account(self, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            self.blank_accounts = 1 - self.blank_accounts
+            account = self.venue.account(now)
+            return account if self.blank_accounts else replace(account, positions={"BTC": theirs})
+
+    desk, venue = moody(scene, Forgetful)
+    poll.run(desk, at(1))
+    venue.blank_accounts = 0
+    poll.run(desk, at(15))
+    (signal,) = scene.ledger.signals.list()
+    assert (signal.decision, signal.wait) == (DEFERRED, Wait.UNKNOWN_ACCOUNT)
+    assert scene.ledger.book.orders() == []
+
+    venue.blank_accounts = 1
+    poll.run(desk, at(16))
+    assert scene.ledger.signals.list()[0].decision == SkipReason.ALREADY_IN_TOKEN
+    assert scene.ledger.book.orders() == []
 
 
 def test_one_reading_without_the_position_neither_closes_it_nor_takes_its_stop(scene: Scene) -> None:

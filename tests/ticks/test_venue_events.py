@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ class Eventful:
     positions: dict[str, dict[str, Any]] = field(default_factory=dict)  # by coin: what is different of it; {} is gone
     hidden_stops: bool = False
     more_fills: list[OurFill] = field(default_factory=list)
+    hidden_fills: bool = False
+    dark_after: set[Purpose] = field(default_factory=set)
+    dark: bool = False
     stops: tuple[RestingStop, ...] = ()
     orders: tuple[RestingOrder, ...] = ()
     asked: list[str] = field(default_factory=list)
@@ -39,6 +43,8 @@ class Eventful:
 
     def account(self, now: Any) -> Any:  # noqa: ANN401 - see above
         self.asked.append("account")
+        if self.dark:
+            return UNKNOWN
         account = self.venue.account(now)
         held = dict(account.positions)
         for coin, changes in self.positions.items():
@@ -51,11 +57,15 @@ class Eventful:
 
     def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - see above
         self.asked.append("fills")
-        return [*self.venue.fills(since, now), *self.more_fills]
+        if self.dark:
+            return UNKNOWN
+        return [*([] if self.hidden_fills else self.venue.fills(since, now)), *self.more_fills]
 
     def send(self, order: Order, now: Any) -> Any:  # noqa: ANN401 - see above
         self.asked.append(f"send {order.purpose}")
-        return self.venue.send(order, now)
+        answer = self.venue.send(order, now)
+        self.dark = order.purpose in self.dark_after
+        return UNKNOWN if self.dark else answer
 
     def funding(self, coin: str, since: Any, until: Any) -> Any:  # noqa: ANN401 - see above
         return self.venue.funding(coin, since, until) if self.funding_usd is None else self.funding_usd
@@ -120,6 +130,44 @@ def test_what_ended_a_position_without_us_is_booked_at_the_venue_s_price_with_it
         (61_000.0 - held.entry_price) * held.size - closed.fees_usd - closed.funding_usd
     )
     assert read(desk, 21).stops == ()
+
+
+@pytest.mark.parametrize("hidden_fills", [False, True])
+def test_what_ended_a_position_before_its_entry_was_known_to_have_filled_is_booked_to_it(
+    scene: Scene, *, hidden_fills: bool
+) -> None:
+    desk = scene.desk()
+    poll.run(desk, at(1))
+    venue = Eventful(desk.exchange, dark_after={Purpose.ENTRY})
+    desk = replace(desk, exchange=venue)  # type: ignore[arg-type]
+    with suppress(TryLaterError):
+        poll.run(desk, at(15))
+    venue.dark = False
+    held = only(scene)
+    assert held.status is PositionStatus.OPENING
+    venue.positions["BTC"] = {}
+    taken = our_fill(is_buy=False, price=61_000.0, size=held.size, time=at(15.2), client_order_id=None)
+    venue.more_fills = [replace(taken, forced=ExitReason.ADL)]
+    venue.hidden_fills = hidden_fills
+    monitor.run(desk, at(15.5))
+    venue.hidden_fills = False
+    monitor.run(desk, at(16))
+
+    closed = only(scene)
+    assert (closed.status, closed.close_reason, closed.exit_price) == (PositionStatus.CLOSED, ExitReason.ADL, 61_000.0)
+    assert closed.realized_pnl_usd == pytest.approx(
+        (61_000.0 - closed.entry_price) * held.size - closed.fees_usd - closed.funding_usd
+    )
+
+
+def test_a_fill_from_before_a_position_isn_t_booked_to_it(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.more_fills = [our_fill(is_buy=False, size=held.size, time=at(14), client_order_id=None)]
+    monitor.run(desk, at(16))
+
+    assert (only(scene).status, only(scene).size) == (PositionStatus.OPEN, held.size)
+    assert [fill.is_buy for fill in scene.ledger.book.fills(held.signal_id)] == [True]
 
 
 def test_a_fill_that_names_the_venue_s_number_alone_belongs_to_our_order(scene: Scene) -> None:

@@ -40,7 +40,7 @@ _LEVERAGE_EXPIRES: Final = timedelta(seconds=15)
 _CANCEL_EXPIRES: Final = timedelta(seconds=30)
 _ASK_AGAIN_S: Final = 300.0
 _WEIGHT: Final = 1
-_ENTRY_WEIGHT: Final = 120  # what an entry asks until its stop is seen, and a reconciliation after it
+_ENTRY_WEIGHT: Final = 142  # what an entry asks until its stop is seen, and a reconciliation after it
 
 
 class Reader(VenueAccount, Protocol):
