@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import gates
-from hlcopy.domain.episodes import Effect, Passing, Since
+from hlcopy.domain.course import Passing
+from hlcopy.domain.episodes import Effect, Since
 from hlcopy.domain.models import Action, Side, SkipReason, Trader, TraderPosition, TraderState
 from hlcopy.domain.policy import for_coin
 

@@ -89,7 +89,7 @@ def dossier_text(found: Dossier, now: datetime, width: int | None) -> str:
         for name, value in lines
     )
     trips = table(
-        f"Last round trips of {found.trips_known:,}",
+        f"Last round trips of {found.trips_known:,}; a question mark: not seen whole",
         _TRIPS,
         list(map(_trip, found.trips)),
         width=width,
@@ -128,7 +128,7 @@ def _trip(trip: RoundTrip) -> tuple[str, ...]:
         trip.coin,
         trip.side,
         text.short_money(trip.entry_notional),
-        text.price(trip.entry_price),
+        text.price(trip.entry_price if trip.entry_size else None),
         text.price(trip.exit_price),
         text.short_money(trip.pnl_usd) + ("" if trip.complete else "?"),
     )

@@ -95,13 +95,13 @@ def test_all_is_well(run: Run, home: Path, venue: LocalVenue) -> None:
         assert (shown.code, shown.err) == (0, "")
         document = shown.document
         assert set(document) == {"command", "ok", "at", "mode", "duration_ms", "counts", "errors", "checks"}
-        assert document["counts"] == {"checks": 15, "wrong": 0, "unknown": 0}
+        assert document["counts"] == {"checks": 16, "wrong": 0, "unknown": 0}
         assert [check["name"] for check in document["checks"]] == [
             *("settings", "mode", "hyperliquid", "leaderboard", "nansen", "database", "disk", "log", "cron"),
-            *(*TICKS, "traders", "entries"),
+            *(*TICKS, "traders", "entries", "alerts"),
         ]
     text = run("doctor")
-    assert text.out.splitlines()[-1] == "doctor: 15 things looked at: nothing is wrong"
+    assert text.out.splitlines()[-1] == "doctor: 16 things looked at: nothing is wrong"
     assert "\x1b" not in text.out
     assert KEY not in text.out
     assert run("doctor --quiet") == type(text)(0, "", "")

@@ -268,6 +268,7 @@ def test_a_pin_makes_a_secondary_one_primary_at_once(run: Run) -> None:
         ("budget 0xaa much", "a budget is an amount in USD such as 5000, or off"),
         ("budget 0xaa nan", "a budget is an amount in USD such as 5000, or off"),
         ("budget 0xaa -5", "No such option"),
+        ("shw 0xaa", "No such command 'shw'. Did you mean 'show'?"),
         ("show 0x", "3 traders' addresses begin with '0x'"),
         (f"note 0xaa {'x' * 201}", "at most 200 characters"),
     ],
