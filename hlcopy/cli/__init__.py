@@ -50,7 +50,7 @@ COMMANDS: Final = {
     "gates": ("hlcopy.cli.gates", "Judge each gate by what the entries it refused would have made."),
     "status": ("hlcopy.cli.status", "Show how everything stands on one screen."),
     "report": ("hlcopy.cli.report", "Judge our own trades of a period by a backtest's figures."),
-    "export": ("hlcopy.cli.report", "Write our trades, fills and funding as CSV, for taxes."),
+    "export": ("hlcopy.cli.report", "Write our trades, fills with fees, and funding as CSV, for taxes."),
     "why": ("hlcopy.cli.why", "Tell in plain words why something was copied, or wasn't."),
     "replay": ("hlcopy.cli.why", "Make a stored decision again from what it was made from."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),

@@ -208,7 +208,7 @@ def test_a_worker_that_dies_is_told(run: Run, recorded: Path, monkeypatch: pytes
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(recorded: Path) -> None:
     """A terminal sends it to the whole group: the workers must leave it to their parent."""
     code, out, err = died("SIGINT", 3, f"{SWEEP} {MANY} --jobs 1")
-    assert (code, out) == (130, "")
+    assert (code, out) == (130, ""), err
     told = re.fullmatch(
         r"warning: stopped with (\d) of 6 trials finished; what is finished is kept, and the same command goes on "
         r"with the rest\ninterrupted\n",
