@@ -12,6 +12,7 @@ import typer
 
 from hlcopy import __version__
 from hlcopy.cli import backtest, logs, options, pages
+from hlcopy.cli.fetching import EARLIEST
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ def export(
     from hlcopy.render.ledger_sheets import SHEETS, ledger_sheets
 
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    period = _period(None, first or str(backtest.EARLIEST), last, options.now().date())
+    period = _period(None, first or str(EARLIEST), last, options.now().date())
     backtest.check_folder(csv, SHEETS, force=force)
     with session.store() as store:
         positions = store.book.positions(live_only=False)
