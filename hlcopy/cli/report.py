@@ -180,7 +180,7 @@ def export(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write our trades, fills with fees, and funding as CSV, for taxes.
+    """Write our trades, fills and funding as CSV, for taxes.
 
     Of the period: trades that ended in it, fills that happened in it, and the funding of positions that ended in it. All of
     it without --from. Times are UTC.
