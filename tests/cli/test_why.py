@@ -17,12 +17,14 @@ from hlcopy.cli import options
 from hlcopy.domain.breakers import EquitySample
 from hlcopy.render.status import sparkline
 from tests.builders import TRADER, at, fill
+from tests.cli.trading import enter
 from tests.ticks.conftest import WHOLE_LIFE, rising, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from hlcopy.simulator.server import LocalVenue
     from tests.cli.conftest import Outcome
 
     Run = Callable[..., Outcome]
@@ -174,6 +176,19 @@ def test_the_morning_s_screen_fits_and_says_how_it_stands(run: Run) -> None:
     assert document["equity_usd"] == 100_400.0
     assert [tick["command"] for tick in document["ticks"]] == ["monitor", "poll", "positions", "score"]
     assert document["ticks"][0]["duration_s"] == 2.0
+
+
+def test_a_position_has_its_mark_and_its_way_to_the_stop(run: Run, home: Path, venue: LocalVenue) -> None:
+    enter(run, home, venue)
+    told = run("status --json").document
+    (held,) = told["positions"]
+    assert held["to_stop_pct"] == pytest.approx((1 - held["trigger_price"] / held["mark_price"]) * 100)
+    assert held["time_left_s"] == pytest.approx(72 * 3600, abs=120)
+    assert told["ticks"][1]["ok"]
+    assert told["notes"] == []
+    shown = run("status").out
+    assert fits(shown)
+    assert "71 h" in shown or "2 d 23 h" in shown or "3 d 0 h" in shown
 
 
 def test_a_curve_is_drawn_from_lowest_to_highest_within_its_columns() -> None:
