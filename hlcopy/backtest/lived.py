@@ -272,7 +272,7 @@ def _drift_warnings(recording: Recording, unknown: Sequence[str]) -> list[Warn]:
     found = [
         Warn(
             code="REPLAY_STATED",
-            message="in the replay traders have the equity last known of them, no score and no market gates",
+            message="the replay goes by today's settings; its traders have the equity last known, no score and no market gates",
         )
     ]
     if recording.coins_without_candles:

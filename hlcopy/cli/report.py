@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from hlcopy import __version__
-from hlcopy.cli import backtest, fetching, logs, options, pages
+from hlcopy.cli import backtest, logs, options, pages
+from hlcopy.cli.fetching import EARLIEST
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def export(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write our trades, fills with fees, and funding as CSV, for taxes.
+    """Write our trades, fills and funding as CSV, for taxes.
 
     Of the period: trades that ended in it, fills that happened in it, and the funding of positions that ended in it. All of
     it without --from. Times are UTC.
@@ -187,7 +188,7 @@ def export(
     from hlcopy.render.ledger_sheets import SHEETS, ledger_sheets
 
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    period = _period(None, first or str(fetching.EARLIEST), last, options.now().date())
+    period = _period(None, first or str(EARLIEST), last, options.now().date())
     backtest.check_folder(csv, SHEETS, force=force)
     with session.store() as store:
         positions = store.book.positions(live_only=False)

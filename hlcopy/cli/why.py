@@ -40,7 +40,8 @@ Examples:
 
 \b
 Exit codes: 0 the same decision to the byte; 1 another one, or what it was
-made from wasn't kept. With --with it tells what would change, and ends with 0.
+made from wasn't kept. With --with it tells what would change, and ends
+with 0.
 """
 
 

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from hlcopy.domain import gates, orders, safety
-from hlcopy.domain.models import DEFERRED, EXECUTE, Signal, SkipReason
+from hlcopy.domain.models import DEFERRED, EXECUTE, Grounds, Signal, SkipReason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Venue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class Evidence(Grounds):
     """Everything that a decision was made from, as far as it came."""
 
     policy: Policy

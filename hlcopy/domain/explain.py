@@ -114,7 +114,7 @@ def _screening(evidence: Evidence) -> Iterator[Check]:
         code=str(reason or SkipReason.ACTION),
         holds=None if lacks_open else reason is None,
         measured=done,
-        needed=f"Open, or Add within {rules.add_max_age.total_seconds() / 3600:g} h of it",
+        needed=f"Open, Add within {rules.add_max_age.total_seconds() / 3600:g} h",
     )
     yield Check(
         gate="history",
@@ -172,7 +172,7 @@ def _confirming(evidence: Evidence) -> Iterator[Check]:
         code=str(score or SkipReason.STALE_SCORE),
         holds=score is None,
         measured="blacklisted" if score is SkipReason.BLACKLISTED else told,
-        needed=f"above 0, under {rules.max_score_age.total_seconds() / 3600:g} h old, not blacklisted",
+        needed=f"above 0, under {rules.max_score_age.total_seconds() / 3600:g} h old",
     )
     equity = facts.state.equity
     weight = facts.effect.value_usd / equity if equity else None
@@ -256,7 +256,7 @@ def _book(evidence: Evidence) -> Iterator[Check]:
         code=str(SkipReason.HALTED if held is None else held.reason),
         holds=held is None,
         measured="yes" if held is None else _told(held),
-        needed="no halt, no breaker, actions left",
+        needed="no halt, no breaker",
     )
     holdings, limits = facts.portfolio.holdings, policy.limits
     taken = any(each.coin == facts.coin for each in holdings)
@@ -265,7 +265,7 @@ def _book(evidence: Evidence) -> Iterator[Check]:
         code=SkipReason.ALREADY_IN_TOKEN,
         holds=not taken,
         measured="taken" if taken else "free",
-        needed="no position, no order in it",
+        needed="free",
     )
     most = limits.max_total_positions
     yield _number("positions", SkipReason.MAX_POSITIONS, len(holdings), Asks.BELOW, most, Unit.NUMBER)
@@ -400,5 +400,5 @@ def _venue(evidence: Evidence) -> Iterator[Check]:
         measured=made.removeprefix("SKIP_").lower().replace("_", " ")
         if isinstance(made, SkipReason)
         else f"{made.leverage}x",
-        needed="tradable, stop before liquidation, $10 or more",
+        needed="tradable, a safe stop",
     )

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hlcopy.domain.decision import Evidence
-
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
@@ -256,6 +254,12 @@ class TraderState:
     equity_source: str = ""
 
 
+class Grounds:
+    """What a decision was made from, as `decision.Evidence` has it."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     """One order of a trader under judgement: a row of `signals`, from `DEFERRED` to its final decision."""
@@ -288,7 +292,7 @@ class Signal:
     check_at: datetime | None = None
     wait: Wait | None = None
     detail: Mapping[str, float | str | None] = field(default_factory=dict)
-    evidence: Evidence | None = field(default=None, compare=False, repr=False)  # kept beside it, and not read with it
+    evidence: Grounds | None = field(default=None, compare=False, repr=False)  # kept beside it, and not read with it
 
     @property
     def is_final(self) -> bool:

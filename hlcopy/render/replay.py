@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.domain.decision import Open
 from hlcopy.render import text
 from hlcopy.render.tables import Column, table
-from hlcopy.render.why import folded
+from hlcopy.render.why import PLAIN_WIDTH, folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -70,7 +70,7 @@ def _changed(done: Sequence[Again], changes: Sequence[str], width: int | None) -
     said += f", and the size for {resized:,} more." if resized else "."
     parts = [folded(said)]
     if rows:
-        parts.append(table("Changes", _CHANGED, rows[:_TOLD], width=width))
+        parts.append(table("Changes", _CHANGED, rows[:_TOLD], width=width, plain_width=PLAIN_WIDTH))
     if len(rows) > _TOLD:
         parts.append(f"and {len(rows) - _TOLD:,} more; --json has them all\n")
     if len(done) == 1 and isinstance(done[0].made, Open):

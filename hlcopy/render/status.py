@@ -76,7 +76,7 @@ def status_text(seen: Overview, where: Where, budgets: Budgets, notes: Sequence[
         _head(seen, where, width) + pauses,
         _positions(seen, width),
         _decisions(seen),
-        table("Ticks", _TICKS, [_tick_row(tick, seen) for tick in seen.ticks], width=width),
+        table("Ticks", _TICKS, [_tick_row(tick, seen) for tick in seen.ticks], width=width, plain_width=WIDTH),
         _budgets(budgets) + "".join(_folded(f"note: {note}") for note in notes),
     ]
     return "\n".join(parts)

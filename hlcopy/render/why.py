@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from hlcopy.ticks.story import Ending, Present, Story
 
 WIDTH: Final = 79
+PLAIN_WIDTH: Final = 80
 _HOLDS: Final[Mapping[bool | None, str]] = {True: "yes", False: "NO", None: text.DASH}
 _GATES: Final = (Column("OK"), Column("GATE"), Column("MEASURED", right=True), Column("ASKED FOR"))
 _ORDERS: Final = (
@@ -121,7 +122,7 @@ def _gates(story: Story, width: int | None) -> str:
     rows = [
         (_HOLDS[check.holds], check.gate, number(check.measured, check.unit), asked(check)) for check in story.checks
     ]
-    return table("Gates", _GATES, rows, width=width)
+    return table("Gates", _GATES, rows, width=width, plain_width=PLAIN_WIDTH)
 
 
 def _difference(story: Story) -> str:
@@ -138,7 +139,7 @@ def _entry(story: Story, width: int | None) -> Iterator[str]:
         yield folded(_sizing(signal))
     if story.orders:
         rows = [_order_row(order) for order in story.orders]
-        yield table("Orders", _ORDERS, rows, width=width)
+        yield table("Orders", _ORDERS, rows, width=width, plain_width=PLAIN_WIDTH)
     refused = signal.detail.get(ORDER_ERROR)
     if isinstance(refused, str):
         yield folded(f"The venue said: {refused}")
@@ -157,11 +158,11 @@ def _sizing(signal: Signal) -> str:
 def _order_row(order: Order) -> tuple[str, ...]:
     what = {Purpose.ENTRY: "enter", Purpose.STOP: "stop", Purpose.EXIT: "leave"}[order.purpose]
     side = "buy" if order.is_buy else "sell"
-    why = f" {order.reason}" if order.reason is not None and order.purpose is not Purpose.STOP else ""
+    told = str(order.reason) if order.purpose is Purpose.EXIT and order.reason is not None else side
     price = order.trigger_price if order.trigger_price is not None else order.limit_price
     return (
         text.local(order.created_at, seconds=True)[5:],
-        f"{what}: {side}{why}",
+        f"{what}: {told}",
         text.amount(order.size),
         text.price(price),
         _answer(order),
@@ -176,7 +177,7 @@ def _answer(order: Order) -> str:
         IntentState.PENDING: "not known yet",
         IntentState.RESTING: "rests",
         IntentState.FILLED: "filled",
-        IntentState.CANCELLED: "cancelled, replaced or not needed",
+        IntentState.CANCELLED: "cancelled",
         IntentState.REFUSED: "refused",
         IntentState.NEVER_LANDED: "never landed",
     }[order.state]
@@ -189,7 +190,7 @@ def _position(story: Story, width: int | None) -> Iterator[str]:
         return
     rows = [_move_row(position, action, story) for action in story.actions]
     if rows:
-        yield table(f"Position #{position.id}", _MOVES, rows, width=width)
+        yield table(f"Position #{position.id}", _MOVES, rows, width=width, plain_width=PLAIN_WIDTH)
     yield _costs(story, position)
 
 
@@ -212,10 +213,11 @@ def _why_moved(position: Position, action: PositionAction, story: Story) -> str:
     if action.reason is None:
         return ""
     trail = story.evidence.policy.exit.trailing_stop_percent if story.evidence is not None else None
-    best = (
-        "" if not trail else f": best was {text.price(action.price / (1 - position.side.sign * trail / 100))} or better"
-    )
-    return f"trails{best}; {'keeps' if off > 0 else 'risks'} {abs(off):.2g}%"
+    kept = f"{'keeps' if off > 0 else 'risks'} {abs(off):.2g}%"
+    if not trail:
+        return f"trails; {kept}"
+    best = action.price / (1 - position.side.sign * trail / 100)  # the trigger lies on a grid: it was this or better
+    return f"trails {text.price(best)} or better; {kept}"
 
 
 def _costs(story: Story, position: Position) -> str:
@@ -269,7 +271,7 @@ def recent_text(signals: Sequence[Signal], width: int | None) -> str:
         )
         for signal in signals
     ]
-    return table(f"Newest signals in {text.safe(signals[0].coin)}", _RECENT, rows, width=width)
+    return table(f"Newest signals in {text.safe(signals[0].coin)}", _RECENT, rows, width=width, plain_width=PLAIN_WIDTH)
 
 
 def present_text(seen: Present, pauses: str, width: int | None) -> str:
@@ -321,7 +323,7 @@ def _funnel(seen: Present, width: int | None) -> str:
         ("deferred, undecided yet", f"{len(seen.waiting):,}"),
         ("entered", f"{len(seen.entered):,}"),
     ]
-    return table("Funnel", _FUNNEL, rows, width=width)
+    return table("Funnel", _FUNNEL, rows, width=width, plain_width=PLAIN_WIDTH)
 
 
 def _misses(seen: Present, width: int | None) -> str:
@@ -339,7 +341,7 @@ def _misses(seen: Present, width: int | None) -> str:
         )
         for miss in seen.misses
     ]
-    shown = table("Nearest misses", _MISSES, rows, width=width, plain_width=WIDTH)
+    shown = table("Nearest misses", _MISSES, rows, width=width, plain_width=PLAIN_WIDTH)
     return shown + "More of one: hlcopy why SIGNAL\n"
 
 

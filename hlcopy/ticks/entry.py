@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hlcopy.domain import orders, stops
 from hlcopy.domain.book import ExitReason, IntentState, Position, PositionAction, PositionStatus, Purpose
-from hlcopy.domain.decision import ORDER_ERROR, Venue, prepare
+from hlcopy.domain.decision import ORDER_ERROR, Evidence, Venue, prepare
 from hlcopy.domain.models import EXECUTE, SkipReason
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 from hlcopy.ticks import exit as exits
@@ -35,7 +35,7 @@ def enter(
     """
     instrument = desk.market.instrument(signal.coin)
     venue = Venue(instrument=instrument, mark=mark)
-    if signal.evidence is not None:
+    if isinstance(signal.evidence, Evidence):
         signal = replace(signal, evidence=replace(signal.evidence, venue=venue))
     prepared = prepare(signal.side, approval.leverage, approval.copy_size_usd, venue, desk.policy)
     if instrument is None or isinstance(prepared, SkipReason):

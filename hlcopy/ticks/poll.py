@@ -328,7 +328,7 @@ def _decide(desk: Desk, judged: Judged, facts: gates.Facts, ours: Marks | None, 
 def _knowing(judged: Judged, **facts: Any) -> Judged:  # noqa: ANN401 - any field of the evidence
     """Return a judged order whose evidence knows more."""
     signal = judged.signal
-    if signal.evidence is None:
+    if not isinstance(signal.evidence, decision.Evidence):
         return judged
     return replace(judged, signal=replace(signal, evidence=replace(signal.evidence, **facts)))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hlcopy import __version__
+from hlcopy.domain.decision import Evidence
 
 if TYPE_CHECKING:
     import builtins
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.adapters.memory.journal import Journal
-    from hlcopy.domain.decision import Evidence
     from hlcopy.domain.models import Signal
 
 
@@ -48,7 +48,8 @@ class MemorySignals:
     def evidence(self, signal_id: str) -> tuple[Evidence, str] | None:
         """Return what a decision was made from and the version of hlcopy that made it; None where that wasn't kept."""
         signal = self.get(signal_id)
-        return None if signal is None or signal.evidence is None else (signal.evidence, __version__)
+        kept = None if signal is None else signal.evidence
+        return (kept, __version__) if isinstance(kept, Evidence) else None
 
     def beginning(self, prefix: str, *, limit: int = 2) -> builtins.list[Signal]:
         """Return signals whose id begins with a text, by id."""

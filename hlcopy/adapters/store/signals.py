@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.adapters.store.evidence import StoredEvidence
 from hlcopy.adapters.store.rows import FLAG, JSON, TIME, Column, Table, one_of, to_text
+from hlcopy.domain.decision import Evidence
 from hlcopy.domain.models import Action, OrderType, Side, Signal, Wait
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.adapters.store.connection import Connection
-    from hlcopy.domain.decision import Evidence
 
 _SIGNALS: Final = Table(
     "signals",
@@ -86,7 +86,7 @@ class StoredSignals:
         """Store a signal with what its decision was made from, unless it is already final."""
         if not self._db.run(_PUT_UNLESS_FINAL, _SIGNALS.values(signal)):
             return False
-        if signal.evidence is not None:
+        if isinstance(signal.evidence, Evidence):
             self._evidence.put(signal.id, signal.evidence)
         return True
 
