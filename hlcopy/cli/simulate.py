@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from hlcopy.cli.options import Session
     from hlcopy.simulator.server import LocalVenue
+    from hlcopy.simulator.switches import Switches
     from hlcopy.simulator.traders import World
 
 app = typer.Typer(rich_markup_mode=None)
@@ -43,12 +44,26 @@ Examples:
   hlcopy simulate --port 8777
   hlcopy simulate --speed 60 --seed 8
   hlcopy simulate --account 1000
+  hlcopy simulate --account 1000 --fault exchange.order:lost@3
+  hlcopy simulate --fault 'info.*:502~0.05' --fault 'nansen.*:429~0.1'
+
+\b
+Faults can be switched while it runs: GET and POST /faults, with
+{"add": ["SPEC"]} or {"clear": true}. It listens on this machine alone.
 """
 
 
 @app.callback()
 def _commands() -> None:
     """Keep `app` a group, whatever the number of its commands."""
+
+
+def _print_faults(wanted: bool) -> None:  # noqa: FBT001 - the signature of an option's callback
+    if wanted:
+        from hlcopy.simulator.switches import faults_help
+
+        typer.echo(faults_help(), nl=False)
+        raise typer.Exit
 
 
 @app.command("simulate", epilog=_EXAMPLES)
@@ -65,6 +80,14 @@ def simulate(  # noqa: PLR0913 - an option each
         float,
         typer.Option(min=0, metavar="USD", help="Open an account with this much, to trade live in; 0 opens none."),
     ] = 0,
+    fault: Annotated[
+        list[str],
+        typer.Option(metavar="SPEC", help="Switch a fault on; may be repeated. See --faults-help.", show_default=False),
+    ] = [],  # noqa: B006 - Typer makes a new one for each call
+    _faults_help: Annotated[
+        bool,
+        typer.Option("--faults-help", callback=_print_faults, is_eager=True, help="List the faults and exit."),
+    ] = False,
     credits_: Annotated[float, typer.Option("--credits", min=0, metavar="N", help="Credits of that key.")] = 10_000,
     env_file: options.EnvFile = None,
     as_json: options.Json = False,
@@ -81,6 +104,7 @@ def simulate(  # noqa: PLR0913 - an option each
     if driven and speed != 1.0:
         message = "--driven has no speed: give one of the two"
         raise BadInputError(message)
+    switches = _switched(fault, seed)
     session = options.Session.begin(None, env_file, as_json=as_json, quiet=quiet, practice=True)
     from hlcopy.simulator.clock import DrivenClock, RunningClock
     from hlcopy.simulator.nansen_api import NansenApi
@@ -98,10 +122,25 @@ def simulate(  # noqa: PLR0913 - an option each
     with _told_to_end() as end, ExitStack() as stack:
         with _telling_of(port):
             served = stack.enter_context(LocalVenue(venue, clock, port=port, nansen=nansen))
+        served.switches = switches
         served.prepare()
         environment = _environment(served, nansen_key) | (_open_account(served, account) if account else {})
         _tell(session, served.url, environment, world, seed=seed, speed=None if driven else speed)
         end.wait()
+
+
+def _switched(specs: list[str], seed: int) -> Switches:
+    """Return the faults that are on from the beginning."""
+    from hlcopy.simulator.switches import Switches
+
+    switches = Switches(seed)
+    for spec in specs:
+        try:
+            switches.add(spec)
+        except ValueError as error:
+            message = f"--fault: {error}; hlcopy simulate --faults-help lists them"
+            raise BadInputError(message) from None
+    return switches
 
 
 @contextmanager

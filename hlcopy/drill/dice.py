@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 _MASK: Final = (1 << 64) - 1
 _GAMMA: Final = 0x9E3779B97F4A7C15
@@ -67,13 +67,6 @@ class Dice:
         decision = Decision(place=place, label=label, what=what, part=part)
         self.taken.append(decision)
         return decision
-
-
-def chosen(options: Sequence[str], part: float) -> tuple[str, float]:
-    """Return one of several options by a draw, and what is left of the draw, again from 0 up to 1."""
-    scaled = part * len(options)
-    index = min(int(scaled), len(options) - 1)
-    return options[index], scaled - index
 
 
 def _mixed(value: int) -> int:

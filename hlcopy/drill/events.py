@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.drill.dice import chosen
 from hlcopy.drill.world import PRICES, TRADERS
+from hlcopy.simulator import happenings
+from hlcopy.simulator.happenings import chosen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,34 +29,12 @@ def happen(stage: Stage, what: str, part: float) -> bool:
         return EVENTS[what](stage, part)
 
 
-def _held(stage: Stage, part: float) -> tuple[str, float]:
-    """Return one of our positions by a draw, no coin where there is none."""
-    account = stage.floor.accounts[stage.account]
-    coins = [coin for coin in account.positions if account.held(coin)]
-    if not coins:
-        return "", 0.0
-    coin, _ = chosen(coins, part)
-    return coin, account.held(coin)
-
-
-def _part(stage: Stage, coin: str, size: float) -> float:
-    instrument = next(each for each in stage.world.venue.coins if each.coin == coin)
-    return instrument.size(abs(size)) * (1 if size > 0 else -1)
-
-
 def _hand_close(stage: Stage, part: float) -> bool:
-    coin, size = _held(stage, part)
-    if coin:
-        stage.floor.trade_by_hand(stage.account, coin, -size, reduce_only=True)
-    return bool(coin)
+    return happenings.hand_close(stage.floor, stage.account, part)
 
 
 def _hand_reduce(stage: Stage, part: float) -> bool:
-    coin, size = _held(stage, part)
-    reduced = _part(stage, coin, size * 0.4) if coin else 0.0
-    if reduced:
-        stage.floor.trade_by_hand(stage.account, coin, -reduced, reduce_only=True)
-    return bool(reduced)
+    return happenings.hand_reduce(stage.floor, stage.account, part)
 
 
 def _hand_open(stage: Stage, part: float) -> bool:
@@ -64,7 +43,7 @@ def _hand_open(stage: Stage, part: float) -> bool:
     if not free or stage.is_working or stage.oracle.has_pending():
         return False
     coin, rest = chosen(free, part)
-    size = _part(stage, coin, 2_000.0 / stage.mark(coin) * (1 if rest < _HALF else -1))
+    size = happenings.legal(stage.floor, coin, 2_000.0 / stage.mark(coin) * (1 if rest < _HALF else -1))
     stage.floor.trade_by_hand(stage.account, coin, size)
     stage.later(20 * MINUTE_MS, lambda: _hand_leave(stage, coin))
     return True
@@ -77,59 +56,38 @@ def _hand_leave(stage: Stage, coin: str) -> None:
 
 
 def _stop_cancelled(stage: Stage, part: float) -> bool:
-    coin, _ = _held(stage, part)
-    orders = [each for each in stage.floor.accounts[stage.account].on(coin) if each.is_open] if coin else []
-    if orders:
-        stage.floor.cancel_by_hand(stage.account, orders[0].oid)
-    return bool(orders)
+    return happenings.cancel_stop(stage.floor, stage.account, part)
 
 
 def _deleverage(stage: Stage, part: float) -> bool:
-    coin, size = _held(stage, part)
-    taken = abs(_part(stage, coin, size if int(part * 1_000) % 2 else size / 2)) if coin else 0.0
-    if taken:
-        stage.floor.deleverage(stage.account, coin, taken)
-    return bool(taken)
+    return happenings.deleverage(stage.floor, stage.account, part)
 
 
 def _gap(stage: Stage, part: float) -> bool:
     """Let a price jump beyond where a stop of ours lies, at times beyond what the stop accepts."""
-    coin, size = _held(stage, part)
-    if coin:
-        stage.jump(coin, (-1 if size > 0 else 1) * (6.0 + 12.0 * (part * 7 % 1)))
-    return bool(coin)
+    return happenings.jump(stage.floor, stage.account, part, -(6.0 + 12.0 * (part * 7 % 1)))
 
 
 def _liquidation(stage: Stage, part: float) -> bool:
     """Let a price jump so far that no stop fills, and the venue takes the position."""
-    coin, size = _held(stage, part)
-    if coin:
-        stage.jump(coin, -38.0 if size > 0 else 38.0)
-    return bool(coin)
+    return happenings.jump(stage.floor, stage.account, part, -38.0)
 
 
 def _rise(stage: Stage, part: float) -> bool:
     """Let a price run our way, through a profit tier or several."""
-    coin, size = _held(stage, part)
-    if coin:
-        stage.jump(coin, (1 if size > 0 else -1) * (4.0 + 20.0 * (part * 7 % 1)))
-    return bool(coin)
+    return happenings.jump(stage.floor, stage.account, part, 4.0 + 20.0 * (part * 7 % 1))
 
 
 def _partial(stage: Stage, part: float) -> bool:
-    coin, rest = chosen(list(PRICES), part)
-    stage.floor.partial_next(coin, round(rest, 2))
-    return True
+    return happenings.partial(stage.floor, list(PRICES), part)
 
 
 def _stop_refused(stage: Stage, part: float) -> bool:  # noqa: ARG001 - all events have the same shape
-    stage.floor.refuse_next_stop("Invalid TP/SL price.")
-    return True
+    return happenings.refuse_stop(stage.floor)
 
 
 def _order_refused(stage: Stage, part: float) -> bool:  # noqa: ARG001 - all events have the same shape
-    stage.floor.refuse_next_order("Insufficient margin to place order.")
-    return True
+    return happenings.refuse_order(stage.floor)
 
 
 def _hidden(stage: Stage, part: float) -> bool:

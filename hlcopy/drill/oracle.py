@@ -18,9 +18,9 @@ from hlcopy.drill.comparison import Comparison, ms_of, statuses
 if TYPE_CHECKING:
     from collections import Counter
 
-    from hlcopy.drill.faults import Asked
     from hlcopy.drill.process import Tick
     from hlcopy.drill.stage import Stage
+    from hlcopy.simulator.faults import Asked
     from hlcopy.simulator.trading_account import Position
     from hlcopy.ticks.report import Report
 

@@ -25,6 +25,7 @@ from hlcopy.drill.scratch import is_in_memory
 from hlcopy.drill.wire import URL, BrokenError, LocalHttp, LocalSigner, TooLateError, UnreachableError
 from hlcopy.errors import HlcopyError, TryLaterError
 from hlcopy.ports import Desk
+from hlcopy.simulator import faults as venue_faults
 from hlcopy.simulator.server import DROP
 from hlcopy.ticks import monitor, poll, positions
 from hlcopy.wiring.desks import ALLOWANCES
@@ -174,7 +175,7 @@ class Process:
         stage, tick = self.stage, self.tick
         if tick is None or self._dead:
             raise Killed
-        asked = faults.read(path, body)
+        asked = venue_faults.read(path, body)
         stage.oracle.sending(asked, tick)
         decision = self.point(f"send {asked.kind}", options=faults.options(asked, stage, tick))
         what, part = (decision.what, decision.part) if decision else ("", 0.0)

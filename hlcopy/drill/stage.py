@@ -14,7 +14,6 @@ from hlcopy.domain.models import Trader, from_ms
 from hlcopy.domain.policy import Gate, Policy
 from hlcopy.drill import events, faults
 from hlcopy.drill.bugs import Bug
-from hlcopy.drill.dice import Decision, Dice, chosen
 from hlcopy.drill.oracle import Oracle
 from hlcopy.drill.process import COMMANDS, Process, Tick
 from hlcopy.drill.scheduler import Scheduler, Thread
@@ -22,7 +21,9 @@ from hlcopy.drill.scratch import is_in_memory
 from hlcopy.drill.wire import sealed_by
 from hlcopy.drill.world import TRADER_USD, TRADERS, World
 from hlcopy.ports import PollMark
+from hlcopy.simulator import faults as venue_faults
 from hlcopy.simulator.clock import DrivenClock
+from hlcopy.simulator.happenings import chosen
 from hlcopy.simulator.server import WEIGHT_PER_MINUTE, LocalVenue
 from hlcopy.simulator.signatures import address_of
 
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from hlcopy.drill.faults import Asked
+    from hlcopy.drill.dice import Decision, Dice
+    from hlcopy.simulator.faults import Asked
     from hlcopy.simulator.server import Answer, Sent
 
 ACCOUNT: Final = "0x" + "acc0" * 10
@@ -293,7 +295,7 @@ class Stage:
     def answer(self, method: str, path: str, body: bytes, asked: Asked, what: str, part: float, tick: Tick) -> Sent:
         """Let the venue answer a request, with a fault of it where there is one."""
         earlier = self._earlier.get(asked.key)
-        fault = faults.of(what, part, asked, earlier[1] if earlier else None)
+        fault = venue_faults.of(what, part, asked, earlier[1] if earlier else None)
         self.local.faults = None if fault is None else lambda _kind: fault
         answer = self.local.answer(method, path, {}, body)
         self.local.faults = None
@@ -354,10 +356,6 @@ class Stage:
     def mark(self, coin: str) -> float:
         """Return a coin's mark."""
         return self.world.venue.mark(coin, self.clock.now_ms())
-
-    def jump(self, coin: str, percent: float) -> None:
-        """Let a price jump."""
-        self.world.venue.set_mark(coin, self.mark(coin) * (1 + percent / 100), self.clock.now_ms() + 1)
 
     def later(self, after_ms: int, work: Callable[[], None]) -> None:
         """Do something later."""

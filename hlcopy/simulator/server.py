@@ -68,13 +68,23 @@ class NansenAnswers(Protocol):
         """Return status, headers and body."""
 
 
+class Switchboard(Protocol):
+    """Faults that are switched on and off while the venue runs."""
+
+    def fault(self, venue: LocalVenue, group: str, name: str, body: bytes) -> Fault | None:
+        """Return what happens to a request of an endpoint."""
+
+    def control(self, method: str, body: bytes) -> Answer:
+        """Answer a request to the endpoint that switches them."""
+
+
 class LocalVenue:
     """A venue that answers while its block runs, on a free port of 127.0.0.1 unless one is named.
 
     `faults` is asked about every request, by its kind (see `Usage`), before it is weighed: it returns None for an
     honest answer, an answer to be sent instead, whose `Content-Length` may promise more than there is, or `DROP`. Only
     `APPLY_THEN_DROP`, a function that is given the honest answer and returns what is sent, and `Late` let an action happen.
-    An error of the venue itself is answered with 500 and kept in `crashes`.
+    `switches` are asked next, and answer under `/faults`. An error of the venue itself is answered with 500 and kept in `crashes`.
     Raises `OSError` on entry when the port is taken.
     """
 
@@ -92,6 +102,7 @@ class LocalVenue:
         self.nansen = nansen
         self.usage = Usage()
         self.faults: Faults | None = None
+        self.switches: Switchboard | None = None
         self.crashes: list[Exception] = []
         self.floor = TradingFloor(venue, clock)
         self._api = HyperliquidApi(venue, clock, self.floor)
@@ -148,19 +159,26 @@ class LocalVenue:
         if (method, path) == ("POST", "/exchange"):
             return self._exchange(body)
         if (method, path) == ("GET", _LEADERBOARD):
-            return self._counted("leaderboard", lambda: (200, _JSON, self._api.leaderboard()))
+            return self._counted("leaderboard", "", body, lambda: (200, _JSON, self._api.leaderboard()))
         nansen = self.nansen
         if nansen is not None and path.startswith(_NANSEN):
             kind = path.removeprefix(_NANSEN).partition("?")[0]
-            return self._counted(kind, lambda: nansen.handle(method, path, headers, body))
-        return self._own(method, path)
+            return self._counted("nansen", kind, body, lambda: nansen.handle(method, path, headers, body))
+        return self._own(method, path, body)
 
-    def _own(self, method: str, path: str) -> Answer:
+    def _own(self, method: str, path: str, body: bytes) -> Answer:
+        if path == "/faults" and self.switches is not None:
+            return self.switches.control(method, body)
         path, _, query = path.partition("?")
         return self._journal(query) if (method, path) == ("GET", "/log") else (404, _TEXT, b"Not Found")
 
-    def _counted(self, kind: str, honest: Callable[[], Answer]) -> Sent:
+    def _fault(self, group: str, name: str, kind: str, body: bytes) -> Fault | None:
         fault = self.faults(kind) if self.faults else None
+        return fault if fault or self.switches is None else self.switches.fault(self, group, name, body)
+
+    def _counted(self, group: str, name: str, body: bytes, honest: Callable[[], Answer]) -> Sent:
+        kind = name or group
+        fault = self._fault(group, name, kind, body)
         at_ms = self.clock.now_ms()
         answer = _instead(fault) or _after(fault, honest())
         self.usage.note(Served(at_ms, kind, _status(answer), 0, _credits(answer)))
@@ -170,7 +188,7 @@ class LocalVenue:
         request = self._api.read(body)
         # A rehearsal takes all its time from here, which no real program does: that must not use up its weight.
         kind, weight = (CLOCK, 0) if request.asks_the_time else (request.kind, request.weight)
-        fault = self.faults(kind) if self.faults else None
+        fault = self._fault("info", kind, kind, body)
         at_ms = self.floor.advance()
         answer: Sent
         if instead := _instead(fault):
@@ -190,7 +208,7 @@ class LocalVenue:
     def _exchange(self, body: bytes) -> Sent:
         envelope = self.floor.read(body)
         kind, weight = EXCHANGE + envelope.kind, envelope.weight
-        fault = self.faults(kind) if self.faults else None
+        fault = self._fault("exchange", envelope.kind, kind, body)
         at_ms = self.clock.now_ms()
         answer: Sent
         if isinstance(fault, Late) and not envelope.problem:

@@ -307,6 +307,16 @@ class TradingFloor:
             self.advance()
             self.venue.set_listing(coin, isDelisted=True)
 
+    def reorder(self) -> None:
+        """Give every coin another number, as if one had been listed before them: the last becomes the first."""
+        with self.lock:
+            self.advance()
+            self.venue.coins = (self.venue.coins[-1], *self.venue.coins[:-1])
+            self._matching.renumber()
+            for account in self.accounts.values():
+                for order in account.orders.values():
+                    order.asset = self._matching.universe.index(order.coin)
+
     # What comes next
 
     def partial_next(self, coin: str, share: float) -> None:

@@ -39,13 +39,18 @@ class Matching:
         self.journal = journal
         self.script = Script()
         self.now = 0
-        self.universe: list[str] = [row["name"] for row in MarketAnswers(venue).meta(0)["universe"]]
+        self.universe: list[str] = []
+        self.renumber()
         self.instruments: dict[str, Instrument] = {each.coin: each for each in venue.coins}
         self._taken: dict[tuple[str, bool, float], float] = {}
         self._orders = _FIRST_ORDER
         self._trades = _FIRST_TRADE
 
     # The market
+
+    def renumber(self) -> None:
+        """Take the coins' numbers from the venue."""
+        self.universe = [row["name"] for row in MarketAnswers(self.venue).meta(0)["universe"]]
 
     def begin(self, now: int) -> None:
         """Start an action or an event at a moment."""

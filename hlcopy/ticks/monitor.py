@@ -152,7 +152,7 @@ def _act(desk: Desk, watched: _Watched, account: Account, problems: list[Problem
         problems.append(
             Problem(code="STOP_REJECTED", message="the venue refuses its stop: closing", item=position.coin)
         )
-        exits.close(desk, position, ExitReason.STOP_REJECTED, mark, now)
+        exits.close(desk, replace(position, stop_confirmed=False), ExitReason.STOP_REJECTED, mark, now)
         return True
     return False
 

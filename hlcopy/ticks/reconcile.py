@@ -323,11 +323,12 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
     crossed = held.mark > 0 and stops.is_crossed(trigger.price, held.mark, current.side)
     if crossed and not stop.ours(desk, current, account):
         # Its stop fired and found too little, or never came to rest: no other would be taken on this side of the price.
-        exits.close(desk, current, trigger.reason, held.mark, now)
+        exits.close(desk, replace(current, stop_confirmed=False), trigger.reason, held.mark, now)
         return True
     protected = stop.hold(desk, current, account, now)
     if protected is None:
-        exits.close(desk, current, ExitReason.STOP_REJECTED, held.mark, now)
+        unguarded = replace(current, stop_confirmed=False)
+        exits.close(desk, unguarded, ExitReason.STOP_REJECTED, held.mark, now)
     return protected != current
 
 

@@ -119,14 +119,15 @@ def test_a_live_tick_without_its_database_protects_what_the_venue_holds(
     live.enter()
     (order,) = [each for each in live.venue.floor.accounts[ACCOUNT].on("BTC") if each.is_open]
     live.venue.floor.cancel_by_hand(ACCOUNT, order.oid)
-    held, before = live.held(), len(live.venue.floor.journal.of("action"))
+    held, before = live.held(), len(live.venue.floor.journal.of("request"))
     with fault(live.database, monkeypatch):
         for _ in range(2):
             failed = live.run(command)
             assert (failed.code, said in failed.err) == (code, True), failed.err
             assert "Nothing is opened" in failed.err
             assert [size for _, size in live.stops()] == [held], "one stop for all of it, once"
-    sent = [each for each in live.venue.floor.journal.of("action")[before:] if each["action"]["type"] == "order"]
+    sent = [each for each in live.venue.floor.journal.of("request")[before:] if each["type"] == "order"]
+    assert sent
     assert all(wish["r"] for each in sent for wish in each["action"]["orders"]), "nothing was opened"
     if fault is not corrupt:
         live.wait(0.5)
