@@ -64,6 +64,7 @@ def tab(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's crontab, kept by a stand-in for the system's program."""
     script(home / "bin" / "crontab", STAND_IN)
     monkeypatch.setenv("PATH", f"{home}/bin:/usr/bin:/bin")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     return home / "tab"
 
 
