@@ -59,9 +59,9 @@ def budget(
     from hlcopy.config.workload import credits_a_day, forecast, measured
     from hlcopy.render.budget import budget_document, budget_text
 
-    now = _moment(at) if at is not None else options.now()
+    given = _moment(at) if at is not None else None
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    settings = session.settings
+    settings, now = session.settings, given or _present(session)
     periods = _periods(session, now)
     with session.store() as store:
         load = measured(store, settings.policy(), periods[-1].since, now)
@@ -72,6 +72,16 @@ def budget(
         session.show_json(budget_document(periods, at=now, left=left, month=month))
     elif not quiet:
         session.show(budget_text(periods, left=left, month=month, width=session.width, endpoints=endpoints))
+
+
+def _present(session: Session) -> datetime:
+    """Return the present; that of a venue on this machine, which isn't asked, as of the last request."""
+    from hlcopy.adapters.store.usage import StoredUsage
+
+    if session.settings.clock != "venue":
+        return options.now()
+    with session.store(), StoredUsage(session.settings.database) as usage:
+        return usage.latest() or options.now()
 
 
 def _periods(session: Session, now: datetime) -> list[Spending]:

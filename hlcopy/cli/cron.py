@@ -220,6 +220,10 @@ def _warn_of_environment(session: Session) -> None:
     lost = [name for name in VARIABLES if name in os.environ and name != "HLCOPY_DB"]
     if lost:
         session.warn(f"only your shell has {', '.join(lost)}; cron won't: put it into the settings file")
+    if "PYTHONPATH" in os.environ and len(_program()) > 1:
+        session.warn(
+            "only your shell has PYTHONPATH: cron may run another hlcopy, or none; install it, and start its script"
+        )
 
 
 def _unit_folder() -> Path:

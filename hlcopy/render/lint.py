@@ -98,8 +98,8 @@ def _least_table(least: Sequence[LeastEquity]) -> Table:
     leverages = list(dict.fromkeys(each.leverage for each in least))
     by_kind = {(each.leverage, each.week): each for each in least}
     return Table(
-        title=f"Least equity at which a signal of weight {least[0].weight:.2f} passes, by the trader's week",
-        columns=[Column("Trader's leverage"), *(Column(f"ROI {week}", right=True) for week in weeks)],
+        title=f"Least equity for a signal of weight {least[0].weight:.2f} to pass",
+        columns=[Column("Trader's leverage"), *(Column(f"7d ROI {week}", right=True) for week in weeks)],
         rows=[[f"{leverage:g}x", *(_usd(by_kind[leverage, week]) for week in weeks)] for leverage in leverages],
     )
 

@@ -64,6 +64,7 @@ def tab(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The user's crontab, kept by a stand-in for the system's program."""
     script(home / "bin" / "crontab", STAND_IN)
     monkeypatch.setenv("PATH", f"{home}/bin:/usr/bin:/bin")
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     return home / "tab"
 
 
@@ -118,6 +119,15 @@ def test_what_only_the_shell_has_is_warned_of(run: Run, tab: Path, monkeypatch: 
     said = run("cron install").err
     assert "only your shell has HLCOPY_COPY_RATIO" in said
     assert "COPY_RATIO" not in tab.read_text()
+
+
+def test_a_module_found_by_the_shell_s_path_alone_is_warned_of(
+    run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    assert "cron may run another hlcopy" in run("cron print").err
+    program(home, monkeypatch, "exit 0")
+    assert run("cron print").err == ""
 
 
 def test_without_a_crontab_program_the_other_way_is_named(

@@ -107,6 +107,12 @@ class StoredRation(SharedConnection):
 class StoredUsage(SharedConnection):
     """What was asked of both APIs, added up by day, command and endpoint."""
 
+    def latest(self) -> datetime | None:
+        """Return when Hyperliquid was asked last, None before the first time."""
+        with self.using() as db:
+            row = db.row("SELECT max(last_at) FROM api_usage")
+        return from_ms(row[0]) if row is not None and row[0] is not None else None
+
     def used(self, since: datetime, until: datetime) -> list[Used]:
         """Return what was used on the UTC days from that of `since` to that of `until`.
 
