@@ -7,17 +7,19 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain import safety
-from hlcopy.domain.conduct import dumps_of
+from hlcopy.domain.book import PositionStatus
+from hlcopy.domain.conduct import DUMP_WINDOW, dumped_at, dumps_of
 from hlcopy.domain.episodes import Market, chained, market_of
 from hlcopy.domain.gates import Skip
 from hlcopy.domain.scoring import QUARTER
 from hlcopy.ports import UNKNOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from hlcopy.domain.gates import Approval
-    from hlcopy.domain.models import TraderState
+    from hlcopy.domain.models import Fill, TraderState
     from hlcopy.ports import Desk, UnknownType
     from hlcopy.ticks.judge import Judged
 
@@ -47,7 +49,25 @@ def check(
         usd=confirmed.copy_size_usd,
         trader_position_usd=0.0 if held is None else held.value_usd,
         trader_hour_usd=sum(fill.notional for fill in known if fill.coin == coin and fill.time > now - _HOUR),
+        dumped_ago_days=_dumped_ago_days(desk, judged.trader.address, known, now),
     )
     verdict = safety.judge(copy, conditions, dumps_of(known, now, desk.policy.entry.copy_delay), desk.policy)
     earlier = {"weight": confirmed.weight, "slippage_pct": confirmed.slippage_pct}
     return verdict.skip_of(earlier) or replace(confirmed, measured=verdict.measured)
+
+
+def _dumped_ago_days(desk: Desk, trader: str, fills: Sequence[Fill], now: datetime) -> float | None:
+    """Return how long ago a trader last cut by half what we had just copied, as far back as that pauses him."""
+    pause = timedelta(days=desk.policy.safety.dump_pause_days)
+    if not pause:
+        return None
+    book = desk.ledger.book
+    since = now - pause - DUMP_WINDOW
+    copies = [
+        each
+        for each in (*book.positions(), *book.closed_since(since))
+        if each.source_trader == trader and each.status is not PositionStatus.OPENING and each.opened_at >= since
+    ]
+    dumped = [dumped_at(fills, each.coin, each.side.sign, each.opened_at) for each in copies]
+    latest = max((at for at in dumped if at is not None), default=None)
+    return None if latest is None else (now - latest) / timedelta(days=1)
