@@ -20,6 +20,7 @@ from hlcopy.domain.book import Order, Purpose
 from hlcopy.domain.instrument import Listing
 from hlcopy.domain.policy import Policy
 from hlcopy.domain.rations import MONITOR
+from hlcopy.errors import ConfigError
 from tests import builders
 from tests.adapters.hyperliquid.rows import account as state
 from tests.servers import HandClock, Reply, Request, Scripted, ok
@@ -122,6 +123,10 @@ class Stood:
     def problem(self, *, entering: bool) -> str | None:
         self.asked.append(entering)
         return self.problems.pop(0) if self.problems else None
+
+    def require(self) -> None:
+        if (problem := self.problem(entering=True)) is not None:
+            raise ConfigError(problem)
 
     def forget(self) -> None:
         self.forgotten += 1

@@ -68,6 +68,9 @@ class PaperExchange:
                 read_at=now,
             )
 
+    def require_ready(self) -> None:
+        """Do nothing: on paper nothing stands in the way."""
+
     def can_open(self, now: datetime) -> bool:  # noqa: ARG002 - the port's signature
         """Return True: the paper account is asked nothing over the wire."""
         return True

@@ -115,18 +115,21 @@ class Settings(BaseSettings):
     min_exit_depth: t.Ratio = 5.0
     max_spread_percent: t.Percent = 0.10
     max_cost_percent: t.Percent = 0.50
+    max_funding_against_percent: t.Percent = 0.02
     max_oracle_gap_percent: t.Percent = 1.0
     max_mid_gap_percent: t.Percent = 0.5
     max_trader_open_interest_share: t.Share = 0.05
     max_trader_hour_share: t.Share = 0.10
     max_profit_share: t.Share = 0.5
     max_profit_herfindahl: t.Share = 0.3
+    min_profit_coins: t.PositiveCount = 1
     luck_trials: t.Count = 200
     luck_min_trips: t.Count = 50
     max_flow_share: t.Ratio = 0.5
     max_quick_share: t.Share = 0.3
     min_net_share: t.Share = 0.1
     max_dump_share: t.Share = 0.15
+    dump_pause_days: t.Days = 0.0
 
     min_trades_required: t.Count = 50
     min_account_value_usd: t.Usd = 50_000.0

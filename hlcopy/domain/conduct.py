@@ -61,11 +61,12 @@ class Dumps:
 class Conduct:
     """What a trader's perp fills say of how the record came about.
 
-    `quick_share` is that of the round trips under a minute, `net_share` what remained of all that was bought and sold;
+    `coins` are those of the round trips; `quick_share` is that of the round trips under a minute, `net_share` what remained of all that was bought and sold;
     `skill` is the mean return of a round trip in standard errors.
     """
 
     trips: int
+    coins: int
     concentration: Concentration | None
     quick_share: float | None
     net_share: float | None
@@ -81,6 +82,7 @@ def conduct_of(fills: Iterable[Fill], since: datetime, now: datetime, copy_delay
     counted = [fill for fill in known if fill.time >= since]
     return Conduct(
         trips=len(closed),
+        coins=len({trip.coin for trip in closed}),
         concentration=concentration([trip.pnl_usd for trip in closed]),
         quick_share=sum(_is_quick(trip) for trip in closed) / len(closed) if closed else None,
         net_share=net_share(counted),
@@ -163,6 +165,26 @@ def _followed(fills: Iterable[Fill], sign: int, copied_at: datetime) -> _Later |
             break
         expected = fill.end_position
     return _Later(at_copy, least, peak)
+
+
+def dumped_at(fills: Iterable[Fill], coin: str, sign: int, copied_at: datetime) -> datetime | None:
+    """Return when a trader cut by half what had just been copied at a moment; None if he didn't, or where the chain breaks.
+
+    `fills` are chained; `sign` is that of the position.
+    """
+    held: float | None = None
+    copied: float | None = None
+    for fill in fills:
+        if fill.coin != coin or fill.time > copied_at + DUMP_WINDOW:
+            continue
+        if fill.time > copied_at:
+            if held is not None and not is_continuous(held, fill.start_position):
+                return None
+            copied = sign * fill.start_position if copied is None else copied
+            if copied > 0 and not sign * fill.end_position > DUMP_KEPT * copied:
+                return fill.time
+        held = fill.end_position
+    return None
 
 
 def at_least(count: int, total: int) -> float:

@@ -204,7 +204,7 @@ class SafetyPolicy:
     Of the market at the moment of entry: `size` is our copy against it, `cost` what getting in and out would take, `price`
     whether mark, oracle and book agree, `footprint` whether the trader is the market himself. Of a trader's record: how
     `concentration` spreads the profit, what `luck` would show of so many wallets (of a shorter record nothing can be said), which transfers, `flows`, lie under a
-    return, whether it is `wash` trading, and which share of the entries is a `dump` on whoever copied them.
+    return, whether it is `wash` trading, and which share of the entries is a `dump` on whoever copied them; one on us may pause the trader.
     """
 
     off: frozenset[Gate] = frozenset()
@@ -216,18 +216,23 @@ class SafetyPolicy:
     min_exit_depth: float = 5.0
     max_spread_percent: float = 0.10
     max_cost_percent: float = 0.50
+    max_funding_against_percent: float = 0.02
     max_oracle_gap_percent: float = 1.0
     max_mid_gap_percent: float = 0.5
     max_trader_open_interest_share: float = 0.05
     max_trader_hour_share: float = 0.10
     max_profit_share: float = 0.5
     max_profit_herfindahl: float = 0.3
+    min_profit_coins: int = 1  # more would leave out whoever swings two or three coins well
     luck_trials: int = 200
     luck_min_trips: int = 50
     max_flow_share: float = 0.5
     max_quick_share: float = 0.3
     min_net_share: float = 0.1
     max_dump_share: float = 0.15
+    dump_pause_days: float = (
+        0.0  # of a week even one in thirty quick exits would cost the honest a tenth of their copies
+    )
 
     def has(self, gate: Gate) -> bool:
         """Whether a gate is applied."""

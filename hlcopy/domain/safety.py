@@ -31,7 +31,7 @@ HOURS_A_DAY: Final = 24
 class Conditions:
     """A coin's market at a moment: prices, amounts in USD, and the book as (price, size), best first.
 
-    `mid` is None where a side of the book is empty.
+    `funding_rate` is what a long pays for an hour, as a share of its value; `mid` is None where a side of the book is empty.
     """
 
     mark: float
@@ -39,28 +39,37 @@ class Conditions:
     mid: float | None
     open_interest_usd: float
     day_volume_usd: float
+    funding_rate: float
     bids: Levels
     asks: Levels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """What we are about to do and what its trader did: our size, his position and his trades of the last hour, in USD."""
+    """What we are about to do and what its trader did: our size, his position and his trades of the last hour, in USD.
+
+    `dumped_ago_days` counts from when he last cut by half what we had just copied; None where he never did.
+    """
 
     side: Side
     usd: float
     trader_position_usd: float
     trader_hour_usd: float
+    dumped_ago_days: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What is looked at before a copy: the coin's market, None in a replay, and what its trader has and did there in USD."""
+    """What is looked at before a copy: the coin's market, None in a replay, and what its trader has and did there in USD.
+
+    `dumped_ago_days` is that of a `Copy`.
+    """
 
     trader_position_usd: float
     trader_hour_usd: float
     conditions: Conditions | None
     dumps: Dumps
+    dumped_ago_days: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +91,7 @@ def weigh(approval: Approval, side: Side, around: Surroundings, rules: Policy) -
         usd=approval.copy_size_usd,
         trader_position_usd=around.trader_position_usd,
         trader_hour_usd=around.trader_hour_usd,
+        dumped_ago_days=around.dumped_ago_days,
     )
     verdict = judge(copy, around.conditions, around.dumps, rules)
     earlier = {"weight": approval.weight, "slippage_pct": approval.slippage_pct}
@@ -104,7 +114,7 @@ def judge(copy: Copy, conditions: Conditions | None, dumps: Dumps, rules: Policy
             (Gate.PRICE, *price_integrity(conditions, policy)),
             (Gate.FOOTPRINT, *footprint(copy, conditions, policy)),
         ]
-    found.append((Gate.DUMP, *open_then_dump(dumps, policy)))
+    found.append((Gate.DUMP, *open_then_dump(dumps, copy.dumped_ago_days, policy)))
     reasons = (reason for gate, reason, _ in found if reason is not None and policy.has(gate))
     measured: Measured = {}
     for _, _, numbers in found:
@@ -143,15 +153,21 @@ def size_against_market(copy: Copy, conditions: Conditions, policy: SafetyPolicy
 def cost(
     copy: Copy, conditions: Conditions, policy: SafetyPolicy, fee_percent: float
 ) -> tuple[SkipReason | None, Measured]:
-    """Pass a coin with a narrow book in which getting in and out again, fees included, costs little."""
+    """Pass a coin with a narrow book in which getting in and out again, fees included, costs little, and staying, too."""
     bids, asks, mid = conditions.bids, conditions.asks, conditions.mid
     spread = total = math.nan
     if mid is not None and bids and asks and mid > 0:
         spread = (asks[0][0] - bids[0][0]) / mid * 100
         walked = sum(abs(walk(side, copy.usd) - mid) for side in (asks, bids)) / mid * 100
         total = walked + 2 * fee_percent
-    holds = 0 <= spread <= policy.max_spread_percent and 0 <= total <= policy.max_cost_percent
-    return None if holds else SkipReason.COST, {"spread_percent": spread, "cost_percent": total}
+    funding = copy.side.sign * conditions.funding_rate * 100
+    holds = (
+        0 <= spread <= policy.max_spread_percent
+        and 0 <= total <= policy.max_cost_percent
+        and -math.inf < funding <= policy.max_funding_against_percent
+    )
+    measured: Measured = {"spread_percent": spread, "cost_percent": total, "funding_percent": funding}
+    return None if holds else SkipReason.COST, measured
 
 
 def price_integrity(conditions: Conditions, policy: SafetyPolicy) -> tuple[SkipReason | None, Measured]:
@@ -173,10 +189,16 @@ def footprint(copy: Copy, conditions: Conditions, policy: SafetyPolicy) -> tuple
     return None if holds else SkipReason.FOOTPRINT, measured
 
 
-def open_then_dump(dumps: Dumps, policy: SafetyPolicy) -> tuple[SkipReason | None, Measured]:
-    """Pass a trader who doesn't, as far as can be told for certain, cut what others have just copied."""
-    holds = dumps.at_least <= policy.max_dump_share
-    return None if holds else SkipReason.OPEN_THEN_DUMP, {"entries": dumps.entries, "entries_cut": dumps.cut}
+def open_then_dump(
+    dumps: Dumps, dumped_ago_days: float | None, policy: SafetyPolicy
+) -> tuple[SkipReason | None, Measured]:
+    """Pass a trader who doesn't, as far as can be told for certain, cut what others have just copied, and lately not on us."""
+    paused = dumped_ago_days is not None and not dumped_ago_days >= policy.dump_pause_days
+    holds = dumps.at_least <= policy.max_dump_share and not paused
+    measured: Measured = {"entries": dumps.entries, "entries_cut": dumps.cut}
+    if dumped_ago_days is not None:
+        measured["dumped_ago_days"] = dumped_ago_days
+    return None if holds else SkipReason.OPEN_THEN_DUMP, measured
 
 
 def depth_usd(levels: Levels, mid: float | None, reach_percent: float) -> float:

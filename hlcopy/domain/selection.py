@@ -68,7 +68,8 @@ def disbelieve(conduct: Conduct, flow_share: float | None, policy: SafetyPolicy)
     """
     spread, dumps = conduct.concentration, conduct.dumps
     is_even = spread is None or (
-        spread.largest <= policy.max_profit_share
+        conduct.coins >= policy.min_profit_coins
+        and spread.largest <= policy.max_profit_share
         and spread.herfindahl <= policy.max_profit_herfindahl
         and 0 < spread.without_best_usd < math.inf
     )

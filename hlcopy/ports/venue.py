@@ -133,6 +133,9 @@ class VenueAccount(Protocol):
 class Exchange(VenueAccount, Protocol):
     """The venue we trade at. Every order carries its derived client id; sending the same id twice is the same order."""
 
+    def require_ready(self) -> None:
+        """Do nothing where positions may be opened at all; raise an `HlcopyError` that says what stands in the way."""
+
     def can_open(self, now: datetime) -> bool:
         """Whether what it takes to open a position and to protect it could be asked now, without waiting."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.book import IntentState, Purpose
 from hlcopy.domain.decision import ORDER_ERROR
-from hlcopy.domain.explain import Asks, Unit
+from hlcopy.domain.explained import Asks, Unit
 from hlcopy.domain.models import DEFERRED, EXECUTE
 from hlcopy.render import text
 from hlcopy.render.tables import Column, table
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from hlcopy.domain.book import Order, Position, PositionAction
-    from hlcopy.domain.explain import Check
+    from hlcopy.domain.explained import Check
     from hlcopy.domain.models import Signal
     from hlcopy.ticks.story import Ending, Present, Story
 

@@ -32,9 +32,10 @@ _NOBODY: Final = "nobody is followed yet; choose traders with: hlcopy score"
 
 
 def run(desk: Desk, now: datetime) -> Report:
-    """Fetch what is due, judge every order that isn't decided yet, confirm and enter those that pass.
+    """Fetch what is due, leave who was liquidated, judge every order that isn't decided yet, confirm and enter those that pass.
 
-    As many traders are read as the source's rate limits leave room for; the others stay due.
+    As many traders are read as the source's rate limits leave room for; the others stay due. Raises what stands in the way
+    of opening positions, once everything that protects is done; all that would be judged stays due then.
     """
     problems: list[Problem] = []
     outcome = _Outcome(decided=[], candidates=[], marks={}, actions=[])
@@ -45,6 +46,7 @@ def run(desk: Desk, now: datetime) -> Report:
     if fetched or len(turn) < len(due):
         _pass_over(desk, turn, fetched, now)
     _leave_liquidated(desk, fetched, outcome, problems, now)
+    desk.exchange.require_ready()
     _judge(desk, _with_equity(desk, fetched, now), outcome, now)
     _confirm_all(desk, outcome, now)
     decided = outcome.decided

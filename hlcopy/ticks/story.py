@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from hlcopy.domain.book import Order, OurFill, Position, PositionAction
     from hlcopy.domain.decision import Evidence
-    from hlcopy.domain.explain import Check
+    from hlcopy.domain.explained import Check
     from hlcopy.domain.models import Fill, Run, Signal, Trader
     from hlcopy.ports import Ledger
 

@@ -37,7 +37,8 @@ def open_exchange(
 ) -> LiveExchange:
     """Return the venue that the settings name, with our account there; it is closed with `opened`.
 
-    Raises `ConfigError` where key, agent or account aren't in order, `TryLaterError` where the venue can't be asked.
+    Raises `ConfigError` where key, agent or account aren't in order, `TryLaterError` where the venue can't be asked. What
+    only keeps from opening positions waits for `require_ready`: who enters protects, too.
     """
     from hlcopy.adapters import live
     from hlcopy.adapters.hyperliquid.account import HyperliquidAccount
@@ -47,11 +48,13 @@ def open_exchange(
     who = Identity(agent=live.address_of(key.reveal()), account=account, url=settings.venue_url)
     refuse_own_key(who.agent, account)
 
-    def ask(entering: bool) -> Ready:  # noqa: FBT001 - a callback takes no keywords
+    def ask(entering: bool, postpone: bool = False) -> Ready:  # noqa: FBT001, FBT002 - a callback takes no keywords
         real = settings.clock == "system"
-        return require_ready(client, who, ledger.controls, clock, tell, entering=entering, ask_time=real)
+        return require_ready(
+            client, who, ledger.controls, clock, tell, entering=entering, ask_time=real, postpone=postpone
+        )
 
-    ready = ask(entering)
+    ready = ask(entering, postpone=True)
     signer = live.signer(
         key.reveal(),
         network=settings.signs_for,
@@ -69,7 +72,7 @@ def open_exchange(
         policy=settings.policy(),
         clock=clock,
         time_left=partial(_without_the_last, time_left),
-        standing=VenueStanding(ask, ledger.controls),
+        standing=VenueStanding(ask, ledger.controls, ready),
         tell=tell,
     )
 

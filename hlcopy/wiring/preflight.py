@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from statistics import median
 from typing import TYPE_CHECKING, Final, NoReturn
@@ -44,10 +44,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ready:
-    """What was found in order: whether the account is a subaccount, and whether positions may be opened."""
+    """What was found in order: whether the account is a subaccount, and whether positions may be opened.
+
+    `problem` says what keeps from that, where those who open them asked and weren't to be stopped by it yet.
+    """
 
     is_subaccount: bool
     may_enter: bool
+    problem: str | None = field(default=None, compare=False)
 
 
 def live_checks(client: InfoClient, who: Identity, clock: Clock, *, ask_time: bool = True) -> list[Check]:
@@ -65,10 +69,12 @@ def require_ready(
     entering: bool,
     ask_time: bool = True,
     fresh: bool = False,
+    postpone: bool = False,
 ) -> Ready:
     """Return how agent and account stand, as known for an hour, or asked now.
 
     What keeps from opening positions only stops those who are `entering`; others are told, since they close and protect.
+    With `postpone` it is returned, for those who do both.
     Raises `ConfigError` for the first check that failed. Raises `TryLaterError` when the venue can't be asked and wasn't
     within a day.
     """
@@ -78,6 +84,7 @@ def require_ready(
     if known is not None and usable and now - known.at < _LASTS:
         return known.ready
     is_subaccount, may_enter = False, True
+    postponed: Check | None = None
     plain = known is not None and not known.ready.is_subaccount
     for check, shows_subaccount in _checks(client, who, clock, ask_time=ask_time, plain=plain):
         if check.name == standing.EXPIRY and check.ok is not None:
@@ -89,9 +96,13 @@ def require_ready(
                 tell(f"{check.name}: {check.said}; what was known before holds for now")
                 return known.ready
             controls.drop_fact(FACT)
-            _refuse(check)
-        if check.remedy:
-            tell(f"{check.said}; {check.remedy}")
+            if not postpone or check.ok is None or check.name in standing.MUST_HOLD:
+                _refuse(check)
+            postponed = postponed or check
+        elif check.remedy:
+            tell(_words(check))
+    if postponed is not None:
+        return Ready(is_subaccount=is_subaccount, may_enter=False, problem=_words(postponed))
     ready = Ready(is_subaccount=is_subaccount, may_enter=may_enter)
     controls.put_fact(FACT, Fact(_text(ready, who), now))
     return ready
@@ -108,16 +119,20 @@ def _refuse(check: Check) -> NoReturn:
     if check.ok is None:
         message = f"{check.name}: {check.said}"
         raise TryLaterError(message)
-    message = f"{check.said}; {check.remedy}"
-    raise ConfigError(message)
+    raise ConfigError(_words(check))
+
+
+def _words(check: Check) -> str:
+    return f"{check.said}; {check.remedy}"
 
 
 class VenueStanding:
-    """What stands in the way of trading, as a live exchange asks while it runs."""
+    """What stands in the way of trading, as a live exchange asks while it runs; `found` is what was found when it began."""
 
-    def __init__(self, ask: Callable[[bool], Ready], controls: Controls) -> None:
+    def __init__(self, ask: Callable[[bool], Ready], controls: Controls, found: Ready | None = None) -> None:
         self._ask = ask
         self._controls = controls
+        self._found = found
 
     def problem(self, *, entering: bool) -> str | None:
         """Return what stands in the way of sending anything, or of opening a position; None when nothing does."""
@@ -126,6 +141,12 @@ class VenueStanding:
         except (ConfigError, TryLaterError) as error:
             return str(error)
         return None
+
+    def require(self) -> None:
+        """Raise what stands in the way of opening a position."""
+        if self._found is not None and self._found.problem is not None:
+            raise ConfigError(self._found.problem)
+        self._ask(True)  # noqa: FBT003 - a callback takes no keywords
 
     def forget(self) -> None:
         """Forget what was found out, so that it is asked anew."""

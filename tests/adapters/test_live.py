@@ -19,6 +19,7 @@ from hlcopy.domain.book import IntentState, Order
 from hlcopy.domain.refusals import Refusal
 from hlcopy.errors import ConfigError
 from hlcopy.ports import UNKNOWN, Accepted, Refused
+from tests.adapters.hyperliquid.rows import account as state
 from tests.live import (
     ACCOUNT,
     AGENT,
@@ -92,6 +93,29 @@ def test_a_coin_whose_place_moved_is_named_by_the_new_one() -> None:
         rig.exchange.send(entry(), NOW)
         rig.exchange.send(entry(), NOW)
         assert [body["action"]["orders"][0]["a"] for body in rig.sent] == [1, 2]
+
+
+def test_what_protects_expires_by_the_venue_s_clock_where_ours_is_behind() -> None:
+    """An entry doesn't: what lands later than we think may never land at all."""
+    ahead = {"clearinghouseState": state("100000.0", time=int(NOW.timestamp() * 1000) + 30_000)}
+    with rigged(FILLED, RESTING, FILLED, said("success", "cancel"), info=ahead) as rig:
+        for order in (entry(), stop(), leaving()):
+            rig.exchange.send(order, NOW)
+        rig.exchange.cancel(stop(), NOW)
+        assert [body["expiresAfter"] - int(NOW.timestamp() * 1000) for body in rig.sent] == [
+            15_000,
+            45_000,
+            45_000,
+            60_000,
+        ]
+
+
+def test_a_send_asks_nothing_else_of_the_venue() -> None:
+    with rigged(FILLED, RESTING) as rig:
+        before = list(rig.asked)
+        rig.exchange.send(entry(), NOW)
+        rig.exchange.send(stop(), NOW)
+        assert rig.asked == before
 
 
 def test_a_send_counts_one_weight_and_waits_for_none() -> None:

@@ -41,9 +41,10 @@ class Present:
 
     def __init__(self, venue: LocalVenue) -> None:
         self._venue = venue
+        self.behind = timedelta(0)
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(clock_of(self._venue).now_ms() / 1000, UTC)
+        return datetime.fromtimestamp(clock_of(self._venue).now_ms() / 1000, UTC) - self.behind
 
     def monotonic(self) -> float:
         return clock_of(self._venue).now_ms() / 1000
@@ -315,3 +316,21 @@ def test_an_agent_that_was_dropped_ends_it(desk: Trading) -> None:
     desk.floor.drop_agent(AGENT)
     with pytest.raises(ConfigError, match="approve a new agent"):
         desk.enter()
+
+
+@pytest.mark.parametrize("behind", [timedelta(seconds=30), timedelta(minutes=-10)], ids=["behind", "ahead"])
+def test_a_clock_that_is_off_keeps_no_stop_and_no_exit_from_landing(desk: Trading, behind: timedelta) -> None:
+    desk.enter(client_order_id=ENTRY)
+    desk.clock.behind = behind
+    desk.account()
+    assert isinstance(desk.protect(), Accepted)
+    assert isinstance(desk.exchange.cancel(stop(client_order_id=STOP), desk.now), Accepted)
+    assert isinstance(desk.exchange.send(desk.order(leaving(client_order_id=EXIT)), desk.now), Accepted)
+    assert desk.floor.accounts[ACCOUNT].positions == {}
+
+
+def test_an_entry_of_a_clock_that_is_behind_has_expired(desk: Trading) -> None:
+    desk.clock.behind = timedelta(seconds=30)
+    desk.account()
+    assert isinstance(desk.enter(), Refused)
+    assert desk.floor.accounts[ACCOUNT].positions == {}

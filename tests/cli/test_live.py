@@ -92,6 +92,33 @@ def test_a_position_gets_its_stop_at_the_venue_and_its_end_in_the_book(run: Run,
     assert ended.realized_pnl_usd < -100
 
 
+def test_without_its_database_a_position_keeps_its_stop_and_nothing_new_is_opened(
+    run: Run, home: Path, venue: LocalVenue
+) -> None:
+    run("monitor")
+    run("resume --yes")
+    venue.floor.set_leverage_by_hand(ACCOUNT, "ETH", 3)
+    venue.floor.trade_by_hand(ACCOUNT, "ETH", 1.0)
+    give_position(home)
+    run("monitor")
+    account = venue.floor.accounts[ACCOUNT]
+    before = {order.cloid for order in account.orders.values() if order.is_open}
+    assert len(before) == 1
+    for file in home.glob("live.db*"):
+        file.unlink()
+
+    told = run("monitor --json")
+
+    assert [(each["code"], each["item"]) for each in told.document["errors"]] == [
+        ("FOREIGN_POSITION", "ETH"),
+        ("FOREIGN_ORDER", "ETH"),
+    ]
+    assert account.held("ETH") == 1.0
+    assert {order.cloid for order in account.orders.values() if order.is_open} == before
+    with opened(home) as store:
+        assert store.controls.halt() is not None
+
+
 def test_the_time_stop_leaves_a_position_by_an_order_that_is_signed(run: Run, home: Path, venue: LocalVenue) -> None:
     run("monitor")
     venue.floor.trade_by_hand(ACCOUNT, "ETH", 1.0)

@@ -15,6 +15,7 @@ from hlcopy.domain.conduct import (
     at_least,
     concentration,
     conduct_of,
+    dumped_at,
     dumps_of,
     largest_flow,
     luck_of,
@@ -73,6 +74,32 @@ def test_an_entry_is_a_dump_when_it_is_cut_by_half_soon_after_a_copy(
     assert dumps_of(moves(*steps), at(1_000), DELAY) == Dumps(entries=entries, cut=cut), case
 
 
+@pytest.mark.parametrize(
+    ("case", "steps", "side", "minute"),
+    [
+        ("kept", [(0, 10), (60, -10)], 1, None),
+        ("cut by half", [(0, 10), (40, -5)], 1, 40),
+        ("cut by less", [(0, 10), (40, -4)], 1, None),
+        ("in two steps", [(0, 10), (20, -3), (45, -2), (46, -5)], 1, 45),
+        ("half an hour after us and later", [(0, 10), (46, -10)], 1, None),
+        ("what was cut before we came counts from there", [(0, 10), (14, -3), (30, -3)], 1, None),
+        ("on the other side", [(0, -10), (40, 10)], -1, 40),
+        ("turned", [(0, 10), (40, -25)], 1, 40),
+    ],
+)
+def test_a_copy_is_dumped_on_when_half_is_cut_within_the_half_hour_after_it(
+    case: str, steps: list[tuple[float, float]], side: int, minute: float | None
+) -> None:
+    """We came at minute 15."""
+    expected = None if minute is None else at(minute)
+    assert dumped_at([*moves(*steps), *moves((20, 1), (21, -1), coin="ETH")], "BTC", side, at(15)) == expected, case
+
+
+def test_a_cut_behind_a_gap_is_none() -> None:
+    broken = [moves((0, 10))[0], fill(time=at(20), start_position=3.0, is_buy=False, size=3.0, oid=9)]
+    assert dumped_at(broken, "BTC", 1, at(15)) is None
+
+
 def test_an_entry_behind_a_gap_counts_for_nothing() -> None:
     broken = moves((0, 10), (25, -10))
     assert dumps_of([broken[0], fill(time=at(20), start_position=3.0, oid=9)], at(1_000), DELAY).entries == 0
@@ -103,7 +130,7 @@ def test_nothing_won_is_nothing_to_be_concentrated() -> None:
 def test_what_is_undone_at_once_is_wash() -> None:
     washed = moves(*[(minute + half / 2, 1 - 2 * half) for minute in range(20) for half in (0, 1)])
     record = conduct_of(washed, T0 - WEEK, at(500), DELAY)
-    assert (record.trips, record.quick_share) == (20, 1.0)
+    assert (record.trips, record.coins, record.quick_share) == (20, 1, 1.0)
     assert record.net_share == pytest.approx(0.0)
     assert net_share(washed[:1]) == 1.0
     assert net_share([]) is None
@@ -173,7 +200,7 @@ def test_a_share_is_at_least_something_below_what_was_seen(count: int, more: int
 
 EVEN = concentration([10.0] * 20)
 BELIEVED = Conduct(
-    trips=50, concentration=EVEN, quick_share=0.0, net_share=0.0, dumps=Dumps(entries=20, cut=1), skill=4.0
+    trips=50, coins=3, concentration=EVEN, quick_share=0.0, net_share=0.0, dumps=Dumps(entries=20, cut=1), skill=4.0
 )
 SAFETY = SafetyPolicy()
 
@@ -213,6 +240,12 @@ def test_a_record_is_believed_unless_something_speaks_against_it(
     assert disbelieve(record, flow, SAFETY) is reason, case
     if gate is not None:
         assert disbelieve(record, flow, SafetyPolicy(off=frozenset({gate}))) is None, case
+
+
+@pytest.mark.parametrize(("coins", "reason"), [(3, None), (2, Disqualified.CONCENTRATED)])
+def test_a_record_can_be_asked_to_span_several_coins(coins: int, reason: Disqualified | None) -> None:
+    assert disbelieve(changed(coins=coins), 0.0, SafetyPolicy(min_profit_coins=3)) is reason
+    assert disbelieve(changed(coins=coins), 0.0, SAFETY) is None
 
 
 def test_without_trials_nobody_is_lucky() -> None:

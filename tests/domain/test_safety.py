@@ -30,6 +30,7 @@ SOUND = Conditions(
     mid=100.0,
     open_interest_usd=50_000_000.0,
     day_volume_usd=100_000_000.0,
+    funding_rate=0.0000125,
     bids=levels(99.99, -0.02),
     asks=levels(100.01, 0.02),
 )
@@ -46,6 +47,9 @@ SOUND = Conditions(
         ("no book", {"mid": None, "bids": [], "asks": []}, SkipReason.ILLIQUID),
         ("a wide spread", {"bids": levels(99.9, -0.02), "asks": levels(100.1, 0.02)}, SkipReason.COST),
         ("costly to walk", {"asks": [(100.01, 0.1), *levels(100.45, 0.001, 90_000.0)]}, SkipReason.COST),
+        ("a long pays as much for an hour as may be", {"funding_rate": 0.0002}, None),
+        ("it pays more", {"funding_rate": 0.000201}, SkipReason.COST),
+        ("it is paid", {"funding_rate": -0.01}, None),
         ("as far from the oracle as may be", {"oracle": 99.1}, None),
         ("the mark is far from the oracle", {"oracle": 98.9}, SkipReason.PRICE_INTEGRITY),
         ("and on the other side", {"oracle": 101.1}, SkipReason.PRICE_INTEGRITY),
@@ -88,6 +92,29 @@ def test_who_dumps_on_copies_isn_t_copied_even_where_no_market_is_recorded() -> 
     assert judge(COPY, None, dumps, off).skip is None
 
 
+@pytest.mark.parametrize(
+    ("case", "pause_days", "ago_days", "skipped"),
+    [
+        ("a week ago", 7.0, 7.0, False),
+        ("since", 7.0, 6.99, True),
+        ("never", 7.0, None, False),
+        ("nobody knows when", 7.0, NAN, True),
+        ("just now, and nobody asked for a pause", 0.0, 0.0, False),
+    ],
+)
+def test_one_dump_on_us_pauses_a_trader_where_that_is_asked_for(
+    case: str, pause_days: float, ago_days: float | None, *, skipped: bool
+) -> None:
+    policy = replace(POLICY, safety=SafetyPolicy(dump_pause_days=pause_days))
+    verdict = judge(replace(COPY, dumped_ago_days=ago_days), SOUND, HONEST, policy)
+    assert verdict.skip is (SkipReason.OPEN_THEN_DUMP if skipped else None), case
+
+
+def test_a_short_pays_where_a_long_is_paid() -> None:
+    paid = replace(SOUND, funding_rate=-0.000201)
+    assert judge(replace(COPY, side=Side.SHORT), paid, HONEST, POLICY).skip is SkipReason.COST
+
+
 def test_in_a_replay_the_market_s_gates_aren_t_applied_and_that_is_said() -> None:
     verdict = judge(COPY, None, HONEST, POLICY)
     assert verdict.skip is None
@@ -103,10 +130,10 @@ def test_what_was_measured_is_kept_even_of_gates_that_are_off() -> None:
     assert verdict.measured["entries_cut"] == 9
 
 
-NUMBERS = ["mark", "oracle", "open_interest_usd", "day_volume_usd"]
+NUMBERS = ["mark", "oracle", "open_interest_usd", "day_volume_usd", "funding_rate"]
 
 
-@given(st.sampled_from(NUMBERS), st.sampled_from([NAN, INF, -INF, -1.0]))
+@given(st.sampled_from(NUMBERS), st.sampled_from([NAN, INF, -INF]))
 def test_a_broken_market_bears_no_copy_and_leaves_no_broken_number_behind(name: str, broken: float) -> None:
     verdict = judge(COPY, replace(SOUND, **{name: broken}), HONEST, POLICY)
     assert verdict.skip is not None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hlcopy.domain.models import DEFERRED, EXECUTE
-from hlcopy.domain.policy import Gate, SafetyPolicy
+from hlcopy.domain.policy import Gate, Policy, SafetyPolicy
 from hlcopy.domain.safety import Conditions
 from hlcopy.ports import UNKNOWN
 from hlcopy.ticks import poll
@@ -24,6 +24,7 @@ SOUND = Conditions(
     mid=60_000.0,
     open_interest_usd=1e9,
     day_volume_usd=2e9,
+    funding_rate=0.0000125,
     bids=[(59_999.0, 50.0)],
     asks=[(60_001.0, 50.0)],
 )
@@ -101,3 +102,31 @@ def test_who_cut_what_was_copied_again_and_again_isn_t_copied(scene: Scene) -> N
     signal = polled(scene, None)
     assert signal.trader == TRADER
     assert (signal.decision, signal.detail["entries_cut"]) == ("SKIP_OPEN_THEN_DUMP", 20)
+
+
+@pytest.mark.parametrize(("cut_after", "decision"), [(25, "SKIP_OPEN_THEN_DUMP"), (45, EXECUTE)])
+def test_who_cuts_by_half_what_we_have_just_copied_pauses_where_that_is_asked_for(
+    scene: Scene, cut_after: float, decision: str
+) -> None:
+    """Our copy is of minute 15; it stays open, and the next order of the trader is in another coin."""
+    for coin, price in (("ETH", 3_000.0), ("SOL", 150.0)):
+        scene.market.set(coin, at(-60), price)
+    polled(scene, None)
+    desk = scene.desk(Policy(safety=SafetyPolicy(dump_pause_days=7.0)))
+    scene.source.add(
+        fill(price=60_000.0, size=0.6, is_buy=False, start_position=1.0, oid=2, time=at(15 + cut_after)),
+        fill(coin="ETH", price=3_000.0, size=20.0, oid=3, time=at(70)),
+        fill(coin="SOL", price=150.0, size=400.0, oid=4, time=at(60, days=7)),
+    )
+    for moment in (at(75), at(86)):
+        poll.run(desk, moment)
+    assert decided(scene, "oid:3") == decision
+    scene.ledger.traders.put([replace(scene.ledger.traders.get(TRADER), last_scored_at=at(65, days=7))])  # type: ignore[type-var]
+    for moment in (at(65, days=7), at(76, days=7)):
+        poll.run(desk, moment)
+    assert decided(scene, "oid:4") == EXECUTE
+
+
+def decided(scene: Scene, order: str) -> str:
+    (signal,) = (each for each in scene.ledger.signals.list() if each.order_key == order)
+    return signal.decision

@@ -148,6 +148,32 @@ def test_what_keeps_from_entering_doesn_t_keep_from_protecting(case: str) -> Non
     assert said in told[0]
 
 
+@pytest.mark.parametrize("case", ENTERING)
+def test_who_enters_and_protects_hears_of_it_when_it_comes_to_entering(case: str) -> None:
+    changes, said = ENTERING[case]
+    controls, told = MemoryLedger().controls, list[str]()
+    with at(VenueSays(**changes)) as (wire, who):
+
+        def ask(entering: bool, *, postpone: bool = False) -> Ready:  # noqa: FBT001 - as the standing asks
+            return require_ready(
+                wire.client, who, controls, wire.clock, told.append, entering=entering, postpone=postpone
+            )
+
+        found = ask(True, postpone=True)  # noqa: FBT003 - see above
+        asked = len(wire.asked())
+        assert not found.may_enter
+        with pytest.raises(ConfigError) as caught:
+            VenueStanding(ask, controls, found).require()
+        assert said in str(caught.value)
+        assert (len(wire.asked()), told, controls.fact(FACT)) == (asked, [], None)
+
+
+@pytest.mark.parametrize("case", IDENTITY)
+def test_without_a_sound_account_and_agent_nothing_is_postponed(case: str) -> None:
+    with at(VenueSays(**IDENTITY[case][0])) as (wire, who), pytest.raises(ConfigError):
+        require_ready(wire.client, who, MemoryLedger().controls, wire.clock, print, entering=True, postpone=True)
+
+
 def test_what_was_found_wanting_by_who_protects_is_asked_again_by_who_enters() -> None:
     controls = MemoryLedger().controls
     required(VenueSays(**UNIFIED), controls, entering=False)

@@ -80,11 +80,16 @@ class HyperliquidAccount:
         self._clock = clock
         self._tell = tell
         self._not_before = 0
+        self._behind_ms = 0
         self._paid: _Paid | None = None
 
     def acknowledged(self, at_ms: int) -> None:
         """Take note that the venue answered a send at a moment of our clock: what was true before is no longer."""
         self._not_before = max(self._not_before, at_ms - _SKEW_MS)
+
+    def behind_ms(self) -> int:
+        """Return how far our clock lies behind the venue's, as far as its readings show; 0 while they can't be told apart."""
+        return self._behind_ms
 
     def account(self, now: datetime) -> Account | UnknownType:  # noqa: ARG002 - the port's signature
         """Return our account as it stands; a reading older than what we know is read once more."""
@@ -95,6 +100,8 @@ class HyperliquidAccount:
             # Orders first: a stop that fires in between then looks too many, not a position that lacks one.
             orders = self._client.open_orders(self._address)
             state = self._client.own_state(self._address)
+            behind = state.time - to_ms(self._clock.now())  # a stale reading shows too little, never too much
+            self._behind_ms = max(self._behind_ms, behind if behind > _SKEW_MS else 0)
             if state.time >= self._not_before:
                 # A moment far ahead of ours may be a slip of the venue: it must not make all that follow look old.
                 self._not_before = max(self._not_before, min(state.time, to_ms(self._clock.now()) + _SKEW_MS))

@@ -102,6 +102,7 @@ class HyperliquidMarket:
             mid=(bids[0][0] + asks[0][0]) / 2 if bids and asks else None,
             open_interest_usd=context.openInterest * context.markPx,
             day_volume_usd=context.dayNtlVlm,
+            funding_rate=context.funding,
             bids=bids,
             asks=asks,
         )

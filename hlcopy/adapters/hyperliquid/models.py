@@ -98,12 +98,13 @@ class ApiContext(Wire):
 
 
 class ApiConditions(Wire):
-    """What makes a coin's market large and its price true; `openInterest` is in base units, `dayNtlVlm` in USD."""
+    """What makes a coin's market large and its price true; `openInterest` is in base units, `dayNtlVlm` in USD, `funding` an hour's rate."""
 
     markPx: Positive  # noqa: N815 - the venue's name
     oraclePx: Positive  # noqa: N815 - the venue's name
     openInterest: NotNegative  # noqa: N815 - the venue's name
     dayNtlVlm: NotNegative  # noqa: N815 - the venue's name
+    funding: Rate
 
 
 class ApiLevel(Wire):

@@ -49,6 +49,9 @@ class Reader(VenueAccount, Protocol):
     def acknowledged(self, at_ms: int) -> None:
         """Take note that the venue answered a send at a moment of our clock."""
 
+    def behind_ms(self) -> int:
+        """Return how far our clock lies behind the venue's, as its readings show; 0 where they don't."""
+
     def chosen_leverage(self, coin: str) -> tuple[bool, int] | UnknownType:
         """Return whether the margin of a coin is isolated, and its leverage."""
 
@@ -58,6 +61,9 @@ class Standing(Protocol):
 
     def problem(self, *, entering: bool) -> str | None:
         """Return what stands in the way of sending anything, or of opening a position; None when nothing does."""
+
+    def require(self) -> None:
+        """Raise what stands in the way of opening a position."""
 
     def forget(self) -> None:
         """Forget what was found out, so that it is asked anew."""
@@ -124,6 +130,13 @@ class LiveExchange:
         """Return how many actions our address may still send."""
         return self._reader.budget(now)
 
+    def require_ready(self) -> None:
+        """Do nothing where agent, account and clock let us open positions.
+
+        Raises `ConfigError` where they don't, `TryLaterError` where the venue can't be asked.
+        """
+        self._standing.require()
+
     def can_open(self, now: datetime) -> bool:
         """Whether time and request weight are left to open a position and see its stop rest without waiting."""
         return self._time_left() > 0 and self._ration.left(now) >= _ENTRY_WEIGHT
@@ -182,6 +195,9 @@ class LiveExchange:
         if (refused := _refused(objection)) is not None:
             return refused
         expires = to_ms(order.expires_at or order.created_at)  # an order without an end has just been objected to
+        if order.reduce_only:
+            # It must land by the venue's clock, too; and that it lands late does no harm, as it would with an entry.
+            expires += self._reader.behind_ms()
         return self._sent(
             lambda: self._signer.order(order, listings, self._nonce, expires),
             lambda answer: order_outcome(answer, order.client_order_id, order.size),
@@ -199,7 +215,7 @@ class LiveExchange:
         objection = signing.to_cancel(order, _of(listings, order.coin))
         if (refused := _refused(objection)) is not None:
             return refused
-        expires = to_ms(self._clock.now() + _CANCEL_EXPIRES)
+        expires = to_ms(self._clock.now() + _CANCEL_EXPIRES) + self._reader.behind_ms()
 
         def send() -> object:
             return self._signer.cancel(order, listings, self._nonce, expires)

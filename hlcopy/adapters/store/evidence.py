@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from hlcopy import __version__
+from hlcopy.domain.choices import Choice
 from hlcopy.domain.conduct import Dumps
 from hlcopy.domain.course import Passing, Screening, Step
 from hlcopy.domain.decision import Evidence, Missing, Venue
@@ -126,7 +127,8 @@ def _facts(evidence: Evidence) -> dict[str, object]:
         seen = market.conditions
         plain["market"] = {
             "trader": [market.trader_position_usd, market.trader_hour_usd, market.dumps.entries, market.dumps.cut],
-            "prices": None if seen is None else [seen.mark, seen.oracle, seen.mid],
+            "dumped_ago_days": market.dumped_ago_days,
+            "prices": None if seen is None else [seen.mark, seen.oracle, seen.mid, seen.funding_rate],
             "usd": None if seen is None else [seen.open_interest_usd, seen.day_volume_usd],
             "book": None if seen is None else [list(map(list, seen.bids)), list(map(list, seen.asks))],
         }
@@ -186,7 +188,7 @@ def _to_missing(wait: str, now: str, retry: float, early: bool) -> Missing:  # n
 
 def _confirming(facts: Facts) -> dict[str, object]:
     trader, state, since, held = facts.trader, facts.state, facts.since, facts.held_back
-    passed, book = facts.candidate.passing, facts.portfolio
+    passed, book, said = facts.candidate.passing, facts.portfolio, facts.choice
     return {
         "now": _at(facts.now),
         "candidate": [_at(passed.time), passed.size_after, _at(facts.candidate.eligible_at)],
@@ -203,6 +205,7 @@ def _confirming(facts: Facts) -> dict[str, object]:
         "equity": book.equity,
         "holdings": [[each.coin, each.side, each.exposure_usd, each.source_trader] for each in book.holdings],
         "held_back": None if held is None else [held.reason, dict(held.detail)],
+        "choice": None if said is None else [_at(said.at), said.banned, said.budget_usd],
     }
 
 
@@ -246,7 +249,12 @@ def _to_facts(seen: Screening, plain: dict[str, Any]) -> Facts:
             ),
         ),
         held_back=None if held is None else Skip(SkipReason(held[0]), held[1]),
+        choice=None if plain["choice"] is None else _to_choice(address, *plain["choice"]),
     )
+
+
+def _to_choice(address: str, at: str, banned: bool, budget_usd: float | None) -> Choice:  # noqa: FBT001 - a row's own order
+    return Choice(address=address, at=datetime.fromisoformat(at), banned=banned, budget_usd=budget_usd)
 
 
 def _to_position(row: list[Any]) -> TraderPosition:
@@ -260,17 +268,25 @@ def _to_market(plain: dict[str, Any]) -> Surroundings:
     position_usd, hour_usd, entries, cut = plain["trader"]
     conditions = None
     if plain["prices"] is not None:
-        mark, oracle, mid = plain["prices"]
+        mark, oracle, mid, funding = plain["prices"]
         interest, volume = plain["usd"]
         bids, asks = ([(price, size) for price, size in side] for side in plain["book"])
         conditions = Conditions(
-            mark=mark, oracle=oracle, mid=mid, open_interest_usd=interest, day_volume_usd=volume, bids=bids, asks=asks
+            mark=mark,
+            oracle=oracle,
+            mid=mid,
+            open_interest_usd=interest,
+            day_volume_usd=volume,
+            funding_rate=funding,
+            bids=bids,
+            asks=asks,
         )
     return Surroundings(
         trader_position_usd=position_usd,
         trader_hour_usd=hour_usd,
         conditions=conditions,
         dumps=Dumps(entries=entries, cut=cut),
+        dumped_ago_days=plain["dumped_ago_days"],
     )
 
 

@@ -180,6 +180,27 @@ def test_one_moment_far_in_the_future_doesn_t_make_all_that_follow_look_old() ->
         assert ours.account(NOW) is not UNKNOWN
 
 
+NOW_MS = T0 + 60_000
+
+
+@pytest.mark.parametrize(
+    ("case", "moments", "behind_ms"),
+    [
+        ("as near as clocks may be", [NOW_MS + 2_000], 0),
+        ("behind", [NOW_MS + 2_001], 2_001),
+        ("ahead, or an old reading", [NOW_MS - 30_000], 0),
+        ("an old reading among newer ones", [NOW_MS + 30_000, NOW_MS + 5_000], 30_000),
+    ],
+)
+def test_how_far_our_clock_is_behind_is_told_by_readings(case: str, moments: list[int], behind_ms: int) -> None:
+    with wired(times(*moments), clock=clock()) as wire:
+        ours = reader(wire)
+        assert ours.behind_ms() == 0
+        for _ in moments:
+            assert ours.account(NOW) is not UNKNOWN
+        assert ours.behind_ms() == behind_ms, case
+
+
 # Orders
 
 

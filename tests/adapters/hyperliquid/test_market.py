@@ -382,7 +382,7 @@ def test_an_unknown_coin_has_no_book() -> None:
 
 
 def test_a_market_s_conditions_are_told_in_usd_with_both_sides_of_its_book() -> None:
-    answer = present(oraclePx="60030.0", openInterest="10.0", dayNtlVlm="2500000.0")
+    answer = present(oraclePx="60030.0", openInterest="10.0", dayNtlVlm="2500000.0", funding="0.0000125")
     with scene(metaAndAssetCtxs=answer, l2Book=BOOK) as at:
         assert at.market.conditions("BTC", NOW) == Conditions(
             mark=60_000.0,
@@ -390,6 +390,7 @@ def test_a_market_s_conditions_are_told_in_usd_with_both_sides_of_its_book() -> 
             mid=59_998.0,
             open_interest_usd=600_000.0,
             day_volume_usd=2_500_000.0,
+            funding_rate=0.0000125,
             bids=[(59_995.0, 0.5), (59_990.0, 1.5)],
             asks=[(60_001.0, 2.0), (60_005.0, 0.25)],
         )
