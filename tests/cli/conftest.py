@@ -9,6 +9,7 @@ import pytest
 
 from hlcopy.cli import logs, main
 from hlcopy.wiring import desks
+from tests.shapes import check_shape
 from tests.venue import environment, local_venue
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     def command(line: str, *more: str) -> Outcome:
-        code = main([*line.split(), *more])
+        given = [*line.split(), *more]
+        code = main(given)
         captured = capsys.readouterr()
+        if "--json" in given and captured.out:
+            check_shape(given, captured.out)
         return Outcome(code, captured.out, captured.err)
 
     return command
