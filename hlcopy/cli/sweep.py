@@ -210,7 +210,7 @@ def _recording(session: Session, base: Plan) -> str:
     from hlcopy.backtest.run import record
     from hlcopy.backtest.sweep import fingerprint
 
-    with session.store() as store:
+    with session.store() as store, session.progress("Reading what is recorded"):
         return fingerprint(record(store, base))
 
 
