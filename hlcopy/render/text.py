@@ -35,6 +35,28 @@ def moment(at: datetime | None) -> str:
     return DASH if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
+def local(at: datetime | None, *, seconds: bool = False) -> str:
+    """Return a moment in this machine's time zone, to the minute or the second."""
+    return DASH if at is None else at.astimezone().strftime("%Y-%m-%d %H:%M:%S" if seconds else "%Y-%m-%d %H:%M")
+
+
+def zone(at: datetime) -> str:
+    """Return the name of this machine's time zone at a moment, such as `CET`."""
+    return safe(at.astimezone().strftime("%Z") or "UTC")
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in its two largest units, such as `2 d 4 h`, `15 min` and `40 s`."""
+    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86_400
+    if round(seconds) < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.0f} s"
+    if round(minutes) < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes:.0f} min"
+    if round(minutes) < 1_440:  # noqa: PLR2004 - a day
+        return f"{int(hours)} h {int(minutes) % 60} min"
+    return f"{int(days)} d {int(hours) % 24} h"
+
+
 def day(at: datetime | None) -> str:
     """Return a moment's UTC day."""
     return DASH if at is None else at.astimezone(UTC).strftime("%Y-%m-%d")

@@ -11,6 +11,7 @@ from hlcopy.cli import logs, main
 from hlcopy.wiring import desks
 from tests.shapes import check_shape
 from tests.venue import environment, local_venue
+from tests.zones import time_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,6 +44,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(logs, "_file", None)
     monkeypatch.setattr(logs.scrub, "_secrets", [])
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def utc() -> Iterator[None]:
+    """A machine whose clock is in UTC, wherever the tests run."""
+    with time_zone("UTC"):
+        yield
 
 
 @pytest.fixture
