@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
 from hlcopy import __version__
@@ -20,8 +20,6 @@ from hlcopy.errors import HlcopyError, TryLaterError
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
-
-    from typer.core import TyperGroup
 
 UNEXPECTED: Final = 3
 INTERRUPTED: Final = 130
@@ -46,7 +44,7 @@ COMMANDS: Final = {
     "drill": ("hlcopy.cli.drill", "Prove here that no fault leaves a position without a stop."),
     "simulate": ("hlcopy.cli.simulate", "Serve a made-up market on this machine, for rehearsals."),
     "backtest": ("hlcopy.cli.backtest", "Replay recorded fills and candles through the ticks that trade."),
-    "sweep": ("hlcopy.cli.sweep", "Try many configurations of the rules, and say how much of the best is luck."),
+    "sweep": ("hlcopy.cli.sweep", "Try many configurations, and say how much of the best is luck."),
     "gates": ("hlcopy.cli.gates", "Judge each gate by what the entries it refused would have made."),
     "status": ("hlcopy.cli.status", "Show how everything stands on one screen."),
     "report": ("hlcopy.cli.report", "Judge our own trades of a period by a backtest's figures."),
@@ -58,9 +56,20 @@ COMMANDS: Final = {
     "alerts": ("hlcopy.cli.alerts", "Alerts: list (when none is named), test."),
     "config": ("hlcopy.cli.settings", "Settings: show, lint."),
     "budget": ("hlcopy.cli.budget", "Show what was spent of the APIs against the forecast: today, and in seven days."),
+    "schema": ("hlcopy.cli.schemas", "Print the JSON Schema of what a command prints with --json."),
     "data": ("hlcopy.cli.history", "Recorded data: import, fetch, status; the file: backup, restore."),
 }
 """The module of each command, whose `app` holds it, and its line in the list: help imports no command."""
+
+HEADINGS: Final = {
+    "Start here": ("demo", "doctor"),
+    "Ticks": ("run-all", "score", "poll", "monitor", "positions"),
+    "Look": ("signals", "traders"),
+    "Operate": ("halt", "resume", "close", "flatten", "verify"),
+    "History and research": ("data", "backtest", "gates", "sweep"),
+    "Setup and rehearsal": ("config", "schema", "simulate", "drill"),
+}
+"""The commands under the headings of the list; each stands under one."""
 
 EPILOG: Final = """\
 \b
@@ -69,6 +78,7 @@ Examples:
   hlcopy data import fills fills.csv.gz
   hlcopy data status
   hlcopy signals --decision EXECUTE --json
+  hlcopy poll --help
 
 \b
 Exit codes:
@@ -84,8 +94,21 @@ Exit codes:
 Settings come from HLCOPY_* variables and a .env file; see .env.example.
 """
 
+
+class Root(TyperGroup):
+    """The root command, whose list of commands has headings."""
+
+    def format_commands(self, _context: Any, formatter: Any) -> None:  # noqa: ANN401 - Typer's own signature, whose types are private
+        """Write the commands under their headings, all summaries in one column."""
+        room = max(map(len, COMMANDS))
+        for heading, names in HEADINGS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name.ljust(room), COMMANDS[name][1]) for name in names])
+
+
 app = typer.Typer(
     name="hlcopy",
+    cls=Root,
     help="Copy the entries of good Hyperliquid perp traders; manage the exits alone.",
     epilog=EPILOG,
     add_completion=False,
@@ -199,7 +222,9 @@ def _usage(error: typer.TyperException) -> str:
         if pattern.fullmatch(error.message):
             error.message = pattern.sub(plainer, error.message)
     context = getattr(error, "ctx", None)
-    said = " ".join(error.format_message().split()).removesuffix(".")
+    near = getattr(error, "possibilities", None)
+    told = f"{error.message}. Did you mean {near[0]}?" if near else error.format_message()
+    said = " ".join(told.split()).removesuffix(".")
     return f"{said} (see {context.command_path} --help)" if context else said
 
 

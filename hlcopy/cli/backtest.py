@@ -218,8 +218,8 @@ class _Backtest(TyperGroup):
     """The group whose own options a command of it doesn't need."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - Typer's own signature
-        """Parse; what is required isn't where a command follows."""
-        if args and args[0] in self.commands:
+        """Parse; what is required isn't where a command follows, be it one that there isn't."""
+        if args and not args[0].startswith("-"):
             for parameter in self.params:
                 parameter.required = False
         return super().parse_args(ctx, args)

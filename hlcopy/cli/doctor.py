@@ -75,7 +75,8 @@ def doctor(
         session = _without_settings(as_json=as_json, quiet=quiet)
         checks = [Check(name="settings", ok=False, said=str(error), remedy=".env.example lists them all")]
     else:
-        checks = _Looks(session, db, env_file).all(from_cron=from_cron)
+        with session.progress("Looking"):
+            checks = _Looks(session, db, env_file).all(from_cron=from_cron)
     wrong = [check for check in checks if check.ok is False]
     _show(session, checks, at, began)
     raise typer.Exit(1 if wrong else 0)

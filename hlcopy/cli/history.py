@@ -25,6 +25,13 @@ Files = Annotated[
     list[Path], typer.Argument(metavar="FILE...", help="CSV, JSON or JSON lines; may be gzip.", show_default=False)
 ]
 
+_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy data import candles BTC-5m.csv.gz
+  hlcopy data fetch --from 2026-02-01 --to 2026-02-28
+  hlcopy data status
+"""
 _IMPORT_EXAMPLES: Final = """\
 \b
 Examples:
@@ -54,7 +61,7 @@ def _commands() -> None:
     """Keep `app` a group, whatever the number of its commands."""
 
 
-@data.callback(invoke_without_command=True)
+@data.callback(invoke_without_command=True, epilog=_EXAMPLES)
 def _data(context: typer.Context) -> None:
     """Recorded data: import, fetch, status; the file: backup, restore."""  # noqa: D401 - the line that help shows
     options.help_when_bare(context)

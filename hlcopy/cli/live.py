@@ -100,7 +100,9 @@ def watching(session: Session, ledger: Ledger, served: LocalVenue, *, silent: bo
         return
     from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
     console = Console(file=sys.stdout)
-    with Live(console=console, refresh_per_second=_PER_SECOND, transient=True) as live:
+    waiting = Text("Ranking them by their past", style="dim")
+    with Live(waiting, console=console, refresh_per_second=_PER_SECOND, transient=True) as live:
         yield LiveScreen(console, live, ledger, served)

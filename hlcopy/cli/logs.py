@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -152,7 +153,22 @@ def _path_before_settings() -> Path:
     return platformdirs.user_data_path("hlcopy") / "hlcopy.log"
 
 
+def _import_structlog() -> None:
+    """Import structlog without its console's colours, which import rich and pygments: 50 ms that no tick needs.
+
+    Only in the main thread: another might want rich itself in the meantime.
+    """
+    if "rich" in sys.modules or threading.current_thread() is not threading.main_thread():
+        return
+    sys.modules["rich"] = None  # type: ignore[assignment] # structlog then does as it does where rich is missing
+    try:
+        import structlog  # noqa: F401 - imported for the others to find
+    finally:
+        del sys.modules["rich"]
+
+
 def _logger(file: LogFile) -> FilteringBoundLogger:
+    _import_structlog()
     import structlog
 
     structlog.configure(

@@ -6,7 +6,7 @@ import math
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Final, TypeVar
@@ -35,6 +35,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 _BY_HAND: Final = "by hand"
 _OPERATE: Final = "operate"
+_ASKING: Final = "Asking the venue"
 
 _HALT_EXAMPLES: Final = """\
 \b
@@ -314,12 +315,14 @@ class _Work:
     tell: Teller
     http: BoundedHttp
     seconds: float
+    session: Session
 
     def run(self, use: Callable[[Desk, datetime], T], now: datetime) -> T:
         """Run a use case, whose requests together take no longer than the command may."""
         self.http.allow(self.seconds)
         try:
-            return use(self.desk, now)
+            with self.session.progress(_ASKING):
+                return use(self.desk, now)
         finally:
             self.http.allow(math.inf)
 
@@ -339,7 +342,10 @@ def _opened(session: Session, *, create: bool = False) -> Iterator[_Work]:
         with session.store(create=create) as store, BoundedHttp(real) as http:
             clock = clocks.clock_of(session.settings, real, http)
             hide = logs.scrub.hide_one
-            with desks.open_desk(session.settings, store, http, clock, command=_OPERATE, tell=tell, hide=hide) as desk:
+            opening = desks.open_desk(session.settings, store, http, clock, command=_OPERATE, tell=tell, hide=hide)
+            with ExitStack() as opened:
+                with session.progress(_ASKING):  # over before anything is asked of the user
+                    desk = opened.enter_context(opening)
                 yield _Work(
                     store=store,
                     desk=desk,
@@ -347,6 +353,7 @@ def _opened(session: Session, *, create: bool = False) -> Iterator[_Work]:
                     tell=tell,
                     http=http,
                     seconds=desks.ALLOWANCES[_OPERATE].tick_s,
+                    session=session,
                 )
     except BaseException:
         stop.set()  # threads that wait to try again have nobody left to tell

@@ -128,11 +128,11 @@ class Session:
             yield store
 
     @contextmanager
-    def progress(self) -> Iterator[Progress]:
-        """Show progress on standard error while the block runs, if that is a terminal."""
+    def progress(self, between: str = "Working") -> Iterator[Progress]:
+        """Show progress on standard error while the block runs, if that is a terminal; `between` is told between steps."""
         from hlcopy.cli.progress import progress_on
 
-        with progress_on(sys.stderr, silent=self.quiet or self.as_json) as progress:
+        with progress_on(sys.stderr, silent=self.quiet or self.as_json, between=between) as progress:
             yield progress
 
     @property

@@ -94,9 +94,12 @@ def demo(
     from hlcopy.simulator.venue import Venue
 
     began = time.perf_counter()
-    options.Session.begin(None, env_file, as_json=as_json, quiet=quiet, practice=True)  # a bad setting is told at once
-    world = generate(seed, start=START, days=DAYS, history_days=HISTORY_DAYS)
-    venue, clock = Venue(world), DrivenClock(world.start_ms)
+    asked = options.Session.begin(
+        None, env_file, as_json=as_json, quiet=quiet, practice=True
+    )  # tells a bad setting now
+    with asked.progress("Making a market"):
+        world = generate(seed, start=START, days=DAYS, history_days=HISTORY_DAYS)
+        venue, clock = Venue(world), DrivenClock(world.start_ms)
     nansen = NansenApi(venue, clock, key=_KEY, credits=_CREDITS)
     with (
         _folder(keep=keep) as folder,
@@ -211,27 +214,22 @@ def _ranked(who: Profile, trader: Trader | None) -> str:
 def _tell_end(
     session: Session, played: _Played, served: LocalVenue, database: Path | None, seed: int, seconds: float
 ) -> None:
-    ticks = ", ".join(f"{count} {name}" for name, count in sorted(played.tally.ticks.items()))
     if session.as_json:
         session.show_json(_document(played, served, database, seed, seconds))
         return
-    gained = played.account.equity - session.settings.paper_equity_usd
-    session.show(
-        f"\n{played.tally.events:,} events in {DAYS} simulated days: {ticks}.\n"
-        f"{served.usage.requests.total():,} requests over HTTP; {seconds:.1f} s in all.\n"
-        f"Equity ${played.account.equity:,.2f} ({gained:+,.2f}): made up, like the traders; nothing to expect.\n"
+    from hlcopy.render.story import Ending, ending_text
+
+    ending = Ending(
+        days=DAYS,
+        events=played.tally.events,
+        ticks=played.tally.ticks,
+        requests=served.usage.requests.total(),
+        seconds=seconds,
+        equity_usd=played.account.equity,
+        gained_usd=played.account.equity - session.settings.paper_equity_usd,
+        promises=[(each.text, each.kept) for each in played.kept],
     )
-    session.show(
-        "\nWhat it was to show:\n"
-        + "".join(f"  {'yes' if each.kept else 'NO '}  {each.text}\n" for each in played.kept)
-    )
-    if database is None:
-        session.show(f"\nTo look further, keep the database:\n  hlcopy demo --seed {seed} --keep\n")
-        return
-    session.show(
-        f"\nLook further:\n  hlcopy signals --db {database}\n  hlcopy traders --db {database}\n"
-        f"  hlcopy positions --no-refresh --all --db {database}\n"
-    )
+    session.show(ending_text(ending, seed, database))
 
 
 def _document(

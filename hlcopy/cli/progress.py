@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 
 
 class RichProgress:
-    """One bar for each step, gone when all is done."""
+    """One bar for each step, one without an end where no step is under way, gone when all is done."""
 
-    def __init__(self, bar: Bar) -> None:
+    def __init__(self, bar: Bar, between: str) -> None:
         self._bar = bar
+        self._between = bar.add_task(between, total=None)
         self._task: TaskID | None = None
 
     def start(self, title: str, total: int | None) -> None:
         """Begin a step, ending the one before."""
         self.finish()
+        self._bar.update(self._between, visible=False)
         self._task = self._bar.add_task(title, total=total)
 
     def advance(self, units: int = 1) -> None:
@@ -38,12 +40,16 @@ class RichProgress:
         """End the step and take its bar away."""
         if self._task is not None:
             self._bar.remove_task(self._task)
+            self._bar.update(self._between, visible=True)
             self._task = None
 
 
 @contextmanager
-def progress_on(stream: TextIO, *, silent: bool) -> Iterator[Progress]:
-    """Show progress on a stream while the block runs, if it is a terminal and nobody asked for silence."""
+def progress_on(stream: TextIO, *, silent: bool, between: str) -> Iterator[Progress]:
+    """Show progress on a stream while the block runs, if it is a terminal and nobody asked for silence.
+
+    `between` is what is done before, between and after steps.
+    """
     if silent or not stream.isatty():
         yield SilentProgress()
         return
@@ -57,4 +63,4 @@ def progress_on(stream: TextIO, *, silent: bool) -> Iterator[Progress]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(file=stream), transient=True) as bar:
-        yield RichProgress(bar)
+        yield RichProgress(bar, between)

@@ -47,7 +47,7 @@ def _commands() -> None:
     """Keep `app` a group, whatever the number of its commands."""
 
 
-@config.callback(invoke_without_command=True)
+@config.callback(invoke_without_command=True, epilog=_SHOW_EXAMPLES)
 def _config(context: typer.Context) -> None:
     """Settings: show, lint."""  # noqa: D401 - the line that help shows
     options.help_when_bare(context)

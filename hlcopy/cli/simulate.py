@@ -114,8 +114,9 @@ def simulate(  # noqa: PLR0913 - an option each
 
     with _telling_of(port), socket.create_server((HOST, port)):
         pass  # making a market takes seconds: whether it can be served is known before
-    world = generate(seed, start=START, days=days, crowd=crowd)
-    venue = Venue(world)
+    with session.progress("Making a market"):
+        world = generate(seed, start=START, days=days, crowd=crowd)
+        venue = Venue(world)
     start_ms = int(START.timestamp() * 1000)
     clock = DrivenClock(start_ms) if driven else RunningClock(start_ms, time.monotonic, speed=speed)
     nansen = NansenApi(venue, clock, key=nansen_key, credits=credits_)

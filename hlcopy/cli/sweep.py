@@ -115,7 +115,7 @@ def sweep(  # noqa: PLR0913 - an option each
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Try many configurations of the rules, and say how much of the best is luck.
+    """Try many configurations, and say how much of the best is luck.
 
     Every configuration is a backtest on recorded history. Results are kept as they come: the same command goes on where it was stopped.
     A configuration with fewer than ten days with entries can't win. Nothing is sent anywhere.
@@ -210,7 +210,7 @@ def _recording(session: Session, base: Plan) -> str:
     from hlcopy.backtest.run import record
     from hlcopy.backtest.sweep import fingerprint
 
-    with session.store() as store:
+    with session.store() as store, session.progress("Reading what is recorded"):
         return fingerprint(record(store, base))
 
 

@@ -97,6 +97,8 @@ def opened_work(
                 scoring = desks.open_scoring_desk(settings, store, http, clock, tell=tell, progress=progress)
                 work = partial(score.run, opened.enter_context(scoring))
             else:
+                if not silent:
+                    opened.enter_context(session.progress("Asking the venue"))
                 hide = logs.scrub.hide_one
                 desk = desks.open_desk(settings, store, http, clock, command=command, tell=tell, hide=hide)
                 work = partial(import_module(f"hlcopy.ticks.{command}").run, opened.enter_context(desk))

@@ -175,6 +175,8 @@ def _print_stored(session: Session, *, everything: bool) -> None:
                 "duration_ms": round((time.perf_counter() - began) * 1000),
                 "counts": {"positions": len(found)},
                 "errors": [],
+                "notes": [],
+                "actions": [],
                 "positions": [position_row(position) for position in found],
                 "halted": halt_document(halted),
                 "breakers": breaker_documents(standing),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.book import PositionStatus
 from hlcopy.domain.models import EXECUTE
-from hlcopy.render import text
+from hlcopy.render import text, tones
 from hlcopy.render.comparison import comparison_document, comparison_text, verdict_line
 from hlcopy.render.figures import PLAIN_WIDTH, figures_document, figures_metrics, figures_text, groups_text, signed
 from hlcopy.render.tables import Column, Table, table, tables
@@ -31,16 +31,21 @@ _TRADES: Final = (
     Column("ENTRY", right=True),
     Column("EXIT", right=True),
     Column("HOURS", right=True),
-    Column("PNL", right=True),
+    Column("PNL", right=True, tone=tones.gain),
     Column("REASON"),
 )
-_REASONS: Final = (Column("EXIT"), Column("COUNT", right=True), Column("WON", right=True), Column("PNL", right=True))
+_REASONS: Final = (
+    Column("EXIT"),
+    Column("COUNT", right=True),
+    Column("WON", right=True),
+    Column("PNL", right=True, tone=tones.gain),
+)
 _TRADERS: Final = (
     Column("TRADER"),
     Column("DAYS FOLLOWED", right=True),
     Column("JUDGED", right=True),
     Column("COPIED", right=True),
-    Column("REALIZED", right=True),
+    Column("REALIZED", right=True, tone=tones.gain),
 )
 _SKIPS: Final = (Column("SKIPPED"), Column("COUNT", right=True))
 
@@ -322,8 +327,8 @@ def warning_lines(warnings: Iterable[Warn]) -> Iterable[str]:
 
 
 def paragraphs(title: str, lines: Iterable[str]) -> str:
-    """Return a title over lines that are wrapped and marked each."""
+    """Return a title over lines that are wrapped and marked each; without any it says so."""
     wrapped = (
         textwrap.fill(text.safe(line, 2_000), _WIDTH, initial_indent="  - ", subsequent_indent="    ") for line in lines
     )
-    return title + "\n" + "".join(f"{line}\n" for line in wrapped)
+    return f"{title}\n{told}" if (told := "".join(f"{line}\n" for line in wrapped)) else f"{title}: none\n"

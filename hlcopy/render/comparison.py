@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.backtest.bootstrap import CONFIDENCE_PERCENT, MIN_DAYS, RESAMPLES, SEED
-from hlcopy.render import text
+from hlcopy.render import text, tones
 from hlcopy.render.figures import PLAIN_WIDTH, signed
 from hlcopy.render.tables import Column, Table, tables
 
@@ -20,7 +20,7 @@ _BOOKS: Final = (
     Column("ENTRIES", right=True),
     Column("WON", right=True),
     Column("OPEN", right=True),
-    Column("NET", right=True),
+    Column("NET", right=True, tone=tones.gain),
     Column("COSTS", right=True),
     Column("MEAN", right=True),
     Column("MEDIAN", right=True),

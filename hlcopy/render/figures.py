@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.backtest.metrics import drawdown_percents
-from hlcopy.render import text
+from hlcopy.render import text, tones
 from hlcopy.render.tables import Column, Table, tables
 
 if TYPE_CHECKING:
@@ -25,9 +25,13 @@ _GROUPS: Final = (
     Column("WON", right=True),
     Column("HOURS", right=True),
     Column("PROFIT FACTOR", right=True),
-    Column("PNL", right=True),
+    Column("PNL", right=True, tone=tones.gain),
 )
-_PERIODS: Final = (Column("PERIOD"), Column("PNL", right=True), Column("RETURN", right=True))
+_PERIODS: Final = (
+    Column("PERIOD"),
+    Column("PNL", right=True, tone=tones.gain),
+    Column("RETURN", right=True, tone=tones.gain),
+)
 _CENT: Final = 0.005
 
 

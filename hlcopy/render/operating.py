@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.render import text
+from hlcopy.render import text, tones
 from hlcopy.render.pauses import WIDTH, breaker_documents, breaker_line, halt_document
 from hlcopy.render.tables import Column, table
 from hlcopy.render.ticks import problem_line
@@ -30,7 +30,7 @@ _GUARDED: Final = (
     Column("MARK", right=True),
     Column("STOP", right=True),
     Column("LIQUIDATED", right=True),
-    Column("PROVED"),
+    Column("PROVED", tone=tones.proof),
 )
 
 
@@ -46,7 +46,9 @@ def outlook_text(seen: Outlook, where: Sequence[tuple[str, str]]) -> str:
     if seen.foreign:
         rows.append(("not ours, left alone", ", ".join(seen.foreign)))
     if seen.halt is not None:
-        rows.append(("ends", f"the halt since {text.moment(seen.halt.at)} UTC ({seen.halt.reason})"))
+        rows.append(
+            ("ends", f"the halt since {text.local(seen.halt.at)} {text.zone(seen.halt.at)} ({seen.halt.reason})")
+        )
     rows += [("ends", breaker_line(breaker)) for breaker in seen.ending]
     rows += [("stays", breaker_line(breaker)) for breaker in seen.staying]
     room = max(len(name) for name, _ in rows) + 2
@@ -104,7 +106,8 @@ def _summary(verdict: Verdict) -> str:
     stops = sum(len(each.stops) for each in verdict.positions)
     wrong = len(verdict.problems)
     said = "all is well" if not wrong else f"{wrong} {'thing is' if wrong == 1 else 'things are'} wrong"
-    return f"verify: {len(verdict.positions)} positions, {stops} stops of ours: {said}"
+    counted = f"{text.counted(len(verdict.positions), 'position')}, {text.counted(stops, 'stop')} of ours"
+    return f"verify: {counted}: {said}"
 
 
 def _guarded_row(each: Guarded) -> tuple[str, ...]:

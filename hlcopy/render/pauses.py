@@ -9,6 +9,7 @@ from hlcopy.render import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from hlcopy.domain.breakers import Breaker
     from hlcopy.ports import Halt
@@ -44,17 +45,21 @@ def _folded(line: str) -> str:
 def halt_line(halted: Halt) -> str:
     """Return since when and why nothing new is opened, and how that ends."""
     why = text.safe(halted.reason)
-    return f"HALTED since {text.moment(halted.at)} UTC ({why}): no new entries; end it with: hlcopy resume"
+    return f"HALTED since {_when(halted.at)} ({why}): no new entries; end it with: hlcopy resume"
 
 
 def breaker_line(breaker: Breaker) -> str:
     """Return which breaker, for whom, until when, what was measured and since when."""
-    until = "until hlcopy resume" if breaker.until is None else f"until {text.moment(breaker.until)} UTC"
+    until = "until hlcopy resume" if breaker.until is None else f"until {_when(breaker.until)}"
     whom = "no new entries" if breaker.trader is None else f"no copies of {text.short_address(breaker.trader)}"
     percent = breaker.name.endswith("_PERCENT")
     measured, limit = (text.percent(each) if percent else f"{each:g}" for each in (breaker.measured, breaker.limit))
     said = _MEASURED.get(breaker.name, "{measured}, the limit is {limit}").format(measured=measured, limit=limit)
-    return f"BREAKER {breaker.name}: {whom} {until}: {said} (since {text.moment(breaker.since)} UTC)"
+    return f"BREAKER {breaker.name}: {whom} {until}: {said} (since {_when(breaker.since)})"
+
+
+def _when(at: datetime) -> str:
+    return f"{text.local(at)} {text.zone(at)}"
 
 
 def halt_document(halted: Halt | None) -> Document | None:

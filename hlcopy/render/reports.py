@@ -5,22 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.models import DEFERRED, EXECUTE
-from hlcopy.render import text
+from hlcopy.render import text, tones
 from hlcopy.render.tables import Column, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from hlcopy.domain.book import Position
     from hlcopy.domain.models import Signal
 
 _SIGNALS: Final = (
-    Column("TIME (UTC)"),
     Column("TRADER"),
     Column("COIN"),
     Column("TRADE"),
     Column("USD", right=True),
-    Column("DECISION"),
+    Column("DECISION", tone=tones.decision),
 )
 _OPEN: Final = (
     Column("ID", right=True),
@@ -29,20 +29,17 @@ _OPEN: Final = (
     Column("VALUE", right=True),
     Column("ENTRY", right=True),
     Column("BEST", right=True),
-    Column("STOP", right=True),
+    Column("STOP", right=True, tone=tones.unconfirmed),
     Column("TIERS"),
-    Column("OPENED (UTC)"),
-    Column("STATUS"),
 )
+_YEAR: Final = len("2026-")  # none is held for long enough to be mistaken in it
 _CLOSED: Final = (
     Column("ID", right=True),
     Column("COIN"),
     Column("SIDE"),
     Column("ENTRY", right=True),
     Column("EXIT", right=True),
-    Column("PNL", right=True),
-    Column("CLOSED (UTC)"),
-    Column("REASON"),
+    Column("PNL", right=True, tone=tones.gain),
 )
 
 
@@ -50,7 +47,7 @@ def signals_table(signals: Sequence[Signal], width: int | None) -> str:
     """Return judged orders as a table."""
     rows = [
         (
-            text.moment(signal.trade_time),
+            text.local(signal.trade_time),
             text.short_address(signal.trader),
             signal.coin,
             f"{signal.action} {signal.side}",
@@ -59,7 +56,14 @@ def signals_table(signals: Sequence[Signal], width: int | None) -> str:
         )
         for signal in signals
     ]
-    return table("Signals", _SIGNALS, rows, width=width)
+    columns = (_times("TIME", [signal.trade_time for signal in signals]), *_SIGNALS)
+    return table("Signals", columns, rows, width=width)
+
+
+def _times(heading: str, moments: Sequence[datetime | None]) -> Column:
+    """Return the column of moments in this machine's time zone, whose name it says; a change of clocks has two."""
+    zones = {text.zone(at) for at in moments if at is not None}
+    return Column(f"{heading} ({zones.pop() if len(zones) == 1 else 'local'})")
 
 
 def _decision(signal: Signal) -> str:
@@ -73,10 +77,12 @@ def _decision(signal: Signal) -> str:
 def positions_tables(positions: Sequence[Position], width: int | None, *, with_closed: bool) -> str:
     """Return our positions as a table of those that live, and one of the closed when asked for."""
     live = [position for position in positions if position.closed_at is None]
-    shown = table("Positions", _OPEN, [_open_row(position) for position in live], width=width)
+    columns = (*_OPEN, _times("OPENED", [position.opened_at for position in live]), Column("STATUS"))
+    shown = table("Positions", columns, [_open_row(position) for position in live], width=width)
     if with_closed:
         closed = [position for position in positions if position.closed_at is not None]
-        shown += "\n" + table("Closed positions", _CLOSED, [_closed_row(position) for position in closed], width=width)
+        ended = (*_CLOSED, _times("CLOSED", [position.closed_at for position in closed]), Column("REASON"))
+        shown += "\n" + table("Closed positions", ended, [_closed_row(position) for position in closed], width=width)
     return shown
 
 
@@ -90,7 +96,7 @@ def _open_row(position: Position) -> tuple[str, ...]:
         text.price(position.best_price),
         text.price(position.trigger_price) + ("" if position.stop_confirmed else "?"),
         ",".join(map(str, position.tiers_taken)) or text.DASH,
-        text.moment(position.opened_at),
+        text.local(position.opened_at)[_YEAR:],
         position.status,
     )
 
@@ -103,6 +109,6 @@ def _closed_row(position: Position) -> tuple[str, ...]:
         text.price(position.entry_price),
         text.price(position.exit_price),
         text.money(position.realized_pnl_usd),
-        text.moment(position.closed_at),
+        text.local(position.closed_at),
         position.close_reason or text.DASH,
     )

@@ -74,4 +74,9 @@ def _plain(value: object) -> str:
         return str(int(value))
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else str(value)
-    return safe(f"'{json.dumps(value)}'" if isinstance(value, dict) else str(value), _LONGEST)
+    if isinstance(value, dict):
+        whole = {
+            key: int(each) if isinstance(each, float) and each.is_integer() else each for key, each in value.items()
+        }
+        return safe(f"'{json.dumps(whole)}'", _LONGEST)
+    return safe(str(value), _LONGEST)

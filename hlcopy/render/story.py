@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.models import EXECUTE
@@ -11,6 +12,7 @@ from hlcopy.render import text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from hlcopy.domain.book import Position, PositionAction
     from hlcopy.domain.models import Signal
@@ -22,6 +24,38 @@ _ACTIONS: Final = {
     "reduced": "took part",
     "closed": "closed",
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """What a demo came to; `promises` are what it was to show, and whether it did."""
+
+    days: int
+    events: int
+    ticks: Mapping[str, int]
+    requests: int
+    seconds: float
+    equity_usd: float
+    gained_usd: float
+    promises: Sequence[tuple[str, bool]]
+
+
+def ending_text(ending: Ending, seed: int, database: Path | None) -> str:
+    """Return the end of a demo's story, and how to look further; `database` is None where none is kept."""
+    ticks = ", ".join(f"{count} {name}" for name, count in sorted(ending.ticks.items()))
+    kept = "".join(f"  {'yes' if kept else 'NO '}  {promised}\n" for promised, kept in ending.promises)
+    further = f"\nTo look further, keep the database:\n  hlcopy demo --seed {seed} --keep\n"
+    if database is not None:
+        further = (
+            f"\nLook further:\n  hlcopy signals --db {database}\n  hlcopy traders --db {database}\n"
+            f"  hlcopy positions --no-refresh --all --db {database}\n"
+        )
+    return (
+        f"\n{ending.events:,} events in {ending.days} simulated days: {ticks}.\n"
+        f"{ending.requests:,} requests over HTTP; {ending.seconds:.1f} s in all.\n"
+        f"Equity {text.money(ending.equity_usd)} ({ending.gained_usd:+,.2f}): made up, like the traders; "
+        f"nothing to expect.\n\nWhat it was to show:\n{kept}{further}"
+    )
 
 
 def judged_line(signal: Signal) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from hlcopy.render.text import safe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 _GAPS: Final = ("  ", " ")  # between the columns of a plain table, the narrower where the wider leaves no room
 _NARROWEST_TEXT: Final = 12  # columns of a terminal: a shortened address, a day
@@ -17,10 +17,11 @@ _NARROWEST_TEXT: Final = 12  # columns of a terminal: a shortened address, a day
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading; numbers stand at its right."""
+    """A column's heading; numbers stand at its right. On a terminal `tone` gives a cell its colour."""
 
     heading: str
     right: bool = False
+    tone: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +116,15 @@ def _drawn(title: str, columns: Sequence[Column], cells: Sequence[Sequence[str]]
         show_edge=False,
         padding=(0, 0),
     )
+
+    def toned(column: Column, cell: str) -> Text:
+        return Text(cell, style=column.tone(cell) if column.tone else "")
+
     for column in columns:
         justify: Literal["right", "left"] = "right" if column.right else "left"
         drawn.add_column(column.heading, justify=justify, overflow="fold", no_wrap=column.right)
     for row in cells:
-        drawn.add_row(*map(Text, row))
+        drawn.add_row(*map(toned, columns, row))
     console = Console(file=StringIO(), width=width, force_terminal=True)
     with console.capture() as capture:
         console.print(drawn)

@@ -149,11 +149,13 @@ def positions_table(views: Sequence[PositionView], width: int | None) -> str:
 
 
 def _columns() -> tuple[Column, ...]:
+    from hlcopy.render import tones
     from hlcopy.render.tables import Column
 
     left = ("COIN", "SIDE", "TIERS", "STATUS")
     headings = ("ID", "COIN", "SIDE", "VALUE", "ENTRY", "MARK", "GAIN", "STOP", "TIERS", "STATUS")
-    return tuple(Column(heading, right=heading not in left) for heading in headings)
+    toned = {"GAIN": tones.gain, "STOP": tones.unconfirmed}
+    return tuple(Column(heading, right=heading not in left, tone=toned.get(heading)) for heading in headings)
 
 
 def _row(view: PositionView) -> tuple[str, ...]:

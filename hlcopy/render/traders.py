@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections import Counter
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.render import text
+from hlcopy.render import text, tones
 from hlcopy.render.tables import Column, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
 
     from hlcopy.domain.models import Trader
 
     Terms = Mapping[str, float | str | None]
 
 _LABEL: Final = 12
+_MOMENT: Final = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
 _UNBROKEN: Final = "\N{NO-BREAK SPACE}"
 _WIDTH: Final = 79
 _THOUSAND: Final = 1_000.0
 _LONGEST: Final = 9_999.5
 _NUMBERS: Final = (
-    Column("7D %", right=True),
-    Column("30D %", right=True),
-    Column("90D %", right=True),
+    Column("7D %", right=True, tone=tones.gain),
+    Column("30D %", right=True, tone=tones.gain),
+    Column("90D %", right=True, tone=tones.gain),
     Column("WIN", right=True),
     Column("EQUITY", right=True),
 )
@@ -54,7 +56,8 @@ def traders_tables(traders: Sequence[Trader], now: datetime, width: int | None, 
         return shown
     reasons = Counter(_reason(trader, now) for trader in left_out)
     told = ", ".join(f"{count:,}{_UNBROKEN}{reason}" for reason, count in reasons.most_common())
-    summed = textwrap.fill(f"Left out: {told}; see them with --all", _WIDTH, subsequent_indent="  ")
+    room = _WIDTH if width is None else min(width, _WIDTH)
+    summed = textwrap.fill(f"Left out: {told}; see them with --all", room, subsequent_indent="  ")
     return f"{shown}\n{summed.replace(_UNBROKEN, ' ')}\n"
 
 
@@ -82,10 +85,10 @@ def trader_detail(trader: Trader, now: datetime, width: int | None) -> str:
         ("fills", _fills(terms)),
         ("record", _record(terms)),
         ("leaderboard", _with(str(terms.get("leaderboard") or text.DASH), _rank(terms))),
-        ("scored", text.moment(trader.last_scored_at) + (" UTC" if trader.last_scored_at else "")),
+        ("scored", _when(trader.last_scored_at)),
     ]
     told = "".join(
-        textwrap.fill(f"{name:<18}{text.safe(value)}", _WIDTH, subsequent_indent=" " * 18) + "\n"
+        textwrap.fill(f"{name:<18}{text.safe(_in_local_time(value))}", _WIDTH, subsequent_indent=" " * 18) + "\n"
         for name, value in lines
     )
     return told + _score_text(trader, width)
@@ -127,7 +130,7 @@ def _score_text(trader: Trader, width: int | None) -> str:
         f"(last active {terms.get('last_activity') or text.DASH}){unfit}"
     )
     shown = table("Score", _PARTS, rows, width=width)
-    return "\n" + shown + "\n" + note + textwrap.fill(total, _WIDTH, subsequent_indent="  ") + "\n"
+    return "\n" + shown + "\n" + note + textwrap.fill(_in_local_time(total), _WIDTH, subsequent_indent="  ") + "\n"
 
 
 _MADE_OF: Final[Mapping[str, Callable[[Terms], str]]] = {
@@ -190,6 +193,15 @@ def _reason(trader: Trader, now: datetime) -> str:
     return trader.disqualified_reason or "NOT_SCORED"
 
 
+def _in_local_time(told: str) -> str:
+    """Return text whose moments, stored as ISO 8601 in UTC, are told as a person reads them."""
+    return _MOMENT.sub(lambda found: _when(datetime.fromisoformat(found[0])), told)
+
+
+def _when(at: datetime | None) -> str:
+    return text.DASH if at is None else f"{text.local(at)} {text.zone(at)}"
+
+
 def _until(trader: Trader) -> str:
     return f"until {text.day(trader.blacklisted_until)}"
 
@@ -203,7 +215,7 @@ def _percent(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return text.DASH
     if abs(value) < _LONGEST:
-        return f"{value:+.0f}"
+        return f"{value:+.0f}" if round(value) else "0"
     return f"{min(max(value / _THOUSAND, -999), 999):+.0f}k"
 
 

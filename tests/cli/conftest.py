@@ -9,7 +9,9 @@ import pytest
 
 from hlcopy.cli import logs, main
 from hlcopy.wiring import desks
+from tests.shapes import check_shape
 from tests.venue import environment, local_venue
+from tests.zones import time_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,11 +46,21 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def utc() -> Iterator[None]:
+    """A machine whose clock is in UTC, wherever the tests run."""
+    with time_zone("UTC"):
+        yield
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     def command(line: str, *more: str) -> Outcome:
-        code = main([*line.split(), *more])
+        given = [*line.split(), *more]
+        code = main(given)
         captured = capsys.readouterr()
+        if "--json" in given and captured.out:
+            check_shape(given, captured.out)
         return Outcome(code, captured.out, captured.err)
 
     return command

@@ -19,6 +19,7 @@ import hlcopy
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.cli import practice
 from hlcopy.simulator.venue import quiet_world
+from tests.shapes import check_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +47,7 @@ def play(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def told(folder: Path, seed: int) -> dict[str, Any]:
     done = play(folder, "--json", "--seed", str(seed))
     assert (done.returncode, done.stderr, done.stdout.count("\n")) == (0, "", 1)
+    check_shape(["demo"], done.stdout)
     document: dict[str, Any] = json.loads(done.stdout)
     return document
 

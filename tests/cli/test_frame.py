@@ -14,7 +14,7 @@ import typer
 
 from hlcopy import __version__
 from hlcopy.adapters.store import Binding, Store
-from hlcopy.cli import COMMANDS, LazyCommand, logs, main, options, root
+from hlcopy.cli import COMMANDS, HEADINGS, LazyCommand, logs, main, options, root
 from hlcopy.errors import BadInputError, ConfigError, HlcopyError, LookAheadError, TryLaterError
 from tests.builders import TRADER, trader
 
@@ -70,6 +70,23 @@ def test_help_fits_80_columns(run: Run, command: str) -> None:
     assert max(map(len, shown.out.splitlines())) <= 80
 
 
+def test_every_command_stands_under_one_heading_and_is_told_in_one_whole_line(run: Run) -> None:
+    assert sorted(name for names in HEADINGS.values() for name in names) == sorted(COMMANDS)
+    lines = run("--help").out.splitlines()
+    for heading, names in HEADINGS.items():
+        first = lines.index(f"{heading}:") + 1
+        listed = [line.split(maxsplit=1) for line in lines[first : first + len(names)]]
+        assert listed == [[name, COMMANDS[name][1]] for name in names]
+
+
+@pytest.mark.parametrize(
+    "command", ["", "config show", "data import", "data fetch", "data status", "backtest audit", *COMMANDS]
+)
+def test_help_has_examples(run: Run, command: str) -> None:
+    shown = run(f"{command} --help").out
+    assert f"\n    hlcopy {command}" in shown.partition("Example")[2]
+
+
 def test_help_imports_no_command() -> None:
     code = "import sys; from hlcopy.cli import main; main(['--help']); print([m for m in sys.modules if 'inspect' in m "
     code += "and 'hlcopy' in m or m in ('pydantic', 'rich', 'numpy', 'structlog')])"
@@ -92,7 +109,11 @@ def test_the_version_is_the_package_s(run: Run) -> None:
     ("command", "said"),
     [
         ("sginals", "No such command 'sginals'. Did you mean 'signals'?"),
+        ("data stauts", "No such command 'stauts'. Did you mean 'status'?"),
+        ("backtest audt --from 2025-01-01", "No such command 'audt'. Did you mean 'audit'?"),
         ("signals --nope", "No such option: --nope"),
+        ("signals --limt 3", "No such option: --limt. Did you mean --limit?"),
+        ("halt --resaon x", "No such option: --resaon. Did you mean --reason?"),
         ("signals --limit 0", "Invalid value for '--limit': must be 1 or more, not 0"),
         ("signals --limit many", "Invalid value for '--limit': must be a whole number, not 'many'"),
         ("simulate --days 99", "Invalid value for '--days': must be from 1 to 90, not 99"),
@@ -106,7 +127,8 @@ def test_wrong_usage_is_one_line_that_says_where_to_read_on(run: Run, command: s
     assert wrong.err.startswith("error: ")
     assert said in wrong.err
     words = command.split()
-    named = "" if words[0] not in COMMANDS else " ".join(words[: 2 if words[0] == "data" else 1]) + " "
+    whole = words[:2] == ["data", "import"]
+    named = "" if words[0] not in COMMANDS else " ".join(words[: 2 if whole else 1]) + " "
     assert wrong.err.endswith(f" (see hlcopy {named}--help)\n")
     assert wrong.err.count("\n") == 1
 

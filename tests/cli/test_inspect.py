@@ -145,6 +145,8 @@ def test_positions_print_what_is_stored(run: Run) -> None:
         "duration_ms": 0,
         "counts": {"positions": 1},
         "errors": [],
+        "notes": [],
+        "actions": [],
         "positions": [],
         "halted": None,
         "breakers": [],

@@ -322,7 +322,7 @@ def test_verify_proves_a_guarded_position_twice(run: Run, home: Path, venue: Loc
         proved = run("verify")
         assert (proved.code, proved.err) == (0, "")
         assert "yes" in proved.out.splitlines()[2]
-        assert "verify: 1 positions, 1 stops of ours: all is well" in proved.out
+        assert "verify: 1 position, 1 stop of ours: all is well" in proved.out
         assert "naked seconds: total " in proved.out
         assert max(map(len, proved.out.splitlines())) <= 80
     assert run("verify --quiet") == type(proved)(0, "", "")

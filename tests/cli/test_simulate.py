@@ -19,6 +19,7 @@ import pytest
 from hlcopy.cli.simulate import ACCOUNT, AGENT_KEY
 from hlcopy.config import load_settings
 from hlcopy.simulator.signatures import address_of
+from tests.shapes import check_shape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +72,9 @@ def ends_at_once(process: subprocess.Popen[str], ending: signal.Signals) -> None
 
 def test_it_says_one_document_serves_and_ends_when_told_to() -> None:
     with serving("--json", "--driven") as process:
-        document = json.loads(line_of(process))
+        line = line_of(process)
+        check_shape(["simulate"], line)
+        document = json.loads(line)
         environment = document["environment"]
         assert {name for name in environment if name.endswith("_URL")} == {
             "HLCOPY_SOURCE_URL",

@@ -1,0 +1,16 @@
+"""Holds what a command printed with `--json` against its published schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hlcopy.render.schemas import adapter, documents
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def check_shape(arguments: Sequence[str], document: str) -> None:
+    """Require that a document is what its command's schema says, and has no key that it doesn't name."""
+    name = " ".join(arguments[:2])
+    adapter(name if name in documents() else arguments[0]).validate_json(document, extra="forbid")
