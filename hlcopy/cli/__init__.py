@@ -62,12 +62,12 @@ COMMANDS: Final = {
 """The module of each command, whose `app` holds it, and its line in the list: help imports no command."""
 
 HEADINGS: Final = {
-    "Start here": ("demo", "doctor"),
+    "Start here": ("demo", "init", "doctor"),
     "Ticks": ("run-all", "score", "poll", "monitor", "positions"),
-    "Look": ("signals", "traders"),
+    "Look": ("status", "why", "signals", "traders", "report", "alerts"),
     "Operate": ("halt", "resume", "close", "flatten", "verify"),
-    "History and research": ("data", "backtest", "gates", "sweep"),
-    "Setup and rehearsal": ("config", "schema", "simulate", "drill"),
+    "History and research": ("data", "backtest", "gates", "sweep", "replay", "export"),
+    "Setup and rehearsal": ("config", "cron", "budget", "schema", "simulate", "drill"),
 }
 """The commands under the headings of the list; each stands under one."""
 

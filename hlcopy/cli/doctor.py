@@ -75,7 +75,7 @@ def doctor(
         session = _without_settings(as_json=as_json, quiet=quiet)
         checks = [Check(name="settings", ok=False, said=str(error), remedy=".env.example lists them all")]
     else:
-        with session.progress("Looking"):
+        with session.progress("Running the crontab's commands" if from_cron else "Looking"):
             checks = _Looks(session, db, env_file).all(from_cron=from_cron)
     wrong = [check for check in checks if check.ok is False]
     _show(session, checks, at, began)
@@ -216,12 +216,9 @@ class _Looks:
             self._checks.append(Check(name="ticks", ok=None, said=str(error)))
 
     def _from_cron(self) -> None:
-        from hlcopy.cli.progress import progress_on
         from hlcopy.wiring.health import cron
 
-        with progress_on(sys.stderr, silent=self._session.quiet or self._session.as_json) as progress:
-            progress.start("Running the crontab's commands", None)
-            self._look(cron.FROM_CRON, cron.from_cron_checks)
+        self._look(cron.FROM_CRON, cron.from_cron_checks)
 
     def _now(self, http: BoundedHttp, real: SystemClock) -> datetime:
         """Return the present by the clock that ticks go by; by this machine's where that can't be read."""
