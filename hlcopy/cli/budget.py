@@ -52,7 +52,7 @@ def budget(
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Show what was spent of the APIs against the forecast: today, and in seven days.
+    """Show what was spent of the APIs against the forecast.
 
     Requests and weight at Hyperliquid by command, credits at Nansen. A day is one of UTC. It asks nobody anything.
     """

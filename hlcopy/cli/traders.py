@@ -33,6 +33,14 @@ _LONGEST_NOTE: Final = 200
 _MOST_USD: Final = 1e12
 _OFF: Final = "off"
 
+_GROUP_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy traders
+  hlcopy traders --all --json
+  hlcopy traders show 0x513b
+  hlcopy traders ban 0x513b
+"""
 _LIST_EXAMPLES: Final = """\
 \b
 Examples:
@@ -67,9 +75,9 @@ def _commands() -> None:
     """Keep `app` a group, whatever the number of its commands."""
 
 
-@traders.callback()
+@traders.callback(epilog=_GROUP_EXAMPLES)
 def _traders() -> None:
-    """Traders: list (when none is named), show, pin, ban, watch and more."""
+    """Traders: list (when none is named), show, pin, ban, watch."""
 
 
 app.add_typer(traders, name="traders")

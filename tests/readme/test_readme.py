@@ -23,7 +23,9 @@ ELSEWHERE: Final = {
     r"python3 -m venv .*pytest": ".ci/run",
     r"hlcopy demo": "tests/cli/test_demo.py",
     r"hlcopy run-all$": "tests/cli/test_run_all.py",
-    r"crontab crontab.example": "tests/test_crontab.py",
+    r"hlcopy init$": "tests/cli/test_init.py",
+    r"hlcopy cron install": "tests/cli/test_cron.py",
+    r"hlcopy doctor --from-cron": "tests/cli/test_doctor.py",
 }
 # What no two runs have in common is written as "...", as in a doctest.
 _CHECK: Final = doctest.OutputChecker()
