@@ -134,9 +134,9 @@ def list_traders(
     from hlcopy.render.traders import trader_detail, traders_tables
 
     if address is not None and found:
-        session.show(trader_detail(found[0], options.now(), session.width))
+        session.show(trader_detail(found[0], present(session.settings), session.width))
         return
-    session.show(traders_tables(found, options.now(), session.width, with_left_out=everybody))
+    session.show(traders_tables(found, present(session.settings), session.width, with_left_out=everybody))
     session.show(choices_text(choices))
     if not known:
         session.show("Nobody has been scored yet. Find traders with: hlcopy score\n")
@@ -176,7 +176,7 @@ def show(
     if as_json:
         session.show_json(dossier_document(found))
     else:
-        session.show(dossier_text(found, options.now(), session.width))
+        session.show(dossier_text(found, present(session.settings), session.width))
 
 
 def _choose(
