@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from hlcopy.cli import options  # noqa: TC001 - Typer reads annotations when the program runs
+from hlcopy.cli.groups import LIST
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -70,12 +71,14 @@ def _print(document: Mapping[str, object]) -> None:
 
 def _known(given: str, names: list[str]) -> str:
     """Return the name of a command with a schema; raises `BadInputError` for another, with what it may have meant."""
-    if given in names:
-        return given
+    for name in (given, f"{given} {LIST}"):
+        if name in names:
+            return name
     from difflib import get_close_matches
 
     inside = [name for name in names if name.startswith(f"{given} ")]
     near = inside or get_close_matches(given, names, n=1)
-    meant = f"did you mean {' or '.join(near)}?" if near else "list them with: hlcopy schema"
+    either = " or ".join(part for part in (", ".join(near[:-1]), *near[-1:]) if part)
+    meant = f"did you mean {either}?" if near else "list them with: hlcopy schema"
     message = f"no schema is called {given!r}; {meant}"
     raise BadInputError(message)

@@ -79,6 +79,11 @@ def test_all_schemas_are_one_document_whose_references_are_in_it(run: Run) -> No
     assert run("schema --all --json").document == whole
 
 
+@pytest.mark.parametrize("group", ["traders", "alerts"])
+def test_a_group_that_lists_by_itself_has_the_schema_of_its_list(run: Run, group: str) -> None:
+    assert run(f"schema {group}").document == run(f"schema {group} list").document
+
+
 @pytest.mark.parametrize("command", list(documents()))
 def test_a_schema_names_its_command_and_dialect_and_is_whole(run: Run, command: str) -> None:
     shown = run(f"schema {command}")
@@ -127,7 +132,10 @@ def test_a_moment_is_in_utc_and_says_so(at: object) -> None:
     [
         ("pol", "no schema is called 'pol'; did you mean poll?"),
         ("data stats", "no schema is called 'data stats'; did you mean data status?"),
-        ("data", "no schema is called 'data'; did you mean data fetch or data import"),
+        (
+            "data",
+            "no schema is called 'data'; did you mean data backup, data fetch, data import, data restore or data status?",
+        ),
         ("xyzzy", "no schema is called 'xyzzy'; list them with: hlcopy schema"),
         ("poll --all", "--all needs no command"),
     ],

@@ -239,19 +239,18 @@ class Point(Shape):
     drawdown_pct: Percent = Field(description="percent below the highest before")
 
 
-class Backtest(Shape):
-    """A finished backtest."""
+class Summary(Shape):
+    """What trades of a period amount to, whether they were replayed or really made."""
 
     first: Day = Field(alias="from")
     last: Day = Field(alias="to")
-    assumptions: Assumptions
     metrics: Metrics
     exits_comparison: Comparison | None = Field(description="null without an entry")
     exits: dict[ExitReason, Exits]
     trades: list[Trade]
     skips: dict[SkipReason, int]
     decisions: list[Judged] = Field(description="oldest first")
-    selection: Selection | None = Field(description="null where traders were named")
+    selection: Selection | None = Field(description="null where there was none")
     warnings: list[str]
     waterfall: Waterfall
     by_coin: list[ByCoin]
@@ -262,6 +261,12 @@ class Backtest(Shape):
     days: list[OneDay]
     weeks: list[OneWeek]
     months: list[OneMonth]
+
+
+class Backtest(Summary):
+    """A finished backtest."""
+
+    assumptions: Assumptions
 
 
 DOCUMENTS: Final = {"backtest": Backtest}

@@ -1,41 +1,19 @@
-"""The documents of what only looks: signals, traders, config show, and schema itself."""
+"""The documents of what only looks: signals, and schema itself."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from pydantic import Field, JsonValue, RootModel
+from pydantic import JsonValue, RootModel
 
 from hlcopy.render.schemas.base import Shape
-from hlcopy.render.schemas.rows import SignalRow, TraderRow
+from hlcopy.render.schemas.rows import SignalRow
 
 
 class Signals(Shape):
     """Judged orders, newest first."""
 
     signals: list[SignalRow]
-
-
-class Traders(Shape):
-    """Known traders, those left out among them."""
-
-    traders: list[TraderRow]
-
-
-class Setting(Shape):
-    """A setting in force; of a secret only whether it is set."""
-
-    name: str
-    value: bool | float | str | dict[str, float] | None
-    source: str = Field(description="default, environment, file PATH, option --db")
-    meaning: str
-    group: str
-
-
-class ConfigShow(Shape):
-    """Every setting in force."""
-
-    settings: list[Setting]
 
 
 class Commands(Shape):
@@ -48,9 +26,4 @@ class JsonSchema(RootModel[dict[str, JsonValue]]):
     """A JSON Schema, draft 2020-12: of one command, or of all by their names."""
 
 
-DOCUMENTS: Final = {
-    "signals": Signals,
-    "traders": Traders,
-    "config show": ConfigShow,
-    "schema": Commands | JsonSchema,
-}
+DOCUMENTS: Final = {"signals": Signals, "schema": Commands | JsonSchema}
