@@ -20,7 +20,7 @@ from hlcopy.domain.book import Order, Purpose
 from hlcopy.domain.instrument import Listing
 from hlcopy.domain.policy import Policy
 from hlcopy.domain.rations import MONITOR
-from hlcopy.errors import ConfigError
+from hlcopy.errors import ConfigError, TryLaterError
 from tests import builders
 from tests.adapters.hyperliquid.rows import account as state
 from tests.servers import HandClock, Reply, Request, Scripted, ok
@@ -116,13 +116,16 @@ def live_venue(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalVen
 class Stood:
     """What is in the way."""
 
-    problems: list[str | None] = field(default_factory=list)
+    problems: list[str | TryLaterError | None] = field(default_factory=list)
     asked: list[bool] = field(default_factory=list)
     forgotten: int = 0
 
     def problem(self, *, entering: bool) -> str | None:
         self.asked.append(entering)
-        return self.problems.pop(0) if self.problems else None
+        found = self.problems.pop(0) if self.problems else None
+        if isinstance(found, TryLaterError):
+            raise found
+        return found
 
     def require(self) -> None:
         if (problem := self.problem(entering=True)) is not None:

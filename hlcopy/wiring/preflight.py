@@ -135,10 +135,13 @@ class VenueStanding:
         self._found = found
 
     def problem(self, *, entering: bool) -> str | None:
-        """Return what stands in the way of sending anything, or of opening a position; None when nothing does."""
+        """Return what stands in the way of sending anything, or of opening a position; None when nothing does.
+
+        Raises `TryLaterError` when that can't be found out now.
+        """
         try:
             self._ask(entering)
-        except (ConfigError, TryLaterError) as error:
+        except ConfigError as error:
             return str(error)
         return None
 

@@ -17,7 +17,7 @@ import pytest
 
 from hlcopy.domain.book import IntentState, Order
 from hlcopy.domain.refusals import Refusal
-from hlcopy.errors import ConfigError
+from hlcopy.errors import ConfigError, TryLaterError
 from hlcopy.ports import UNKNOWN, Accepted, Refused
 from tests.adapters.hyperliquid.rows import account as state
 from tests.live import (
@@ -437,6 +437,18 @@ def test_after_a_refused_signer_nothing_is_sent_until_a_look_finds_it_in_order()
         assert rig.stood.asked == [False]
         rig.clock.advance(300)
         assert isinstance(rig.exchange.send(stop(expires_at=NOW + timedelta(hours=1)), NOW), Accepted)
+
+
+def test_a_look_that_shows_nothing_is_made_again_soon() -> None:
+    with rigged(err("User or API Wallet 0x1 does not exist."), RESTING) as rig:
+        rig.stood.problems = [TryLaterError("no answer"), None]
+        for seconds in (0, 300, 10):
+            rig.clock.advance(seconds)
+            with pytest.raises(ConfigError):
+                rig.exchange.send(stop(expires_at=NOW + timedelta(hours=1)), NOW)
+        rig.clock.advance(10)
+        assert isinstance(rig.exchange.send(stop(expires_at=NOW + timedelta(hours=1)), NOW), Accepted)
+        assert rig.stood.asked == [False, False]
 
 
 # Leverage

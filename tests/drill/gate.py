@@ -24,6 +24,7 @@ from hlcopy.drill.shrink import shrunk
 FIXED: Final = (1, 2, 3, 4, 5)
 RARE: Final = frozenset({"userFunding", "userNonFundingLedgerUpdates", "userRateLimit", "extraAgents", "orderStatus"})
 """What is asked so seldom that chance may miss it."""
+_TRIES: Final = 40
 
 
 def main() -> int:
@@ -38,6 +39,7 @@ def main() -> int:
     began = time.monotonic()
     sums = kill_everywhere(asked.jobs)
     sys.stdout.write(f"{sums.kill_runs} single kills, {time.monotonic() - began:.0f} s\n")
+    sys.stdout.flush()
     for seed in (*FIXED, *(asked.day.toordinal() * 10 + number for number in range(5))):
         if sums.failures:
             break
@@ -51,8 +53,11 @@ def main() -> int:
 def _end(sums: Sums, out: Path, plan: Plan, seconds: float) -> int:
     kept = None
     if sums.failures:
-        sums.failures[0] = shrunk(sums.failures[0])
         kept = out / f"drill-{sums.failures[0].seed}.json"
+        kept.write_text(json.dumps(asdict(sums.failures[0]), indent=1) + "\n")
+        sys.stdout.write(f"{sums.failures[0].invariant}: {sums.failures[0].text}; kept in {kept}, looking for less\n")
+        sys.stdout.flush()
+        sums.failures[0] = shrunk(sums.failures[0], tries=_TRIES)
         kept.write_text(json.dumps(asdict(sums.failures[0]), indent=1) + "\n")
     never = sorted(label for label in sums.boundaries if not sums.kills[label] and label.split()[-1] not in RARE)
     sys.stdout.write(drill_text(plan, sums, None, seconds=seconds, failure=str(kept) if kept else None))

@@ -129,10 +129,10 @@ class Replying:
 class Unlimited:
     """A ration and a meter of credits that never run out and remember nothing."""
 
-    def take(self, weight: int, now: datetime) -> float:  # noqa: ARG002 - the port's signature, as all of these
+    def take(self, weight: int, now: datetime, endpoint: str = "") -> float:  # noqa: ARG002 - the port's signature, as all of these
         return 0.0
 
-    def add(self, weight: int, now: datetime) -> None:
+    def add(self, weight: int, now: datetime, endpoint: str = "", requests: int = 1) -> None:
         """Count nothing."""
 
     def left(self, now: datetime) -> int:  # noqa: ARG002

@@ -11,7 +11,7 @@ from hlcopy.domain import signing
 from hlcopy.domain.book import IntentState, Purpose
 from hlcopy.domain.models import to_ms
 from hlcopy.domain.refusals import Refusal
-from hlcopy.errors import ConfigError, HlcopyError
+from hlcopy.errors import ConfigError, HlcopyError, TryLaterError
 from hlcopy.ports import MISSING, UNKNOWN, Accepted, Refused, VenueAccount
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 _LEVERAGE_EXPIRES: Final = timedelta(seconds=15)
 _CANCEL_EXPIRES: Final = timedelta(seconds=30)
 _ASK_AGAIN_S: Final = 300.0
+_ASK_SOON_S: Final = 20.0  # after a look that showed nothing: our stops wait for it
 _WEIGHT: Final = 1
 _ENTRY_WEIGHT: Final = 142  # what an entry asks until its stop is seen, and a reconciliation after it
 
@@ -60,7 +61,10 @@ class Standing(Protocol):
     """What is known of agent and account from asking the venue about them."""
 
     def problem(self, *, entering: bool) -> str | None:
-        """Return what stands in the way of sending anything, or of opening a position; None when nothing does."""
+        """Return what stands in the way of sending anything, or of opening a position; None when nothing does.
+
+        Raises `TryLaterError` when that can't be found out now.
+        """
 
     def require(self) -> None:
         """Raise what stands in the way of opening a position."""
@@ -101,7 +105,7 @@ class LiveExchange:
         self._standing = standing
         self._tell = tell
         self._account: Account | None = None
-        self._barred_at: float | None = None
+        self._asks_at: float | None = None  # while the agent is barred
 
     def account(self, now: datetime) -> Account | UnknownType:
         """Return our account as it stands."""
@@ -254,22 +258,28 @@ class LiveExchange:
         return None if self._time_left() > 0 else Refused("no time is left in this tick", Refusal.LOCAL)
 
     def _not_ready(self) -> Refused | None:
-        problem = self._standing.problem(entering=True)
+        try:
+            problem = self._standing.problem(entering=True)
+        except TryLaterError as error:
+            problem = str(error)
         return None if problem is None else Refused(problem, Refusal.LOCAL)
 
     def _refuse_barred(self) -> None:
         """Send nothing more once the agent was refused, until a look that is made now and then finds it in order."""
-        if self._barred_at is None:
+        now = self._clock.monotonic()
+        if self._asks_at is None:
             return
-        if self._clock.monotonic() - self._barred_at >= _ASK_AGAIN_S:
-            self._barred_at = self._clock.monotonic()
-            if self._standing.problem(entering=False) is None:
-                self._barred_at = None
-                return
+        if now >= self._asks_at:
+            self._asks_at = now + _ASK_SOON_S
+            with suppress(TryLaterError):
+                if self._standing.problem(entering=False) is None:
+                    self._asks_at = None
+                    return
+                self._asks_at = now + _ASK_AGAIN_S
         raise ConfigError(self._barred("the venue refused it before"))
 
     def _bar(self, reason: str) -> None:
-        self._barred_at = self._clock.monotonic()
+        self._asks_at = self._clock.monotonic() + _ASK_AGAIN_S
         self._standing.forget()
         raise ConfigError(self._barred(reason))
 
