@@ -52,10 +52,10 @@ COMMANDS: Final = {
     "why": ("hlcopy.cli.why", "Tell in plain words why something was copied, or wasn't."),
     "replay": ("hlcopy.cli.why", "Make a stored decision again from what it was made from."),
     "signals": ("hlcopy.cli.inspect", "List the judged orders of traders, newest first."),
-    "traders": ("hlcopy.cli.traders", "Traders: list (when none is named), show, pin, ban, watch and more."),
+    "traders": ("hlcopy.cli.traders", "Traders: list (when none is named), show, pin, ban and more."),
     "alerts": ("hlcopy.cli.alerts", "Alerts: list (when none is named), test."),
     "config": ("hlcopy.cli.settings", "Settings: show, lint."),
-    "budget": ("hlcopy.cli.budget", "Show what was spent of the APIs against the forecast: today, and in seven days."),
+    "budget": ("hlcopy.cli.budget", "Show what was spent of the APIs, against the forecast."),
     "schema": ("hlcopy.cli.schemas", "Print the JSON Schema of what a command prints with --json."),
     "data": ("hlcopy.cli.history", "Recorded data: import, fetch, status; the file: backup, restore."),
 }

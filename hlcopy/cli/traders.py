@@ -69,7 +69,7 @@ def _commands() -> None:
 
 @traders.callback()
 def _traders() -> None:
-    """Traders: list (when none is named), show, pin, ban, watch and more."""
+    """Traders: list (when none is named), show, pin, ban and more."""
 
 
 app.add_typer(traders, name="traders")
