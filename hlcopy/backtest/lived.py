@@ -61,7 +61,9 @@ def lived(ledger: Ledger, plan: Plan, now: datetime, *, illustrated: bool = Fals
     signals = [signal for signal in ledger.signals.list(since=plan.start) if signal.trade_time < plan.end]
     traders = sorted({signal.trader for signal in signals} | {position.source_trader for position in positions})
     recording = load(ledger.history, traders, plan.start, min(plan.end, now))
-    market = ReplayMarket(ReplayClock(now), recording.tapes, recording.funding, recording.size_decimals)
+    # Today's curve ends at the midnight to come; nothing later than now is loaded.
+    clock = ReplayClock(max(now, plan.end))
+    market = ReplayMarket(clock, recording.tapes, recording.funding, recording.size_decimals)
     fills = {position.signal_id: ledger.book.fills(position.signal_id) for position in positions}
     result = _summed_up(plan, positions, fills, market, now)
     tracks = _tracks(recording, positions)

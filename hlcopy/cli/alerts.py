@@ -15,6 +15,12 @@ from hlcopy.errors import ConfigError
 app = typer.Typer(rich_markup_mode=None)
 alerts = typer.Typer(rich_markup_mode=None, cls=ListingGroup)
 
+_GROUP_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy alerts
+  hlcopy alerts test
+"""
 _LIST_EXAMPLES: Final = """\
 \b
 Examples:
@@ -41,7 +47,7 @@ def _commands() -> None:
     """Keep `app` a group, whatever the number of its commands."""
 
 
-@alerts.callback()
+@alerts.callback(epilog=_GROUP_EXAMPLES)
 def _alerts() -> None:
     """Alerts: list (when none is named), test."""
 

@@ -49,6 +49,13 @@ _DISABLE: Final = (
     "systemctl --user daemon-reload",
 )
 _OWNER_WRITES: Final = 0o644
+_GROUP_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy cron print
+  hlcopy cron install
+  hlcopy cron remove --systemd
+"""
 
 
 @app.callback()
@@ -56,7 +63,7 @@ def _commands() -> None:
     """Keep `app` a group, whatever the number of its commands."""
 
 
-@cron.callback(invoke_without_command=True)
+@cron.callback(invoke_without_command=True, epilog=_GROUP_EXAMPLES)
 def _cron(context: typer.Context) -> None:
     """Run the ticks by cron or systemd: print, install, remove."""
     options.help_when_bare(context)

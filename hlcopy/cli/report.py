@@ -12,6 +12,7 @@ import typer
 
 from hlcopy import __version__
 from hlcopy.cli import backtest, logs, options, pages
+from hlcopy.cli.clock import present
 from hlcopy.cli.fetching import EARLIEST
 from hlcopy.errors import BadInputError
 
@@ -127,7 +128,7 @@ def report(
     if html is not None:
         pages.check(html, force=force, beside=None)
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    now = options.now()
+    now = present(session.settings)
     period = _period(days, first, last, now.date())
     with session.store() as store, session.progress() as progress:
         store.history.source = session.settings.trade_source
@@ -188,7 +189,7 @@ def export(
     from hlcopy.render.ledger_sheets import SHEETS, ledger_sheets
 
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    period = _period(None, first or str(EARLIEST), last, options.now().date())
+    period = _period(None, first or str(EARLIEST), last, present(session.settings).date())
     backtest.check_folder(csv, SHEETS, force=force)
     with session.store() as store:
         positions = store.book.positions(live_only=False)

@@ -33,6 +33,14 @@ _LONGEST_NOTE: Final = 200
 _MOST_USD: Final = 1e12
 _OFF: Final = "off"
 
+_GROUP_EXAMPLES: Final = """\
+\b
+Examples:
+  hlcopy traders
+  hlcopy traders --all --json
+  hlcopy traders show 0x513b
+  hlcopy traders ban 0x513b
+"""
 _LIST_EXAMPLES: Final = """\
 \b
 Examples:
@@ -67,9 +75,9 @@ def _commands() -> None:
     """Keep `app` a group, whatever the number of its commands."""
 
 
-@traders.callback()
+@traders.callback(epilog=_GROUP_EXAMPLES)
 def _traders() -> None:
-    """Traders: list (when none is named), show, pin, ban and more."""
+    """Traders: list (when none is named), show, pin, ban, watch."""
 
 
 app.add_typer(traders, name="traders")
@@ -126,9 +134,9 @@ def list_traders(
     from hlcopy.render.traders import trader_detail, traders_tables
 
     if address is not None and found:
-        session.show(trader_detail(found[0], options.now(), session.width))
+        session.show(trader_detail(found[0], present(session.settings), session.width))
         return
-    session.show(traders_tables(found, options.now(), session.width, with_left_out=everybody))
+    session.show(traders_tables(found, present(session.settings), session.width, with_left_out=everybody))
     session.show(choices_text(choices))
     if not known:
         session.show("Nobody has been scored yet. Find traders with: hlcopy score\n")
@@ -168,7 +176,7 @@ def show(
     if as_json:
         session.show_json(dossier_document(found))
     else:
-        session.show(dossier_text(found, options.now(), session.width))
+        session.show(dossier_text(found, present(session.settings), session.width))
 
 
 def _choose(

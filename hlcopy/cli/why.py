@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from hlcopy.cli import options
+from hlcopy.cli.clock import present
 from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def why(
     from hlcopy.ticks import story
 
     session = options.Session.begin(db, env_file, as_json=as_json, quiet=quiet)
-    now = moment("--at", at) or options.now()
+    now = moment("--at", at) or present(session.settings)
     with session.store() as store:
         if subject.strip().lower() == _NOW:
             _tell_present(session, store, now)

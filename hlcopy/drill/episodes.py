@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MINUTES: Final = 90
 _PRIME: Final = 1_000_003
-_VERSION: Final = 1
+_VERSION: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +56,15 @@ class Failure:
 
 @dataclass(slots=True, kw_only=True)
 class Sums:
-    """What episodes come to; `faults` counts what happened, `in_episodes` in how many, `protected` and `converged` how they ended."""
+    """What episodes come to; `faults` counts what happened, `in_episodes` in how many, `protected` and `converged` how they ended.
+
+    `resumed_ticks` were played by an earlier run, which this one goes on from.
+    """
 
     ticks: int = 0
     episodes: int = 0
     kill_runs: int = 0
-    seconds: float = 0.0
+    resumed_ticks: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     in_episodes: Counter[str] = field(default_factory=Counter)
@@ -78,7 +81,7 @@ class Sums:
 
     def add(self, other: Sums) -> None:
         """Add what other episodes come to."""
-        for name in ("ticks", "episodes", "kill_runs", "seconds"):
+        for name in ("ticks", "episodes", "kill_runs"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
@@ -183,6 +186,7 @@ def run(plan: Plan, *, state: Path | None = None, progress: Progress | None = No
     to another plan.
     """
     sums = _resumed(state, plan)
+    sums.resumed_ticks = sums.ticks
     clear_away()
     coming = seeds(plan)
     for _ in range(sums.episodes):

@@ -147,4 +147,4 @@ def _never_killed(sums: Sums) -> list[str]:
 
 
 def _rate(sums: Sums, seconds: float) -> float:
-    return round(sums.ticks / seconds, 1) if seconds > 0 else 0.0
+    return round((sums.ticks - sums.resumed_ticks) / seconds, 1) if seconds > 0 else 0.0

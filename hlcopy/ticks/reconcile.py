@@ -221,6 +221,8 @@ def _resolve(desk: Desk, order: Order, account: Account, now: datetime, *, fills
         desk.ledger.book.put_order(exits.after(order, said))
     elif isinstance(found, (Accepted, Refused)):
         desk.ledger.book.put_order(exits.after(order, found))
+    elif stop.rests(order, account):  # whatever its status says
+        desk.ledger.book.put_order(replace(order, state=IntentState.RESTING))
     elif found is MISSING and order.expires_at is not None and now > order.expires_at:
         # Exits and stops are reduce-only and sent again under the next attempt's id: nothing to wait for.
         desk.ledger.book.put_order(replace(order, state=IntentState.NEVER_LANDED))

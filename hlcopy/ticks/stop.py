@@ -181,14 +181,15 @@ def _place(desk: Desk, position: Position, wanted: Order, now: datetime) -> Plac
         account: Account | UnknownType = UNKNOWN
         if isinstance(outcome, Accepted):
             account = desk.exchange.account(now)
-            state = IntentState.RESTING if _rests(order, account) else order.state
+            state = IntentState.RESTING if rests(order, account) else order.state
             order = replace(order, venue_order_id=outcome.venue_order_id, state=state)
             desk.ledger.book.put_order(order)
         return Placed(order, account)
     return unsent
 
 
-def _rests(order: Order, account: Account | UnknownType) -> bool:
+def rests(order: Order, account: Account | UnknownType) -> bool:
+    """Whether a reading of our account shows an order resting."""
     return account is not UNKNOWN and any(stop.client_order_id == order.client_order_id for stop in account.stops)
 
 

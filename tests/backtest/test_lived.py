@@ -83,3 +83,13 @@ def test_our_own_trades_are_summed_up_as_a_backtest_sums_up_its_own() -> None:
     assert result.comparison is not None
     assert result.picture is not None
     assert set(result.picture.ways) == {each.id for each in positions}
+
+
+def test_a_day_that_isn_t_over_counts_what_is_held_by_the_last_price_there_is() -> None:
+    ledger, plan = traded()
+    opened = [each.opened_at for each in ledger.book.positions(live_only=False) if each.closed_at is None]
+    now = max(opened) + timedelta(minutes=30)
+    result = lived(ledger, plan, now)
+    assert result.metrics.open_at_end
+    assert now < plan.end == result.figures.points[-1].at
+    assert len(result.figures.points) == 4

@@ -77,6 +77,13 @@ def test_a_violation_is_told_with_its_seed_and_a_file_and_ends_with_one(
     assert "VIOLATION of I1, seed 9: BTC has no stop" in done.out
     assert json.loads((tmp_path / "hlcopy-drill-9.json").read_text())["invariant"] == "I1"
 
+    again = run("drill --replay hlcopy-drill-9.json")
+    assert (again.code, again.out) == (0, "no violation any more: 0 decisions, seed 9\n")
+    assert json.loads(run("drill --replay hlcopy-drill-9.json --json").out)["violations"] == []
+    wrong = run("drill --replay nowhere.json")
+    assert wrong.code == 2
+    assert "--replay" in wrong.err
+
 
 def test_planted_bugs_are_told_and_one_that_isn_t_caught_fails(
     run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
@@ -88,7 +95,7 @@ def test_planted_bugs_are_told_and_one_that_isn_t_caught_fails(
     monkeypatch.setattr(prove, "bug_named", {each.name: each for each in (bugs.BUGS[2], harmless)}.__getitem__)
     monkeypatch.setattr(prove, "MOST_TICKS", 10)
 
-    done = run("drill --prove")
+    done = run("drill --prove --jobs 1")
 
     assert done.code == 1
     assert "1 of 2 caught" in done.out

@@ -6,54 +6,64 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from hlcopy.drill import kills, story
 from hlcopy.drill.bugs import BUGS
-from hlcopy.drill.dice import Decision, Dice
-from hlcopy.drill.episodes import Failure, Plan, Sums, bug_named, episode, replay, run
+from hlcopy.drill.dice import Decision, Dice, chosen
+from hlcopy.drill.episodes import Plan, Sums, bug_named, episode, kept_failure, replay, run
 from hlcopy.drill.shrink import shortest, shrunk
 from hlcopy.errors import BadInputError
 from hlcopy.ports import SilentProgress
-from hlcopy.simulator.happenings import chosen
 from tests.drill.fingerprint import fingerprint
 
 ROOT = Path(__file__).parents[2]
 REGRESSIONS = sorted((ROOT / "tests" / "regressions").glob("*.json"))
-SEED, TICKS, RATE = 11, 1_500, 0.2
 
 
 def test_the_same_seed_gives_the_same_episode_to_the_byte_in_any_process() -> None:
-    command = [sys.executable, str(ROOT / "tests" / "drill" / "fingerprint.py"), "5", "20"]
+    command = [sys.executable, str(ROOT / "tests" / "drill" / "fingerprint.py"), "5", "6"]
     other = subprocess.run(
         command, env={**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": str(ROOT)}, capture_output=True, check=True
     )
-    assert fingerprint(5, 20) == other.stdout.decode()
-    assert fingerprint(6, 20) != other.stdout.decode()
+    assert fingerprint(5, 6) == other.stdout.decode()
+    assert fingerprint(6, 6) != other.stdout.decode()
 
 
-def test_fifteen_hundred_ticks_among_faults_violate_nothing() -> None:
-    sums = run(Plan(ticks=TICKS, seed=SEED, rate=RATE), progress=SilentProgress())
+def test_ticks_among_faults_violate_nothing() -> None:
+    sums = run(Plan(ticks=1, seed=11, rate=0.2), progress=SilentProgress())
 
     assert [(failure.invariant, failure.text) for failure in sums.failures] == []
-    assert sums.ticks >= TICKS
-    assert sums.orders["entry filled"] >= 5
-    assert sums.orders["exit filled"] >= 3
-    assert sum(sums.kills.values()) >= 50
-    assert sums.faults["lost"] >= 100
+    assert sums.ticks >= 200
+    assert sums.orders["entry filled"] >= 1
+    assert sum(sums.kills.values()) >= 5
+    assert sums.faults["lost"] >= 10
     assert sums.converged == sums.in_episodes
 
 
-def test_an_entry_killed_at_any_effect_ends_as_the_unharmed_one() -> None:
-    sums = kills.kill_everywhere(minutes=story.ENTERED)
+def test_an_entry_killed_at_an_effect_and_once_more_ends_as_the_unharmed_one(tmp_path: Path) -> None:
+    unharmed = story.tell(tmp_path / "unharmed.db", minutes=story.ENTERED)
+    every = list(story.effects(unharmed))
+    assert {"send exchange:order", "answered exchange:order", "commit", "committed", "locked"} <= {
+        each.label for each in every
+    }
+    sent = next(each for each in every if each.label == "answered exchange:order")
+    for number, decision in enumerate([sent, *every[:: len(every) // 5]]):
+        killed = story.tell(tmp_path / f"{number}.db", [decision], minutes=story.ENTERED)
+        assert not killed.violations
+        assert story.differs(unharmed.state, killed.state) is None
+        assert killed.kills.total() == 1
 
-    assert [(failure.decisions, failure.text) for failure in sums.failures] == []
-    assert sums.kill_runs >= 40
-    assert sums.boundaries["send exchange:order"] >= 2 * sums.kill_runs  # an entry and a stop in nearly every story
-    assert sum(sums.kills.values()) == sums.kill_runs
-    assert {"send exchange:order", "answered exchange:order", "commit", "committed", "locked"} <= set(sums.kills)
+    told = story.tell(tmp_path / "once.db", [sent], minutes=story.ENTERED)
+    second = [each for each in story.effects_after_death(told) if each.label == "answered exchange:order"]
+    assert second  # the stop that the killed tick didn't place
+    twice = story.tell(tmp_path / "twice.db", [sent, second[0]], minutes=story.ENTERED)
+    assert not twice.violations
+    assert twice.kills.total() == 2
+    assert story.differs(unharmed.state, twice.state) is None
 
 
 def test_there_are_the_fifteen_bugs_that_the_catalogue_names() -> None:
@@ -84,24 +94,28 @@ def test_shrinking_ends_when_its_tries_do() -> None:
     assert len(asked) == 5
 
 
-def test_a_failure_is_shrunk_and_replayed() -> None:
-    bug = bug_named("resend on timeout")
-    (failure,) = next(sums for seed in range(50) if (sums := episode(seed, RATE, 30, bug=bug)).failures).failures
+def test_a_failure_is_shrunk_and_replayed(tmp_path: Path) -> None:
+    bug = bug_named("no expiry")
+    (failure,) = episode(2, 0.1, 12, bug=bug).failures
 
-    short = shrunk(failure, tries=60)
+    short = shrunk(failure, tries=12)
 
     assert len(short.decisions) < len(failure.decisions)
-    decisions = [Decision(**each) for each in short.decisions]
-    again = replay(short, decisions, bug=bug)
+    file = tmp_path / "failure.json"
+    file.write_text(json.dumps(asdict(short)))
+    again = kills.replayed(kept_failure(file))
     assert again is not None
     assert again.invariant == failure.invariant
-    assert replay(short, decisions) is None
+    assert replay(short, [Decision(**each) for each in short.decisions]) is None
+
+    file.write_text("[]")
+    with pytest.raises(BadInputError, match="--replay"):
+        kept_failure(file)
 
 
 @pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.stem)
 def test_what_was_once_violated_isn_t_any_more(path: Path) -> None:
-    failure = Failure(**json.loads(path.read_text()))
-    again = replay(failure, [Decision(**each) for each in failure.decisions])
+    again = kills.replayed(kept_failure(path))
     assert again is None, again
 
 

@@ -7,14 +7,18 @@ import os
 import re
 import shlex
 import subprocess
+import time
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from hlcopy.cli import COMMANDS, LazyCommand, logs, main, root
 from tests.readme.blocks import Typed, typed, with_printed
 from tests.readme.scene import lived, record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 README: Final = Path(__file__).parents[2] / "README.md"
 # Commands that this test doesn't type, and who does.
@@ -23,7 +27,9 @@ ELSEWHERE: Final = {
     r"python3 -m venv .*pytest": ".ci/run",
     r"hlcopy demo": "tests/cli/test_demo.py",
     r"hlcopy run-all$": "tests/cli/test_run_all.py",
-    r"crontab crontab.example": "tests/test_crontab.py",
+    r"hlcopy init$": "tests/cli/test_init.py",
+    r"hlcopy cron install": "tests/cli/test_cron.py",
+    r"hlcopy doctor --from-cron": "tests/cli/test_doctor.py",
 }
 # What no two runs have in common is written as "...", as in a doctest.
 _CHECK: Final = doctest.OutputChecker()
@@ -53,15 +59,19 @@ def what_is_wrong(command: Typed, code: int, out: str) -> str | None:
 
 
 @pytest.fixture
-def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home with the recordings that the README imports."""
     monkeypatch.setattr(logs, "_file", None)
     monkeypatch.setattr(logs.scrub, "_secrets", [])
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
     monkeypatch.chdir(tmp_path)
     record(tmp_path)
-    return tmp_path
+    yield tmp_path
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_every_command_works_and_prints_what_the_readme_shows(

@@ -33,6 +33,7 @@ MARKET = Conditions(
     mid=60_000.0,
     open_interest_usd=1e9,
     day_volume_usd=2e9,
+    funding_rate=0.0,
     bids=[(59_999.0, 50.0)],
     asks=[(60_001.0, 50.0)],
 )

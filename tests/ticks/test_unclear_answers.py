@@ -122,6 +122,18 @@ def test_an_entry_that_is_out_stops_the_entries_of_its_tick_and_the_rest_stay_du
     assert {position.coin for position in scene.ledger.book.positions()} == {"BTC", "ETH"}
 
 
+def test_a_stop_that_our_account_shows_is_never_given_up_though_its_status_is_denied(scene: Scene) -> None:
+    desk, _ = moody(scene, Amnesiac, unanswered={Purpose.STOP})
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    for minutes in (16, 17):
+        monitor.run(desk, at(minutes))
+
+    (sent,) = scene.ledger.book.orders(purpose=Purpose.STOP)
+    assert sent.state is IntentState.RESTING
+    assert only(scene).stop_client_order_id == sent.client_order_id
+
+
 def test_an_entry_wants_a_second_reading_that_shows_its_coin_free(scene: Scene) -> None:
     theirs = VenuePosition(
         coin="BTC", size=-0.5, entry_price=60_000.0, leverage=3, isolated=True, liquidation_price=None, mark=60_000.0
