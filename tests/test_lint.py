@@ -117,11 +117,11 @@ def test_every_finding_says_why_and_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("leverage", "week", "usd"),
     [
-        (1.0, "over 10 %", 2_000.0),  # 0.10 x 0.5 x 1 x 1 of it is the $100 floor
+        (1.0, "over 10%", 2_000.0),  # 0.10 x 0.5 x 1 x 1 of it is the $100 floor
         (1.0, "below 0", 4_000.0),
-        (5.0, "over 10 %", 3_334.0),  # penalty 0.6
-        (20.0, "over 10 %", 10_000.0),  # penalty 0.2
-        (20.0, "0 to 10 %", 13_334.0),
+        (5.0, "over 10%", 3_334.0),  # penalty 0.6
+        (20.0, "over 10%", 10_000.0),  # penalty 0.2
+        (20.0, "0 to 10%", 13_334.0),
     ],
 )
 def test_the_least_equity_is_where_the_gates_begin_to_let_the_signal_in(leverage: float, week: str, usd: float) -> None:

@@ -54,7 +54,8 @@ def budget(
 ) -> None:
     """Show what was spent of the APIs against the forecast.
 
-    Requests and weight at Hyperliquid by command, credits at Nansen. A day is one of UTC. It asks nobody anything.
+    Today, and in seven days: requests and weight at Hyperliquid by command, credits at Nansen. A day is one of UTC. It asks
+    nobody anything.
     """
     from hlcopy.config.workload import credits_a_day, forecast, measured
     from hlcopy.render.budget import budget_document, budget_text

@@ -124,8 +124,8 @@ def _exits(policy: Policy) -> Iterator[Finding]:
             name=names("trailing_stop_percent", "stop_loss_percent"),
             severity=Severity.WARNING,
             why=(
-                f"the hard stop at {policy.exit.stop_loss_percent:g} % is never reached: the trailing one begins at "
-                f"{policy.exit.trailing_stop_percent:g} %"
+                f"the hard stop at {policy.exit.stop_loss_percent:g}% is never reached: the trailing one begins at "
+                f"{policy.exit.trailing_stop_percent:g}%"
             ),
             remedy="a trailing stop wider than the hard one, or both where you want the loss bounded",
         )

@@ -209,6 +209,6 @@ def stops(policy: Policy) -> Iterator[Finding]:
         yield Finding(
             name=names("stop_loss_percent"),
             severity=Severity.ERROR if hopeless else Severity.WARNING,
-            why=f"at our cap of {cap}x a stop {stop:g} % away lies {', '.join(told)}: {what}",
+            why=f"at our cap of {cap}x a stop {stop:g}% away lies {', '.join(told)}: {what}",
             remedy="set a tighter stop",
         )

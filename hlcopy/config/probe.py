@@ -15,7 +15,7 @@ from hlcopy.domain.policy import for_coin
 if TYPE_CHECKING:
     from hlcopy.domain.policy import Policy
 
-ROIS: Final = (("over 10 %", 20.0), ("0 to 10 %", 5.0), ("below 0", -5.0))
+ROIS: Final = (("over 10%", 20.0), ("0 to 10%", 5.0), ("below 0", -5.0))
 """A trader's return of 7 days in each of sizing's three classes, in percent."""
 LEVERAGES: Final = (1.0, 5.0, 20.0)
 WEIGHT: Final = 0.10

@@ -112,7 +112,7 @@ def agent_condition(said: str) -> Condition:
 def message(alerts: Sequence[Alert], where: str) -> tuple[str, str, Sequence[Alert]]:
     """Return title and body of one message for alerts, and which of them it has room for."""
     taken = alerts[:_TOGETHER]
-    lines = [f"{each.at:%m-%d %H:%M} {text.safe(each.text, 500)}" for each in taken]
+    lines = [f"{each.at:%m-%d %H:%M} UTC {text.safe(each.text, 500)}" for each in taken]
     head = str(taken[0].event).replace("_", " ") if len(taken) == 1 else f"{len(taken)} alerts"
     return f"hlcopy {where}: {head}", "\n".join(lines), taken
 
@@ -130,9 +130,9 @@ def alerts_text(alerts: Sequence[Alert], now: datetime) -> str:
     """Return alerts in the order given: a line of when, about what and how it stands, and the text below it."""
     if not alerts:
         return "Alerts: none\n"
-    lines = ["Alerts, newest first; times are UTC"]
+    lines = [f"Alerts, newest first; times are {text.zone(now)}"]
     for each in alerts:
-        lines.append(f"{text.moment(each.at)}  {each.event:<12}  {state_of(each, now)}")
+        lines.append(f"{text.local(each.at)}  {each.event:<12}  {state_of(each, now)}")
         lines += textwrap.wrap(
             text.safe(each.text, 500), _WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
         )

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from hlcopy.config.spending import Line, Spending
 
 _COLUMNS: Final = (
-    Column("Command"),
-    Column("Requests", right=True),
-    Column("forecast", right=True),
-    Column("Weight", right=True),
-    Column("forecast", right=True),
-    Column("Credits", right=True),
-    Column("forecast", right=True),
+    Column("COMMAND"),
+    Column("REQUESTS", right=True),
+    Column("FORECAST", right=True),
+    Column("WEIGHT", right=True),
+    Column("FORECAST", right=True),
+    Column("CREDITS", right=True),
+    Column("FORECAST", right=True),
 )
-_ENDPOINT_COLUMNS: Final = (Column("Command"), Column("Endpoint"), *_COLUMNS[1:5], _COLUMNS[5])
+_ENDPOINT_COLUMNS: Final = (Column("COMMAND"), Column("ENDPOINT"), *_COLUMNS[1:5], _COLUMNS[5])
 
 
 def budget_document(periods: Sequence[Spending], *, at: datetime, left: float, month: float) -> dict[str, object]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.render import text
+from hlcopy.render import text, tones
 from hlcopy.render.rows import trader_row
-from hlcopy.render.tables import Column, table
+from hlcopy.render.tables import Column, table, times
 from hlcopy.render.traders import trader_detail
 
 if TYPE_CHECKING:
@@ -23,15 +23,14 @@ if TYPE_CHECKING:
 _WIDTH: Final = 79
 _ROOM: Final = 18
 _GAPS_TOLD: Final = 5
+_CENTURY: Final = len("20")
 _TRIPS: Final = (
-    Column("OPENED (UTC)"),
-    Column("CLOSED (UTC)"),
     Column("COIN"),
     Column("SIDE"),
     Column("VALUE", right=True),
     Column("ENTRY", right=True),
     Column("EXIT", right=True),
-    Column("RESULT", right=True),
+    Column("RESULT", right=True, tone=tones.gain),
 )
 
 
@@ -88,9 +87,14 @@ def dossier_text(found: Dossier, now: datetime, width: int | None) -> str:
         textwrap.fill(f"{name:<{_ROOM}}{text.safe(value, 1_000)}", _WIDTH, subsequent_indent=" " * _ROOM) + "\n"
         for name, value in lines
     )
+    columns = (
+        times("OPENED", [trip.opened_at for trip in found.trips]),
+        times("CLOSED", [trip.closed_at for trip in found.trips]),
+        *_TRIPS,
+    )
     trips = table(
         f"Last round trips of {found.trips_known:,}; a question mark: not seen whole",
-        _TRIPS,
+        columns,
         list(map(_trip, found.trips)),
         width=width,
         plain_width=_WIDTH,
@@ -117,14 +121,14 @@ def _history(found: Dossier) -> str:
     said = text.counted(found.fills, "stored perp fill")
     if not found.gaps:
         return f"{said}, no gap"
-    last = (f"{gap.coin} at {text.moment(gap.at)}" for gap in found.gaps[-_GAPS_TOLD:])
-    return f"{said}, {text.counted(len(found.gaps), 'gap')}, the last: {', '.join(last)} UTC"
+    last = (f"{gap.coin} at {text.local(gap.at)} {text.zone(gap.at)}" for gap in found.gaps[-_GAPS_TOLD:])
+    return f"{said}, {text.counted(len(found.gaps), 'gap')}, the last: {', '.join(last)}"
 
 
 def _trip(trip: RoundTrip) -> tuple[str, ...]:
     return (
-        f"{trip.opened_at:%y-%m-%d %H:%M}",
-        text.DASH if trip.closed_at is None else f"{trip.closed_at:%y-%m-%d %H:%M}",
+        text.local(trip.opened_at)[_CENTURY:],
+        text.local(trip.closed_at)[_CENTURY:] if trip.closed_at is not None else text.DASH,
         trip.coin,
         trip.side,
         text.short_money(trip.entry_notional),

@@ -99,7 +99,7 @@ def _least_table(least: Sequence[LeastEquity]) -> Table:
     by_kind = {(each.leverage, each.week): each for each in least}
     return Table(
         title=f"Least equity for a signal of weight {least[0].weight:.2f} to pass",
-        columns=[Column("Trader's leverage"), *(Column(f"7d ROI {week}", right=True) for week in weeks)],
+        columns=[Column("TRADER'S LEVERAGE"), *(Column(f"7D ROI {week.upper()}", right=True) for week in weeks)],
         rows=[[f"{leverage:g}x", *(_usd(by_kind[leverage, week]) for week in weeks)] for leverage in leverages],
     )
 
@@ -112,7 +112,7 @@ def _worst_text(found: Linted) -> str:
     worst = found.worst
     said = (
         f"Worst day: with ${found.equity:,.0f}, {counted(worst.positions, 'position')} of ${worst.exposure_usd:,.0f} in all, "
-        f"every stop gapped through by {worst.gap_percent:g} %: -${worst.loss_usd:,.0f} "
+        f"every stop gapped through by {worst.gap_percent:g}%: -${worst.loss_usd:,.0f} "
         f"({percent(-worst.loss_percent, signed=True)}), fees included. "
     )
     said += f"Then {worst.paused_by} pauses entries." if worst.paused_by else "No breaker pauses entries then."

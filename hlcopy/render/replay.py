@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.decision import Open
-from hlcopy.render import text
-from hlcopy.render.tables import Column, table
+from hlcopy.render import text, tones
+from hlcopy.render.tables import Column, table, times
 from hlcopy.render.why import PLAIN_WIDTH, folded
 
 if TYPE_CHECKING:
@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from hlcopy.ticks.again import Again
 
 _FIELDS: Final = (Column("FIELD"), Column("STORED"), Column("MADE AGAIN"))
-_CHANGED: Final = (Column("SIGNAL"), Column("TRADED"), Column("COIN"), Column("STORED"), Column("WOULD BE"))
+_CHANGED: Final = (
+    Column("COIN"),
+    Column("STORED", tone=tones.decision),
+    Column("WOULD BE", tone=tones.decision),
+)
 _TOLD: Final = 20
 
 
@@ -70,7 +74,10 @@ def _changed(done: Sequence[Again], changes: Sequence[str], width: int | None) -
     said += f", and the size for {resized:,} more." if resized else "."
     parts = [folded(said)]
     if rows:
-        parts.append(table("Changes", _CHANGED, rows[:_TOLD], width=width, plain_width=PLAIN_WIDTH))
+        traded = times("TRADED", [each.signal.trade_time for each in done])
+        parts.append(
+            table("Changes", (Column("SIGNAL"), traded, *_CHANGED), rows[:_TOLD], width=width, plain_width=PLAIN_WIDTH)
+        )
     if len(rows) > _TOLD:
         parts.append(f"and {len(rows) - _TOLD:,} more; --json has them all\n")
     if len(done) == 1 and isinstance(done[0].made, Open):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import TYPE_CHECKING, Final
 
-from hlcopy.render import text
+from hlcopy.render import text, tones
 from hlcopy.render.backtest import backtest_document, backtest_text, paragraphs, warning_lines
 from hlcopy.render.figures import PLAIN_WIDTH
 from hlcopy.render.tables import Column, Table, tables
@@ -20,8 +20,8 @@ _PAIRS: Final = (
     Column("OURS"),
     Column("REPLAY"),
     Column("ENTRY, BPS", right=True),
-    Column("OUR PNL", right=True),
-    Column("ITS PNL", right=True),
+    Column("OUR PNL", right=True, tone=tones.gain),
+    Column("ITS PNL", right=True, tone=tones.gain),
 )
 
 

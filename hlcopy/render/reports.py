@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 from hlcopy.domain.models import DEFERRED, EXECUTE
 from hlcopy.render import text, tones
-from hlcopy.render.tables import Column, table
+from hlcopy.render.tables import Column, table, times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from hlcopy.domain.book import Position
     from hlcopy.domain.models import Signal
@@ -56,14 +55,8 @@ def signals_table(signals: Sequence[Signal], width: int | None) -> str:
         )
         for signal in signals
     ]
-    columns = (_times("TIME", [signal.trade_time for signal in signals]), *_SIGNALS)
+    columns = (times("TIME", [signal.trade_time for signal in signals]), *_SIGNALS)
     return table("Signals", columns, rows, width=width)
-
-
-def _times(heading: str, moments: Sequence[datetime | None]) -> Column:
-    """Return the column of moments in this machine's time zone, whose name it says; a change of clocks has two."""
-    zones = {text.zone(at) for at in moments if at is not None}
-    return Column(f"{heading} ({zones.pop() if len(zones) == 1 else 'local'})")
 
 
 def _decision(signal: Signal) -> str:
@@ -77,11 +70,11 @@ def _decision(signal: Signal) -> str:
 def positions_tables(positions: Sequence[Position], width: int | None, *, with_closed: bool) -> str:
     """Return our positions as a table of those that live, and one of the closed when asked for."""
     live = [position for position in positions if position.closed_at is None]
-    columns = (*_OPEN, _times("OPENED", [position.opened_at for position in live]), Column("STATUS"))
+    columns = (*_OPEN, times("OPENED", [position.opened_at for position in live]), Column("STATUS"))
     shown = table("Positions", columns, [_open_row(position) for position in live], width=width)
     if with_closed:
         closed = [position for position in positions if position.closed_at is not None]
-        ended = (*_CLOSED, _times("CLOSED", [position.closed_at for position in closed]), Column("REASON"))
+        ended = (*_CLOSED, times("CLOSED", [position.closed_at for position in closed]), Column("REASON"))
         shown += "\n" + table("Closed positions", ended, [_closed_row(position) for position in closed], width=width)
     return shown
 

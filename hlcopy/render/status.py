@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from hlcopy.render import text
+from hlcopy.render import text, tones
 from hlcopy.render.pauses import breaker_documents, halt_document, pauses_text
 from hlcopy.render.rows import position_row
 from hlcopy.render.tables import Column, table
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hlcopy.ticks.overview import Held, Overview, Tick
 
 WIDTH: Final = 79
+PLAIN_WIDTH: Final = 80
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _CURVE: Final = 40  # columns
 _HELD: Final = (
@@ -25,9 +26,9 @@ _HELD: Final = (
     Column("SIDE"),
     Column("VALUE", right=True),
     Column("MARK", right=True),
-    Column("GAIN", right=True),
-    Column("RESULT", right=True),
-    Column("STOP", right=True),
+    Column("GAIN", right=True, tone=tones.gain),
+    Column("RESULT", right=True, tone=tones.gain),
+    Column("STOP", right=True, tone=tones.unconfirmed),
     Column("TO STOP", right=True),
     Column("TIME LEFT", right=True),
 )
@@ -76,7 +77,7 @@ def status_text(seen: Overview, where: Where, budgets: Budgets, notes: Sequence[
         _head(seen, where, width) + pauses,
         _positions(seen, width),
         _decisions(seen),
-        table("Ticks", _TICKS, [_tick_row(tick, seen) for tick in seen.ticks], width=width, plain_width=WIDTH),
+        table("Ticks", _TICKS, [_tick_row(tick, seen) for tick in seen.ticks], width=width, plain_width=PLAIN_WIDTH),
         _budgets(budgets) + "".join(_folded(f"note: {note}") for note in notes),
     ]
     return "\n".join(parts)
@@ -95,8 +96,10 @@ def _head(seen: Overview, where: Where, width: int | None) -> str:
     values = [sample.equity_usd for sample in seen.curve]
     if len(values) > 1:
         low, high = text.short_money(min(values)), text.short_money(max(values))
-        drawn = "" if width is None else f"{sparkline(values, _CURVE)}  "
-        lines.append(f"{drawn}low {low}, high {high} in 7 days, sampled {text.local(seen.equity.at)[11:]}")
+        sampled = text.span(max(0.0, (seen.at - seen.equity.at).total_seconds()))
+        told = f"low {low}, high {high} in 7 days, sampled {sampled} ago"
+        room = 0 if width is None else min(_CURVE, min(width, WIDTH) - len(told) - 2)
+        lines.append(f"{sparkline(values, room)}  {told}" if room > 1 else told)
     return "\n".join(lines) + "\n"
 
 
@@ -119,7 +122,7 @@ def sparkline(values: Sequence[float], columns: int) -> str:
 
 
 def _positions(seen: Overview, width: int | None) -> str:
-    shown = table("Positions", _HELD, list(map(_held_row, seen.held)), width=width, plain_width=WIDTH)
+    shown = table("Positions", _HELD, list(map(_held_row, seen.held)), width=width, plain_width=PLAIN_WIDTH)
     return shown + f"Closed: {seen.closed_today:,} today, {seen.closed_week:,} in 7 days\n"
 
 

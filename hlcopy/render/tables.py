@@ -6,10 +6,11 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from hlcopy.render.text import safe
+from hlcopy.render.text import safe, zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
 
 _GAPS: Final = ("  ", " ")  # between the columns of a plain table, the narrower where the wider leaves no room
 _NARROWEST_TEXT: Final = 12  # columns of a terminal: a shortened address, a day
@@ -22,6 +23,12 @@ class Column:
     heading: str
     right: bool = False
     tone: Callable[[str], str] | None = None
+
+
+def times(heading: str, moments: Iterable[datetime | None]) -> Column:
+    """Return the column of moments in this machine's time zone, whose name it says; a change of clocks has two."""
+    zones = {zone(at) for at in moments if at is not None}
+    return Column(f"{heading} ({zones.pop() if len(zones) == 1 else 'local'})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,15 +46,16 @@ def zone(at: datetime) -> str:
 
 
 def span(seconds: float) -> str:
-    """Return a length of time in its two largest units, such as `2 d 4 h`, `15 min` and `40 s`."""
-    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86_400
+    """Return a length of time in its two largest units, such as `2 d 4 h`, `3 h`, `15 min` and `40 s`."""
     if round(seconds) < 60:  # noqa: PLR2004 - a minute
         return f"{seconds:.0f} s"
-    if round(minutes) < 60:  # noqa: PLR2004 - an hour
-        return f"{minutes:.0f} min"
-    if round(minutes) < 1_440:  # noqa: PLR2004 - a day
-        return f"{int(hours)} h {int(minutes) % 60} min"
-    return f"{int(days)} d {int(hours) % 24} h"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours < 24:  # noqa: PLR2004 - a day
+        parts = ((hours, "h"), (minutes, "min"))
+    else:
+        days, hours = divmod(round(seconds / 3600), 24)
+        parts = ((days, "d"), (hours, "h"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count)
 
 
 def day(at: datetime | None) -> str:

@@ -9,8 +9,8 @@ from hlcopy.domain.book import IntentState, Purpose
 from hlcopy.domain.decision import ORDER_ERROR
 from hlcopy.domain.explained import Asks, Unit
 from hlcopy.domain.models import DEFERRED, EXECUTE
-from hlcopy.render import text
-from hlcopy.render.tables import Column, table
+from hlcopy.render import text, tones
+from hlcopy.render.tables import Column, table, times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,31 +23,29 @@ if TYPE_CHECKING:
 WIDTH: Final = 79
 PLAIN_WIDTH: Final = 80
 _HOLDS: Final[Mapping[bool | None, str]] = {True: "yes", False: "NO", None: text.DASH}
-_GATES: Final = (Column("OK"), Column("GATE"), Column("MEASURED", right=True), Column("ASKED FOR"))
+_GATES: Final = (Column("OK", tone=tones.proof), Column("GATE"), Column("MEASURED", right=True), Column("ASKED FOR"))
 _ORDERS: Final = (
-    Column("AT"),
     Column("ORDER"),
     Column("SIZE", right=True),
     Column("PRICE", right=True),
     Column("THE VENUE'S ANSWER"),
 )
-_MOVES: Final = (Column("AT"), Column("WHAT"), Column("PRICE", right=True), Column("WHY"))
+_MOVES: Final = (Column("WHAT"), Column("PRICE", right=True), Column("WHY"))
 _FUNNEL: Final = (Column("OF THE DAY'S ORDERS"), Column("COUNT", right=True))
 _MISSES: Final = (
-    Column("SIGNAL"),
-    Column("TRADED"),
     Column("COIN"),
     Column("GATE"),
-    Column("MEASURED"),
+    Column("MEASURED", right=True),
     Column("ASKED FOR"),
     Column("OFF BY", right=True),
 )
-_RECENT: Final = (Column("SIGNAL"), Column("TRADED"), Column("TRADE"), Column("USD", right=True), Column("DECISION"))
+_RECENT: Final = (Column("TRADE"), Column("USD", right=True), Column("DECISION", tone=tones.decision))
 
 
-def folded(line: str, *, indent: str = "") -> str:
-    """Return a sentence within the width."""
-    return textwrap.fill(text.safe(line, 1_000), WIDTH, initial_indent=indent, subsequent_indent=indent) + "\n"
+def folded(line: str, *, item: bool = False) -> str:
+    """Return a sentence within the width, as an item of a list where that is asked for."""
+    first, later = ("  - ", "    ") if item else ("", "")
+    return textwrap.fill(text.safe(line, 1_000), WIDTH, initial_indent=first, subsequent_indent=later) + "\n"
 
 
 def number(value: float | str | None, unit: Unit | None) -> str:
@@ -129,7 +127,7 @@ def _difference(story: Story) -> str:
     wrong = [check for check in story.checks if check.holds is False]
     if not wrong:
         return ""
-    lines = "".join(folded(f"- {differ(check)}", indent="  ") for check in wrong)
+    lines = "".join(folded(differ(check), item=True) for check in wrong)
     return "To be copied, this would have had to differ:\n" + lines
 
 
@@ -139,7 +137,8 @@ def _entry(story: Story, width: int | None) -> Iterator[str]:
         yield folded(_sizing(signal))
     if story.orders:
         rows = [_order_row(order) for order in story.orders]
-        yield table("Orders", _ORDERS, rows, width=width, plain_width=PLAIN_WIDTH)
+        columns = (times("AT", [order.created_at for order in story.orders]), *_ORDERS)
+        yield table("Orders", columns, rows, width=width, plain_width=PLAIN_WIDTH)
     refused = signal.detail.get(ORDER_ERROR)
     if isinstance(refused, str):
         yield folded(f"The venue said: {refused}")
@@ -190,7 +189,8 @@ def _position(story: Story, width: int | None) -> Iterator[str]:
         return
     rows = [_move_row(position, action, story) for action in story.actions]
     if rows:
-        yield table(f"Position #{position.id}", _MOVES, rows, width=width, plain_width=PLAIN_WIDTH)
+        columns = (times("AT", [action.at for action in story.actions]), *_MOVES)
+        yield table(f"Position #{position.id}", columns, rows, width=width, plain_width=PLAIN_WIDTH)
     yield _costs(story, position)
 
 
@@ -271,7 +271,8 @@ def recent_text(signals: Sequence[Signal], width: int | None) -> str:
         )
         for signal in signals
     ]
-    return table(f"Newest signals in {text.safe(signals[0].coin)}", _RECENT, rows, width=width, plain_width=PLAIN_WIDTH)
+    columns = (Column("SIGNAL"), times("TRADED", [signal.trade_time for signal in signals]), *_RECENT)
+    return table(f"Newest signals in {text.safe(signals[0].coin)}", columns, rows, width=width, plain_width=PLAIN_WIDTH)
 
 
 def present_text(seen: Present, pauses: str, width: int | None) -> str:
@@ -341,7 +342,8 @@ def _misses(seen: Present, width: int | None) -> str:
         )
         for miss in seen.misses
     ]
-    shown = table("Nearest misses", _MISSES, rows, width=width, plain_width=PLAIN_WIDTH)
+    columns = (Column("SIGNAL"), times("TRADED", [miss.signal.trade_time for miss in seen.misses]), *_MISSES)
+    shown = table("Nearest misses", columns, rows, width=width, plain_width=PLAIN_WIDTH)
     return shown + "More of one: hlcopy why SIGNAL\n"
 
 
@@ -350,9 +352,9 @@ def _waiting(waiting: Sequence[Signal]) -> str:
         return ""
     return "Waiting\n" + "".join(
         folded(
-            f"- {signal.id[:8]} {signal.coin} {signal.side} {text.short_money(signal.value_usd)}: "
+            f"{signal.id[:8]} {signal.coin} {signal.side} {text.short_money(signal.value_usd)}: "
             f"{str(signal.wait).replace('_', ' ')}, looked at again {text.local(signal.check_at)}",
-            indent="  ",
+            item=True,
         )
         for signal in waiting
     )

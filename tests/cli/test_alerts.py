@@ -290,7 +290,7 @@ def test_nothing_is_sent_by_two_at_once_nor_when_nothing_waits(home: Path, chann
         assert channels.sent == []
         assert alerting.deliver(store, rules, T0) == ()
         assert alerting.deliver(store, rules, T0) == ()
-    assert channels.bodies("first") == ["03-01 00:00 text"]
+    assert channels.bodies("first") == ["03-01 00:00 UTC text"]
 
 
 def test_many_alerts_go_in_few_messages_and_old_ones_are_given_up(home: Path, channels: Channels) -> None:

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from hlcopy.cli import main
-from tests.render.screens import SCREENS, signals
+from tests.render import accounts, screens
+from tests.render.accounts import cron_lines
+from tests.render.screens import signals
 from tests.zones import CENTRAL_EUROPE, time_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SCREENS: Final = {**screens.SCREENS, **accounts.SCREENS}
 KEPT: Final = Path(__file__).parent / "snapshots"
 STYLE: Final = re.compile(r"\x1b\[[0-9;]*m")
 COLOURED: Final = re.compile(r"\x1b\[(?:[0-9;]*;)?3[0-7]m")
@@ -63,7 +66,11 @@ def test_help_is_as_it_was_seen(
     assert seen == kept(f"help-{width}", seen)
 
 
-@pytest.mark.parametrize("name", ["positions", "verify", "signals", "doctor"])
+def test_lines_for_cron_are_as_they_were_seen() -> None:
+    assert cron_lines() == kept("cron-print", cron_lines())
+
+
+@pytest.mark.parametrize("name", ["positions", "verify", "signals", "doctor", "why-position", "status"])
 def test_colours_are_as_they_were_seen(name: str) -> None:
     seen = SCREENS[name](80).replace("\x1b", "␛")
     assert seen == kept(f"{name}-80-colours", seen)
@@ -74,7 +81,9 @@ def test_a_pipe_gets_plain_text(name: str) -> None:
     assert "\x1b" not in SCREENS[name](None)
 
 
-@pytest.mark.parametrize("name", sorted(SCREENS.keys() - {"doctor"}))  # whose command asks for colour itself
+@pytest.mark.parametrize(
+    "name", sorted(SCREENS.keys() - {"doctor", "config-lint"})
+)  # whose commands ask for colour themselves
 def test_no_color_leaves_no_colour(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert not COLOURED.search(SCREENS[name](80))

@@ -83,6 +83,7 @@ class Drill(Shape):
     ok: bool
     seed: int
     fault_rate: Share
+    episode_seeds: tuple[int, int] = Field(description="first, last")
     jobs: int
     seconds: float
     ticks_per_second: float
@@ -106,11 +107,21 @@ class Drill(Shape):
     ticks: int
 
 
+class Again(Shape):
+    """A violation that was played again; it is gone where there is none."""
+
+    command: Literal["drill"]
+    ok: bool
+    seed: int
+    violations: list[Violation]
+
+
 class Bug(Shape):
     """A planted bug, and what caught it; nothing where it wasn't."""
 
     bug: str
     ticks: int
+    caught_in: str
     caught_by: str
     text: str
 
@@ -124,4 +135,4 @@ class Prove(Shape):
     bugs: list[Bug]
 
 
-DOCUMENTS: Final = {"demo": Demo, "simulate": Simulate, "drill": Drill | Prove}
+DOCUMENTS: Final = {"demo": Demo, "simulate": Simulate, "drill": Drill | Prove | Again}
