@@ -13,11 +13,12 @@ import pytest
 
 from hlcopy.drill import kills, story
 from hlcopy.drill.bugs import BUGS
-from hlcopy.drill.dice import Decision, Dice, chosen
+from hlcopy.drill.dice import Decision, Dice
 from hlcopy.drill.episodes import Plan, Sums, bug_named, episode, kept_failure, replay, run
 from hlcopy.drill.shrink import shortest, shrunk
 from hlcopy.errors import BadInputError
 from hlcopy.ports import SilentProgress
+from hlcopy.simulator.happenings import chosen
 from tests.drill.fingerprint import fingerprint
 
 ROOT = Path(__file__).parents[2]

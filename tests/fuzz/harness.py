@@ -132,7 +132,7 @@ class Unlimited:
     def take(self, weight: int, now: datetime, endpoint: str = "") -> float:  # noqa: ARG002 - the port's signature, as all of these
         return 0.0
 
-    def add(self, weight: int, now: datetime, endpoint: str = "", requests: int = 1) -> None:
+    def add(self, weight: int, now: datetime, endpoint: str = "", *, requests: int = 0) -> None:
         """Count nothing."""
 
     def left(self, now: datetime) -> int:  # noqa: ARG002

@@ -17,7 +17,7 @@ from hlcopy.cli.options import Session
 from hlcopy.config import Settings
 from hlcopy.render import json_document, safe
 from hlcopy.render.page import data_table, element
-from hlcopy.render.sheets import _sheet
+from hlcopy.render.sheets import sheet
 from hlcopy.render.tables import Column, Table, table
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def test_no_warning_and_no_failure_passes_one_on(capsys: pytest.CaptureFixture[s
 @QUIETLY
 @given(st.one_of(hostile, st.sampled_from(FORMULAS), st.builds("".join, st.tuples(st.sampled_from(FORMULAS), hostile))))
 def test_no_cell_of_a_sheet_is_a_formula(text: str) -> None:
-    sheet = _sheet(("label",), [{"label": text}])
-    ((cell,),) = list(csv.reader(sheet.splitlines()))[1:] or [("",)]
+    text_of = sheet(("label",), [{"label": text}])
+    ((cell,),) = list(csv.reader(text_of.splitlines()))[1:] or [("",)]
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"))
     assert COMMANDS.search(cell) is None
 

@@ -25,7 +25,8 @@ Hours = Annotated[float, Field(description="hours")]
 Interval = Annotated[tuple[float, float], Field(description="from, to")]
 Mode = Literal["paper", "live"]
 Facts = Annotated[
-    dict[str, float | str | None], Field(description="what was measured, by name; names depend on what was looked at")
+    dict[str, bool | float | str | None],
+    Field(description="what was measured, by name; names depend on what was looked at"),
 ]
 Counts = Annotated[dict[str, int], Field(description="how many, by name")]
 
