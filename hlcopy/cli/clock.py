@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
+from hlcopy.cli import options
 from hlcopy.errors import HlcopyError
 
 if TYPE_CHECKING:
@@ -104,11 +105,11 @@ def clock_of(settings: Settings, real: SystemClock, http: Http) -> SystemClock |
 
 def present(settings: Settings) -> datetime:
     """Return the present by the clock of the settings; a venue that can't be asked must not keep anybody from halting."""
-    real = SystemClock()
     if settings.clock == "system":
-        return real.now()
+        return options.now()
     from hlcopy.wiring.http import BoundedHttp
 
+    real = SystemClock()
     with BoundedHttp(real) as http:
         try:
             return clock_of(settings, real, http).now()

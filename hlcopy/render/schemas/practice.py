@@ -104,6 +104,7 @@ class Drill(Shape):
     orders: Counts
     outcomes: Counts
     protected: Counts
+    resumed_ticks: int = Field(description="of an earlier run that this one went on with")
     ticks: int
 
 

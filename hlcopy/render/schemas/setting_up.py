@@ -6,7 +6,6 @@ from typing import Final, Literal
 
 from pydantic import Field
 
-from hlcopy.config.findings import Severity
 from hlcopy.render.schemas.base import Counts, Mode, Moment, Percent, Shape
 
 
@@ -106,7 +105,7 @@ class Finding(Shape):
     """A setting that cannot work, or has no effect."""
 
     name: str = Field(description="of several they are joined by a comma")
-    severity: Severity
+    severity: Literal["error", "warning", "note"]
     why: str
     remedy: str
 
