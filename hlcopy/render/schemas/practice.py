@@ -104,6 +104,7 @@ class Drill(Shape):
     orders: Counts
     outcomes: Counts
     protected: Counts
+    resumed_ticks: int = Field(description="those that an earlier run played")
     ticks: int
 
 
