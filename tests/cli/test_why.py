@@ -14,6 +14,7 @@ import pytest
 
 from hlcopy.adapters.store import Binding, Store
 from hlcopy.cli import options
+from hlcopy.cli.clock import SystemClock
 from hlcopy.domain.breakers import EquitySample
 from hlcopy.render.status import sparkline
 from tests.builders import TRADER, at, fill
@@ -53,6 +54,7 @@ def lived(template: Path, database: Path, monkeypatch: pytest.MonkeyPatch) -> It
     """The database, at eighty minutes past its beginning, in UTC."""
     shutil.copy(template, database)
     monkeypatch.setattr(options, "now", lambda: at(80))
+    monkeypatch.setattr(SystemClock, "now", lambda _: at(80))
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield database
