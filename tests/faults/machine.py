@@ -80,9 +80,21 @@ PROCESSES: Final = (
             "ticks/test_schedule.py::test_what_runs_late_doesn_t_push_what_comes_after_it",
         ),
     ),
-    Fault("P12", "cron's environment is bare"),
-    Fault("P13", "each tick sends a mail"),
-    Fault("P14", "alerts reach nobody"),
+    Fault(
+        "P12",
+        "cron's environment is bare",
+        ("cli/test_cron.py::test_each_command_of_the_crontab_is_run_as_cron_would",),
+    ),
+    Fault(
+        "P13",
+        "each tick sends a mail",
+        ("domain/test_alerts.py::test_nobody_is_told_the_same_twice_within_the_quiet_time",),
+    ),
+    Fault(
+        "P14",
+        "alerts reach nobody",
+        ("cli/test_alerts.py::test_a_channel_that_is_down_fails_no_tick_is_reported_and_gets_it_later",),
+    ),
     Fault(
         "P15",
         "the clock is off, or jumps",
@@ -173,10 +185,28 @@ DATABASE: Final = (
         "a reader that writes finds the file changed",
         ("adapters/test_store.py::test_two_writers_lose_nothing",),
     ),
-    Fault("D3", "the disk is full before the intent is written"),
-    Fault("D4", "the disk is full after the fill"),
-    Fault("D5", "the disk fails or can't be written"),
-    Fault("D6", "the file is damaged"),
+    Fault(
+        "D3",
+        "the disk is full before the intent is written",
+        ("cli/test_shelter.py::test_a_live_tick_without_its_database_protects_what_the_venue_holds",),
+    ),
+    Fault(
+        "D4",
+        "the disk is full after the fill",
+        ("cli/test_shelter.py::test_a_disk_that_fills_between_fill_and_stop_keeps_no_stop_from_being_sent",),
+    ),
+    Fault(
+        "D5",
+        "the disk fails or can't be written",
+        ("cli/test_shelter.py::test_a_live_tick_without_its_database_protects_what_the_venue_holds",),
+    ),
+    Fault(
+        "D6",
+        "the file is damaged",
+        (
+            "cli/test_backups.py::test_the_error_of_a_damaged_database_names_the_newest_good_backup_and_its_command_works",
+        ),
+    ),
     Fault(
         "D7",
         "two checkpoints at once damage the file",
@@ -205,7 +235,11 @@ DATABASE: Final = (
         ),
         note="what was ours is then somebody else's: its stop rests and nobody moves it; adopting isn't built",
     ),
-    Fault("D11", "the file is copied without its log, or readable to others"),
+    Fault(
+        "D11",
+        "the file is copied without its log, or readable to others",
+        ("cli/test_backups.py::test_a_backup_is_one_sound_file_for_its_owner_named_by_its_moment",),
+    ),
     Fault(
         "D12",
         "floats don't add up to the position",
