@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SECOND = "0x" + "b2" * 20
 RARE = "0x" + "c3" * 20
-AT: Final = (0.0, 0.35, 0.7, 1.0)  # from the first request of a command to its last
+AT: Final = (0.0, 0.7)  # from the first request of a command to its last
 
 
 def before_score(story: Story) -> None:
