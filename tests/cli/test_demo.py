@@ -118,6 +118,7 @@ def test_a_world_that_doesnt_show_what_is_promised_is_a_failure_that_names_it(ru
 @pytest.mark.usefixtures("temporary")
 def test_json_has_what_was_kept_of_what_was_promised(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(practice, "DAYS", 1)  # too short for all of it
+    monkeypatch.setattr(practice, "HISTORY_DAYS", 12)
     done = run("demo --json --seed 8")
     assert (done.code, done.out.count("\n")) == (1, 1)
     document = done.document
@@ -126,7 +127,7 @@ def test_json_has_what_was_kept_of_what_was_promised(run: Run, monkeypatch: pyte
     broken = [promise["text"] for promise in document["promises"] if not promise["kept"]]
     assert broken
     assert all(text in done.err for text in broken)
-    assert len(document["traders"]) == 18
+    assert {"address", "kind", "tier", "score"} <= document["traders"][0].keys()
 
 
 @pytest.mark.parametrize("line", ["demo --seed -1", "demo --seed x", "demo --days 3"])
