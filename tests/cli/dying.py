@@ -30,5 +30,6 @@ def deadly(sent: signal.Signals, after: int) -> Callable[..., None]:
 
 if __name__ == "__main__":
     name, number, *line = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs tests in the background may have it ignored
     Study.finish = deadly(signal.Signals[name], int(number))  # type: ignore[method-assign]
     sys.exit(main(line))

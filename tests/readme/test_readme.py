@@ -63,6 +63,8 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty home with the recordings that the README imports."""
     monkeypatch.setattr(logs, "_file", None)
     monkeypatch.setattr(logs.scrub, "_secrets", [])
+    for name in [name for name in os.environ if name.startswith(("HLCOPY_", "NANSEN_"))]:
+        monkeypatch.delenv(name)
     for name in ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("TZ", "UTC")
@@ -77,8 +79,8 @@ def newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_every_command_works_and_prints_what_the_readme_shows(
     newcomer: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With HLCOPY_UPDATE_README=1 the README is made to show it instead; look at the difference before you commit it."""
-    update = os.environ.pop("HLCOPY_UPDATE_README", "") == "1"
+    """With UPDATE_README=1 the README is made to show it instead; look at the difference before you commit it."""
+    update = os.environ.pop("UPDATE_README", "") == "1"
     text, wrong = README.read_text(), []
     shown: dict[int, str] = {}
     with lived(newcomer) as settings:
