@@ -73,8 +73,10 @@ def proof_document(proofs: Sequence[Proof], *, seconds: float) -> dict[str, Any]
     }
 
 
-def drill_text(plan: Plan, sums: Sums, width: int | None, *, seconds: float, failure: str | None) -> str:
-    """Return a drill as text."""
+def drill_text(
+    plan: Plan, sums: Sums, width: int | None, *, seconds: float, failure: str | None, seeds: str | None = None
+) -> str:
+    """Return a drill as text; `seeds` names those of several plans that were added up."""
     faults = [
         (name, f"{count:,}", str(sums.in_episodes[name]), str(sums.protected[name]), str(sums.converged[name]))
         for name, count in sums.faults.most_common()
@@ -84,7 +86,7 @@ def drill_text(plan: Plan, sums: Sums, width: int | None, *, seconds: float, fai
     first, last = _seeds_of(plan, sums)
     lines = [
         f"{sums.ticks:,} ticks in {sums.episodes} episodes and {sums.kill_runs} kills of the story, faults {plan.rate:.0%}",
-        f"seed {plan.seed}: its episodes have the seeds {first} to {last}",
+        seeds or f"seed {plan.seed}: its episodes have the seeds {first} to {last}",
         f"{_rate(sums, seconds):,.0f} ticks/s; ended: "
         + ", ".join(f"{n:,} {name}" for name, n in sums.outcomes.most_common()),
         "orders: " + (", ".join(f"{n} {name}" for name, n in sorted(sums.orders.items())) or "none"),

@@ -40,17 +40,19 @@ def main() -> int:
     sums = kill_everywhere(asked.jobs)
     sys.stdout.write(f"{sums.kill_runs} single kills, {time.monotonic() - began:.0f} s\n")
     sys.stdout.flush()
-    for seed in (*FIXED, *(asked.day.toordinal() * 10 + number for number in range(5))):
+    seeds = (*FIXED, *(asked.day.toordinal() * 10 + number for number in range(5)))
+    for seed in seeds:
         if sums.failures:
             break
         plan = Plan(ticks=asked.ticks, seed=seed, rate=asked.faults, jobs=asked.jobs)
         sums.add(run(plan))
         sys.stdout.write(f"seed {seed}: {sums.ticks:,} ticks so far, {time.monotonic() - began:.0f} s\n")
         sys.stdout.flush()
-    return _end(sums, asked.out, Plan(ticks=sums.ticks, seed=0, rate=asked.faults), time.monotonic() - began)
+    told = f"seeds {', '.join(map(str, seeds))}"
+    return _end(sums, asked.out, Plan(ticks=sums.ticks, seed=0, rate=asked.faults), time.monotonic() - began, told)
 
 
-def _end(sums: Sums, out: Path, plan: Plan, seconds: float) -> int:
+def _end(sums: Sums, out: Path, plan: Plan, seconds: float, seeds: str) -> int:
     kept = None
     if sums.failures:
         kept = out / f"drill-{sums.failures[0].seed}.json"
@@ -60,7 +62,8 @@ def _end(sums: Sums, out: Path, plan: Plan, seconds: float) -> int:
         sums.failures[0] = shrunk(sums.failures[0], tries=_TRIES)
         kept.write_text(json.dumps(asdict(sums.failures[0]), indent=1) + "\n")
     never = sorted(label for label in sums.boundaries if not sums.kills[label] and label.split()[-1] not in RARE)
-    sys.stdout.write(drill_text(plan, sums, None, seconds=seconds, failure=str(kept) if kept else None))
+    file = str(kept) if kept else None
+    sys.stdout.write(drill_text(plan, sums, None, seconds=seconds, failure=file, seeds=seeds))
     sys.stdout.write(f"never killed at: {', '.join(never) or 'nothing'}\n")
     if kept is not None:
         sys.stdout.write(f"seed {sums.failures[0].seed}; play it again: hlcopy drill --replay {kept}\n")
