@@ -1,6 +1,6 @@
 """The page in a real browser: everything is drawn, nothing complains, nothing is fetched, all of it can be read.
 
-Skipped where there is no browser, unless HLCOPY_REQUIRE_BROWSER is set.
+Skipped where there is no browser, unless REQUIRE_BROWSER is set.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LEAST_CONTRAST = 4.5  # of text, and 3 of lines: WCAG 2.2, 1.4.3 and 1.4.11
 LEAST_LINE_CONTRAST = 3.0
 
 pytestmark = pytest.mark.skipif(
-    not (BROWSER and DRIVER) and not os.environ.get("HLCOPY_REQUIRE_BROWSER"), reason="there is no browser here"
+    not (BROWSER and DRIVER) and not os.environ.get("REQUIRE_BROWSER"), reason="there is no browser here"
 )
 
 MEASURE = r"""
