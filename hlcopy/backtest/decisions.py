@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum, unique
 from typing import TYPE_CHECKING
 
@@ -99,7 +99,7 @@ class _Signals(MemorySignals):
         super().amend(signal)
 
     def _judged(self, signal: Signal) -> None:
-        facts = asdict(signal)
+        facts = asdict(replace(signal, evidence=None))  # what was decided, not what from: that holds the rules, too
         sizes = {name: facts.pop(name) for name in _SIZES}
         self._note(Kind.GATE, signal.id, facts)
         if signal.copy_size_usd is not None:
