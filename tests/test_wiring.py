@@ -95,6 +95,23 @@ def test_a_tick_whose_time_is_up_neither_asks_nor_waits_for_its_turn_to_ask() ->
         assert (clock.slept, server.requests) == ([], [])
 
 
+def test_turns_that_were_waited_for_lengthen_no_tick() -> None:
+    clock = HandClock()
+    with Scripted(lambda *_: (503, {}, b"")) as server, BoundedHttp(clock) as http:
+        http.allow(10.0)
+        began = clock.monotonic()
+        with pytest.raises(SourceDownError):
+            http.send(
+                "POST",
+                f"{server.url}/info",
+                judge=_refuse,
+                patience=60.0,
+                before=lambda: clock.sleep(max(0.0, min(4.0, http.left()))),
+            )
+        assert len(server.requests) > 1
+        assert clock.monotonic() - began <= 10.0
+
+
 def test_a_request_queues_for_its_ration_no_longer_than_what_is_left_of_the_tick() -> None:
     clock, ration = HandClock(), MemoryRation(SCORE, 1_200)
     ration.take(500, clock.now())  # free again in 60 s

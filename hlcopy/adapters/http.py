@@ -141,8 +141,9 @@ class Http:
         """Return the first answer that `judge` lets pass.
 
         `judge` raises `RetryError` for an answer worth another attempt, any other error to give up at once. `before` is
-        called before each attempt; the time it takes doesn't count. Waits grow from 0.5 to 10 s unless the server names
-        one. Raises `SourceDownError` once the next attempt would begin more than `patience` seconds after the first.
+        called before each attempt; the time it takes doesn't count, but nothing is tried beyond what is `left`. Waits
+        grow from 0.5 to 10 s unless the server names one. Raises `SourceDownError` once the next attempt would begin
+        more than `patience` seconds after the first.
         """
         import tenacity
 
@@ -164,7 +165,8 @@ class Http:
             if before is not None:
                 began = self._clock.monotonic()
                 before()
-                deadline += self._clock.monotonic() - began
+                now = self._clock.monotonic()
+                deadline = min(deadline + now - began, now + self.left())
             answer = self._attempt(client, method, url, json, headers, read_s or self._read_s, deadline)
             judge(answer)
             return answer

@@ -155,6 +155,7 @@ class Stage:
                     ]
                 )
                 store.traders.put_mark(address, PollMark(followed_from=now, read_until=now, polled_at=now))
+            store.book.put_fills_mark(now)  # what happened to our account before a ledger's first look isn't in it
             store.controls.resume(now)
         self.oracle.begin()
 
