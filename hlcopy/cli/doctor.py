@@ -161,6 +161,8 @@ class _Looks:
 
         settings = self._settings
         self._look("hyperliquid", lambda: network.venue_checks(settings, http, real))
+        if settings.allow_coins or settings.deny_coins:
+            self._look("coins", lambda: network.coins_check(settings, http, real))
         if settings.mode == "live":
             self._account(http, real)
         self._look("leaderboard", lambda: network.leaderboard_check(settings, http))

@@ -185,6 +185,29 @@ def test_a_clock_that_is_off_is_wrong(run: Run, home: Path, venue: LocalVenue, m
 
 
 @pytest.mark.usefixtures("venue")
+@pytest.mark.parametrize(
+    ("allowed", "denied", "said"),
+    [
+        ("btc, SOL", "eth", "2 allowed, 1 denied, all known"),
+        ("BTC", "BITCOIN,ripple", "HLCOPY_DENY_COINS names bitcoin, ripple, unknown to 127.0.0.1"),
+        ("bitcoin", "eth", "HLCOPY_ALLOW_COINS names bitcoin, unknown to 127.0.0.1"),
+    ],
+)
+def test_a_coin_that_the_venue_doesn_t_have_is_wrong(
+    run: Run, monkeypatch: pytest.MonkeyPatch, allowed: str, denied: str, said: str
+) -> None:
+    monkeypatch.setenv("HLCOPY_ALLOW_COINS", allowed)
+    monkeypatch.setenv("HLCOPY_DENY_COINS", denied)
+    coins = checks(run)["coins"]
+    assert coins["ok"] is ("unknown" not in said)
+    assert coins["said"].startswith(said)
+
+
+@pytest.mark.usefixtures("venue")
+def test_without_lists_of_coins_none_is_looked_up(run: Run) -> None:
+    assert "coins" not in checks(run)
+
+
 def test_a_leaderboard_at_a_wrong_url_is_wrong(run: Run, monkeypatch: pytest.MonkeyPatch, venue: LocalVenue) -> None:
     monkeypatch.setenv("HLCOPY_LEADERBOARD_URL", f"{venue.url}/nowhere")
     check = checks(run)["leaderboard"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from hlcopy.adapters.http import RetryError, host_of
 from hlcopy.domain import standing
 from hlcopy.domain.checks import Check
-from hlcopy.errors import TryLaterError
+from hlcopy.errors import HlcopyError, TryLaterError
 from hlcopy.ports import UNKNOWN
 from hlcopy.wiring.http import venue_time
 
@@ -60,6 +60,31 @@ def _venue_check(settings: Settings, http: BoundedHttp, clock: Clock, url: str) 
         return Check(name="hyperliquid", ok=True, said=f"{said}; its clock is ours")
     judged = standing.of_clock((before - told).total_seconds() + took / 2)
     return Check(name="hyperliquid", ok=judged.ok, said=f"{said}; {judged.said}", remedy=judged.remedy)
+
+
+def coins_check(settings: Settings, http: BoundedHttp, clock: Clock) -> Check:
+    """Say whether the venue has the coins that are allowed and denied: one that it doesn't have allows or denies nothing."""
+    from hlcopy.adapters.hyperliquid.client import InfoClient
+    from hlcopy.adapters.memory.usage import MemoryRation
+    from hlcopy.domain.rations import MONITOR
+
+    entry = settings.policy().entry
+    http.allow(PATIENCE_S)
+    ration = MemoryRation(MONITOR, settings.hyperliquid_weight_per_minute)
+    client = InfoClient(http, settings.source_url, ration, clock, PATIENCE_S, PATIENCE_S)
+    try:
+        known = {asset.name.casefold() for asset in client.meta().universe}
+    except HlcopyError as error:
+        return Check(name="coins", ok=None, said=f"can't be looked up: {error}")
+    lists = {"HLCOPY_ALLOW_COINS": entry.allow_coins, "HLCOPY_DENY_COINS": entry.deny_coins}
+    unknown = {name: sorted(coins - known) for name, coins in lists.items() if coins - known}
+    if unknown:
+        said = "; ".join(f"{name} names {', '.join(coins)}" for name, coins in unknown.items())
+        remedy = "write coins as the venue does: BTC, kPEPE"
+        return Check(name="coins", ok=False, said=f"{said}, unknown to {host_of(settings.source_url)}", remedy=remedy)
+    return Check(
+        name="coins", ok=True, said=f"{len(entry.allow_coins)} allowed, {len(entry.deny_coins)} denied, all known"
+    )
 
 
 def leaderboard_check(settings: Settings, http: BoundedHttp) -> Check:
