@@ -52,13 +52,14 @@ def coins_content(result: Backtest, picture: Picture) -> Html:
     for place, coin in enumerate(picture.coins):
         drawn = _coin(result, picture, coin, by_coin[coin.coin], anchor(place))
         (traded if by_coin[coin.coin] else others).append(drawn)
-    parts = traded or [note("Nothing was entered.")]
+    nothing = "No prices are stored of the coins that were traded." if result.positions else "Nothing was entered."
+    parts = traded or [note(nothing)]
     if others:
         count = text.counted(len(others), "coin")
         parts.append(element("details", element("summary", f"{count} with skipped orders alone"), *others))
     if picture.undrawn:
         parts.append(note(f"Not drawn, to keep the page small: {', '.join(picture.undrawn)}."))
-    if picture.moves_kept < 1:
+    if traded and picture.moves_kept < 1:
         parts.append(note(f"Of the stops' moves {picture.moves_kept:.0%} are drawn, evenly chosen."))
     return joined(*parts)
 

@@ -154,6 +154,13 @@ def test_a_replay_that_entered_nothing_is_still_a_page() -> None:
     assert names(shown.specs[0]) == ["Our exits", "Drawdown, Our exits"]
 
 
+def test_trades_without_stored_prices_are_said_to_have_none() -> None:
+    result, _ = illustrated()
+    shown = read(written(replace(result, picture=replace(pictured(result), coins=[], ways={}, moves_kept=0.75))))
+    assert "No prices are stored of the coins that were traded." in shown.text
+    assert "are drawn" not in shown.text
+
+
 def test_what_is_left_out_is_said() -> None:
     result, _ = illustrated()
     picture = pictured(result)
