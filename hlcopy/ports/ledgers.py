@@ -217,7 +217,7 @@ class Book(Protocol):
         """Return the time of the latest fill booked or looked at, None before the first."""
 
     def put_fills_mark(self, at: datetime) -> None:
-        """Remember up to when our fills were read."""
+        """Remember from when our fills are read next."""
 
     def log_action(self, action: PositionAction) -> None:
         """Append to a position's story."""

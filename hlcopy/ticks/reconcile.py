@@ -14,6 +14,7 @@ from hlcopy.ticks import entry, stop, tiers
 from hlcopy.ticks import exit as exits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from hlcopy.domain.book import OurFill, Position
@@ -179,8 +180,14 @@ def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
                 late[order.client_order_id] = order
         if not any(_booked(desk, order) for order in late.values()):
             # Such are read again until they are taken up: this tick may break off before.
-            book.put_fills_mark(now)
+            book.put_fills_mark(_mark(book.fills_mark(), fills, now))
     return list(late.values())
+
+
+def _mark(before: datetime | None, fills: Sequence[OurFill], now: datetime) -> datetime:
+    """Return from when fills are read next: from the newest known, as an answer without any may be a lie."""
+    known = [fill.time for fill in fills] + ([before] if before is not None else [])
+    return min(max(known, default=now), now)
 
 
 def _order_of(desk: Desk, fill: OurFill) -> Order | None:

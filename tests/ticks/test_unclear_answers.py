@@ -706,6 +706,18 @@ def test_an_entry_that_was_given_up_and_filled_after_all_has_a_row_and_a_stop_th
     assert scene.ledger.signals.list()[0].decision == EXECUTE
 
 
+def test_an_entry_that_was_given_up_is_taken_up_however_long_no_fill_of_it_was_shown(scene: Scene) -> None:
+    desk, venue = given_up_and_filled(scene)
+    venue.shown = False
+    for minutes in range(19, 60, 5):
+        monitor.run(desk, at(minutes))
+    venue.shown = True
+
+    monitor.run(desk, at(60))
+
+    assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
+
+
 def revived_after(kill_at: int | None) -> tuple[Scene, Desk, list[str]]:
     scene = stage(MemoryLedger())
     desk, _ = given_up_and_filled(scene)

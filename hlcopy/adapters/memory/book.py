@@ -131,7 +131,7 @@ class MemoryBook:
         return max(self._facts.values(), default=None)
 
     def put_fills_mark(self, at: datetime) -> None:
-        """Remember up to when our fills were read."""
+        """Remember from when our fills are read next."""
         self._journal.put(self._facts, "read", at)
 
     def log_action(self, action: PositionAction) -> None:

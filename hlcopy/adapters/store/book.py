@@ -192,7 +192,7 @@ class StoredBook:
         return datetime.fromisoformat(row[0]) if row and row[0] else None
 
     def put_fills_mark(self, at: datetime) -> None:
-        """Remember up to when our fills were read."""
+        """Remember from when our fills are read next."""
         self._db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", (_FILLS_MARK, to_text(at)))
 
     def log_action(self, action: PositionAction) -> None:
