@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
+import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -18,6 +20,7 @@ from hlcopy.errors import BadInputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from multiprocessing.queues import SimpleQueue
     from pathlib import Path
 
     from hlcopy.drill.bugs import Bug
@@ -223,7 +226,10 @@ def each_in_turn(
 ) -> None:
     """Do work in several processes; what comes of it is handed on in the order of the work."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    cores = context.SimpleQueue()
+    for number in range(jobs):
+        cores.put(number)
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=_stay_on_a_core, initargs=(cores,)) as pool:
         waiting: list[Future[Any]] = []
         try:
             while goes_on():
@@ -236,6 +242,13 @@ def each_in_turn(
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def _stay_on_a_core(cores: SimpleQueue[int]) -> None:
+    """Keep this process on one core: its threads take turns, and handing a turn to another core costs half of a drill."""
+    if sys.platform == "linux":
+        allowed = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {allowed[cores.get() % len(allowed)]})
 
 
 def _resumed(state: Path | None, plan: Plan) -> Sums:
