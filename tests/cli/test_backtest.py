@@ -231,16 +231,21 @@ def test_a_terminal_gets_80_columns(recorded: Path) -> None:
 
 
 def test_nothing_but_a_terminal_s_text_loads_the_chart(recorded: Path) -> None:
-    told = "import sys; from hlcopy.cli import main; main(sys.argv[1:]); sys.exit('plotext' in sys.modules)"
-    for flag in ("--quiet", "--json"):
-        done = subprocess.run(
-            [sys.executable, "-c", told, *ONE.split(), flag],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HLCOPY_DB": str(recorded)},
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
+    told = """
+import sys
+from hlcopy.cli import main
+for flag in ("--quiet", "--json"):
+    assert main([*sys.argv[1:], flag]) == 0
+    assert "plotext" not in sys.modules, flag
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", told, *ONE.split()],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "HLCOPY_DB": str(recorded)},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
 
 
 # What it refuses

@@ -22,7 +22,7 @@ from tests.fuzz.targets import TARGETS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-SEEDS, MUTANTS, DOCUMENTS = 25, 6, 10
+SEEDS, MUTANTS, DOCUMENTS = 12, 6, 8
 FOUND: Final = sorted(Path(run.FOUND).glob("*/*"))
 
 anything: Final = st.recursive(

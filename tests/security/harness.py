@@ -68,8 +68,9 @@ CANARIES: Final[Mapping[str, bytes]] = {
 
 
 def leaks(blob: bytes) -> list[str]:
-    """Return which secrets stand in bytes, and in which form; hexadecimal digits in either case."""
-    return [name for name, text in CANARIES.items() if text in blob or text.lower() in blob.lower()]
+    """Return which secrets stand in bytes, and in which form; letters in either case."""
+    lowered = blob.lower()
+    return [name for name, text in CANARIES.items() if text.lower() in lowered]
 
 
 @dataclass

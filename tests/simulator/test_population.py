@@ -43,7 +43,7 @@ def inputs_of(venue: Venue, who: Profile, now: datetime) -> ScoreInputs:
     )
 
 
-@pytest.mark.parametrize("seed", [1, 7, 23, 40])
+@pytest.mark.parametrize("seed", [7, 23])
 def test_scoring_makes_of_every_trader_what_it_was_made_for(seed: int) -> None:
     world = seeded(seed)
     venue = Venue(world)

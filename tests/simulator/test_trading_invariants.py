@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hlcopy.simulator.traders import generate
 from hlcopy.simulator.trading_requests import (
     CancelOrders,
     ModifyOrders,
@@ -17,8 +16,8 @@ from hlcopy.simulator.trading_requests import (
     UpdateLeverage,
     Wish,
 )
+from tests.simulator.seeded import seeded
 from tests.trading import Trader
-from tests.venue import START
 
 if TYPE_CHECKING:
     from hlcopy.simulator.trading_requests import Action
@@ -30,7 +29,7 @@ STEPS = 250
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return generate(7, start=START, days=2)
+    return seeded(7, days=2, history_days=0)
 
 
 class Monkey:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hlcopy.simulator.traders import generate
+from tests.simulator.seeded import seeded
 from tests.trading import BTC, ETH, Trader, limit, trigger
-from tests.venue import DAY_MS, HOUR_MS, MINUTE_MS, START, START_MS
+from tests.venue import DAY_MS, HOUR_MS, MINUTE_MS, START_MS
 
 if TYPE_CHECKING:
     from hlcopy.simulator.world import World
@@ -22,7 +22,7 @@ def trader() -> Trader:
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return generate(7, start=START, days=2)
+    return seeded(7, days=2, history_days=0)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_first_crossing_is_the_one_that_second_by_second_stepping_finds(
     venue = Trader(world=world).venue
     begin, falling = START_MS + 12_345, percent < 0
     level = venue.mark(coin, begin) * (1 + percent / 100)
-    end = begin + 6 * HOUR_MS
+    end = begin + 3 * HOUR_MS
     found = venue.crossing(coin, level, begin, end, falling=falling)
 
     def beyond(ms: int) -> bool:
@@ -91,7 +91,7 @@ def test_the_first_crossing_is_the_one_that_second_by_second_stepping_finds(
 
 def test_how_often_somebody_looks_changes_nothing(world: World) -> None:
     ends = []
-    for step in (7_000, HOUR_MS, 2 * DAY_MS - HOUR_MS):
+    for step in (41_000, HOUR_MS, 2 * DAY_MS - HOUR_MS):
         trader = Trader(10_000.0, world=world)
         for coin, asset in (("BTC", BTC), ("ETH", ETH)):
             mark = trader.venue.mark(coin, START_MS)

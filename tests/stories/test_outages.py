@@ -199,8 +199,8 @@ def test_no_exit_comes_from_the_silence_of_a_copied_trader_s_source(
     story.enter()
     add_fills(venue, liquidation(story.now_ms + MINUTE_MS))
     venue.faults = failing(OF_TRADERS, fault)
-    for _ in range(4):
-        story.wait(15)
+    for _ in range(2):
+        story.wait(30)
         for command in ("poll", "positions", "monitor"):
             done = story.run(f"{command} --json")
             assert done.code in ({1, 75} if command == "positions" else {0, 1, 75})

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Outcome
 
 SEED: Final = 7
-HOURS: Final = 18
+HOURS: Final = 15
 SECOND_MS: Final = 1_000
 TURN_MS: Final = 65 * SECOND_MS
 UNHURRIED: Final = 20_000  # of request weight a minute: nobody waits for a ration here

@@ -1,4 +1,4 @@
-"""A universe of two hundred coins, every number of size decimals, prices from 0.0001 to 100,000: each order is legal everywhere.
+"""A universe of a hundred coins, every number of size decimals, prices from 0.0001 to 100,000: each order is legal everywhere.
 
 The venue refuses any price off its tick and any size off its lot, so what it accepts is legal.
 """
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 POLICY: Final = Policy()
 COPY_USD: Final = 7_351.0
-COUNT: Final = 200
+COUNT: Final = 98
 
 
 def universe() -> list[tuple[Instrument, float]]:

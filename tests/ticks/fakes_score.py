@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from hlcopy.domain.policy import Policy
@@ -48,9 +49,10 @@ def leader(number: int, **overrides: object) -> Leader:
     return replace(made, **overrides)  # type: ignore[arg-type]
 
 
+@cache
 def swings(
     number: int, *, trips: int = 60, wins: float = 0.6, gain: float = 300.0, loss: float = 100.0, last: float = 0.0
-) -> list[Fill]:
+) -> Sequence[Fill]:
     """Return a trader's round trips, one a day, each held for 12 hours; the last one ended `last` days before `NOW`.
 
     The wins are spread evenly.
@@ -73,7 +75,7 @@ def swings(
                 closed_pnl=gain if won else -loss,
             ),
         ]
-    return made
+    return tuple(made)
 
 
 def portfolio(number: int, *, now: datetime = NOW, value: float = 100_000.0, daily: float = 200.0) -> Portfolio:

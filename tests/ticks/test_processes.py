@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("kill_at", range(2, 134, 12))
+@pytest.mark.parametrize("kill_at", range(2, 134, 24))
 def test_a_process_killed_by_the_kernel_leaves_a_file_that_the_next_one_finishes(tmp_path: Path, kill_at: int) -> None:
     """The story is begun by a process that dies at one of its effects and told to its end by another."""
     path = tmp_path / "killed.db"

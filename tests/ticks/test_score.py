@@ -22,7 +22,7 @@ from tests.fakes import Executioner, Killed
 from tests.ticks.fakes_score import NOW, FakeProfiles, World, leader, portfolio, swings, wallet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -124,7 +124,7 @@ def test_labels_count_only_where_the_leaderboard_knows_them(world: World) -> Non
     ],
 )
 def test_whoever_isn_t_followed_has_a_reason(
-    world: World, case: str, past: list[Fill] | None, row: dict[str, object], reason: str
+    world: World, case: str, past: Sequence[Fill] | None, row: dict[str, object], reason: str
 ) -> None:
     world.add(1, past, **row)
     world.add(2)
@@ -138,9 +138,8 @@ def test_whoever_isn_t_followed_has_a_reason(
 
 
 def test_a_broken_fill_or_portfolio_passes_nowhere(world: World) -> None:
-    broken = swings(1)
-    broken[-1] = replace(broken[-1], closed_pnl=nan)
-    world.add(1, broken)
+    *whole, last = swings(1)
+    world.add(1, [*whole, replace(last, closed_pnl=nan)])
     world.add(2)
     points = world.profiles.portfolios[wallet(2)].windows["week"]
     spoilt = {"week": (*points[:-1], replace(points[-1], value_usd=nan))}
@@ -273,27 +272,41 @@ def test_a_second_run_changes_nothing(world: World) -> None:
     assert again == first
 
 
+LIMITS = Policy(scoring=ScoringPolicy(max_portfolios=10, max_histories=6, max_fills=80))
+
+
+def a_dozen() -> World:
+    """Return a world of twelve good traders and one who was followed yesterday."""
+    world = World(MemoryLedger())
+    for number in range(1, 13):
+        world.add(number, swings(number, trips=60 - number))
+        world.profiles.summaries[wallet(number)] = TradeSummary(
+            address=wallet(number), read_at=NOW, trades=70, realized_pnl_usd=900.0, fees_usd=100.0
+        )
+    world.ledger.traders.put([trader(address=wallet(99), score=0.9)])
+    return world
+
+
+@pytest.fixture(scope="module")
+def unharmed() -> World:
+    """A world whose run nobody killed."""
+    world = a_dozen()
+    score.run(world.desk(LIMITS), NOW)
+    return world
+
+
 @pytest.mark.parametrize("step", range(62))
-def test_killed_at_any_point_the_next_run_ends_like_one_that_never_was(step: int) -> None:
-    limits = Policy(scoring=ScoringPolicy(max_portfolios=10, max_histories=6, max_fills=80))
-    unharmed, world = World(MemoryLedger()), World(MemoryLedger())
-    for each in (unharmed, world):
-        for number in range(1, 13):
-            each.add(number, swings(number, trips=60 - number))
-            each.profiles.summaries[wallet(number)] = TradeSummary(
-                address=wallet(number), read_at=NOW, trades=70, realized_pnl_usd=900.0, fees_usd=100.0
-            )
-        each.ledger.traders.put([trader(address=wallet(99), score=0.9)])
-    score.run(unharmed.desk(limits), NOW)
+def test_killed_at_any_point_the_next_run_ends_like_one_that_never_was(unharmed: World, step: int) -> None:
+    world = a_dozen()
     killed_at = ""
     try:
-        score.run(world.desk(limits, Executioner(at=step)), NOW)
+        score.run(world.desk(LIMITS, Executioner(at=step)), NOW)
     except Killed as killed:
         killed_at = str(killed)
     last = world.ledger.scoring.last()
     if last is None or last.finished_at is None:
         assert [each.address for each in world.ledger.traders.followed()] == [wallet(99)]
-        score.run(world.desk(limits), NOW)
+        score.run(world.desk(LIMITS), NOW)
     assert everything(world.ledger) == everything(unharmed.ledger)
     repeated = len(world.profiles.asked) - len(unharmed.profiles.asked)
     if killed_at == "after commit":
@@ -307,8 +320,7 @@ def test_every_write_of_a_run_is_among_the_points_where_it_is_killed() -> None:
     for number in range(1, 13):
         world.add(number, swings(number, trips=60 - number))
     executioner = Executioner()
-    limits = Policy(scoring=ScoringPolicy(max_portfolios=10, max_histories=6, max_fills=80))
-    score.run(world.desk(limits, executioner), NOW)
+    score.run(world.desk(LIMITS, executioner), NOW)
     assert len(executioner.effects) == 82
 
 

@@ -119,7 +119,7 @@ def entered(order: TraderOrder, fills: list[Fill]) -> bool:
     return effect.action is Action.OPEN or opened_at(order, fills) is not None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(truth=histories(apart=True), data=st.data())
 def test_a_told_start_is_the_true_one_and_an_untold_one_breaks_the_chain(
     truth: list[Fill], data: st.DataObject
@@ -139,7 +139,7 @@ def test_a_told_start_is_the_true_one_and_an_untold_one_breaks_the_chain(
             assert abs(row.end_position - (start + row.signed_size)) > 0.5 * LOT
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(truth=histories(apart=True), data=st.data())
 def test_what_a_repaired_order_did_is_what_it_really_did(truth: list[Fill], data: st.DataObject) -> None:
     polls = sorted(data.draw(st.lists(st.integers(0, len(truth)), max_size=4)))
@@ -155,7 +155,7 @@ def test_what_a_repaired_order_did_is_what_it_really_did(truth: list[Fill], data
             assert not entered(order, stored)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(truth=histories(apart=False), data=st.data())
 def test_orders_that_fill_in_turns_never_make_up_an_entry(truth: list[Fill], data: st.DataObject) -> None:
     first = data.draw(st.integers(0, len(truth) - 1))
