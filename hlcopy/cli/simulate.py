@@ -37,7 +37,7 @@ AGENT_KEY: Final = (
     "0x" + ("10ca1" * 13)[:64]
 )  # "local", over and over: everybody knows it, so nothing real may ever trust it
 _WIDTH: Final = 79
-_REHEARSAL: Final = "That trades live in an account of this market alone; its key is known to everybody.\n"
+_REHEARSAL: Final = "That trades live in an account of this market alone;\nits key is known to everybody.\n"
 _EXAMPLES: Final = """\
 \b
 Examples:

@@ -130,7 +130,7 @@ def test_its_text_says_what_the_key_is_worth_and_can_be_pasted_into_a_shell() ->
         assert database.endswith(f"-{process.pid}.db")
         first = ask(f"{url}/clock")["now_ms"]
         # A key is as long as it is, and so is what is said of it.
-        assert all(len(line) < 80 for line in text.splitlines() if not re.search("HLCOPY_AGENT_KEY=|its key", line))
+        assert all(len(line) < 80 for line in text.splitlines() if "HLCOPY_AGENT_KEY=" not in line)
         while ask(f"{url}/clock")["now_ms"] == first:
             pass
         ends_at_once(process, signal.SIGINT)
