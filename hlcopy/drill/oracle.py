@@ -199,7 +199,7 @@ class Oracle:
                 if entry["kind"] == "fill":
                     self._filled(entry)
                 elif entry["kind"] == "request":
-                    cancelled |= entry["type"] == "cancelByCloid"
+                    cancelled |= entry["type"] == "cancelByCloid" and "success" in statuses(entry["answer"])
                     self._answered(entry)
             if unattended or stage.is_harmed:
                 self._harmed_ms = now

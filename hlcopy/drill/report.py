@@ -78,20 +78,20 @@ def drill_text(
 ) -> str:
     """Return a drill as text; `seeds` names those of several plans that were added up."""
     faults = [
-        (name, f"{count:,}", str(sums.in_episodes[name]), str(sums.protected[name]), str(sums.converged[name]))
+        (name, *(f"{n:,}" for n in (count, sums.in_episodes[name], sums.protected[name], sums.converged[name])))
         for name, count in sums.faults.most_common()
     ]
-    kills = [(label, f"{sums.boundaries[label]:,}", str(sums.kills[label])) for label in sorted(sums.boundaries)]
+    kills = [(label, f"{sums.boundaries[label]:,}", f"{sums.kills[label]:,}") for label in sorted(sums.boundaries)]
     never = _never_killed(sums)
     first, last = _seeds_of(plan, sums)
     lines = [
-        f"{sums.ticks:,} ticks in {sums.episodes} episodes and {sums.kill_runs} kills of the story, faults {plan.rate:.0%}",
+        f"{sums.ticks:,} ticks in {sums.episodes:,} episodes and {sums.kill_runs:,} kills of the story, faults {plan.rate:.0%}",
         seeds or f"seed {plan.seed}: its episodes have the seeds {first} to {last}",
         f"{_rate(sums, seconds):,.0f} ticks/s; ended: "
         + ", ".join(f"{n:,} {name}" for name, n in sums.outcomes.most_common()),
-        "orders: " + (", ".join(f"{n} {name}" for name, n in sorted(sums.orders.items())) or "none"),
-        f"longest without a stop: {sums.longest_naked_ms / 1000:.0f} s, agent gone and machine off included",
-        f"longest unresolved order: {sums.longest_unknown_ms / 1000:.0f} s; longest tick: {sums.longest_tick_ms / 1000:.0f} s; heaviest: {sums.heaviest_tick}",
+        "orders: " + (", ".join(f"{n:,} {name}" for name, n in sorted(sums.orders.items())) or "none"),
+        f"longest without a stop: {sums.longest_naked_ms / 1000:,.0f} s, agent gone and machine off included",
+        f"longest unresolved order: {sums.longest_unknown_ms / 1000:,.0f} s; longest tick: {sums.longest_tick_ms / 1000:.0f} s; heaviest: {sums.heaviest_tick}",
         f"never killed at: {', '.join(never)}" if never else "killed at every boundary at least once",
     ]
     said = [
