@@ -204,15 +204,17 @@ def _was_given_up(order: Order) -> bool:
 
 
 def _acted_on(desk: Desk, fill: OurFill, held: list[Position]) -> str | None:
-    """Return the signal of the position that a fill without an order of ours acted on: of one that was there by then.
+    """Return the signal of the position that a fill without an order of ours acted on: of one that was there at that time.
 
     That may be one that is gone already, if the venue showed it gone before it showed the fill, or one whose entry isn't
-    known to have filled yet.
+    known to have filled yet; never one that other fills had left by then: somebody else has opened another since.
     """
     for position in held:
         if position.coin == fill.coin:
-            made_at = booking.made_at(position, desk.ledger.book.fills(position.signal_id))
-            if made_at is not None and made_at <= fill.time:
+            fills = desk.ledger.book.fills(position.signal_id)
+            made_at = booking.made_at(position, fills)
+            before = [each for each in fills if each.time <= fill.time and each.identity != fill.identity]
+            if made_at is not None and made_at <= fill.time and not booking.has_left(position, before):
                 return position.signal_id
     return None
 

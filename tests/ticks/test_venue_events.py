@@ -160,6 +160,26 @@ def test_what_ended_a_position_before_its_entry_was_known_to_have_filled_is_book
     )
 
 
+def test_what_somebody_trades_right_after_a_position_ended_isn_t_booked_to_it(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.positions["BTC"] = {}
+    theirs = our_fill(is_buy=False, price=60_900.0, size=held.size / 4, time=at(20.3), client_order_id=None)
+    venue.more_fills = [
+        our_fill(is_buy=False, price=61_000.0, size=held.size / 2, time=at(20), client_order_id=None),
+        our_fill(is_buy=False, price=61_000.0, size=held.size / 2, time=at(20), client_order_id=None),
+        theirs,
+        replace(theirs, identity="back again", is_buy=True, time=at(20.6)),
+    ]
+    for minutes in (21, 21.5):
+        monitor.run(desk, at(minutes))
+
+    closed = only(scene)
+    booked = scene.ledger.book.fills(held.signal_id)
+    assert [(fill.is_buy, fill.size) for fill in booked] == [(True, held.size), *[(False, held.size / 2)] * 2]
+    assert (closed.status, closed.exit_price, closed.closed_at) == (PositionStatus.CLOSED, 61_000.0, at(20))
+
+
 def test_a_fill_from_before_a_position_isn_t_booked_to_it(scene: Scene) -> None:
     desk, venue = entered(scene)
     held = only(scene)
