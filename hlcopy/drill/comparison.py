@@ -82,7 +82,7 @@ class Comparison:
         wanted = _SAME_STATE.get(status, {"refused", "cancelled"})
         if status in {"canceled", "reduceOnlyCanceled"} and filled:
             wanted = wanted | {"filled"}
-        if status.lower().endswith("rejected") and not filled:
+        if status.lower().endswith(("rejected", "canceled")) and not filled:
             # Who is told long enough that there's no such order may believe it: nothing came of this one either way.
             wanted = wanted | {"never_landed"}
         if row["state"] not in wanted:
