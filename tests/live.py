@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from eth_account import Account as Wallet
 from hyperliquid.utils.signing import recover_agent_or_user_from_l1_action
 
+from hlcopy.adapters.http import Http
 from hlcopy.adapters.hyperliquid.account import HyperliquidAccount
 from hlcopy.adapters.hyperliquid.client import InfoClient
 from hlcopy.adapters.live import LiveExchange, signer
@@ -22,7 +23,7 @@ from hlcopy.domain.rations import MONITOR
 from hlcopy.errors import ConfigError, TryLaterError
 from tests import builders
 from tests.adapters.hyperliquid.rows import account as state
-from tests.servers import HandClock, Reply, Request, Scripted, UnhurriedHttp, ok
+from tests.servers import UNHURRIED_S, HandClock, Reply, Request, Scripted, ok
 from tests.venue import environment, local_venue
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def rigged(
     told: list[str] = []
     with ExitStack() as opened:
         server = opened.enter_context(Scripted(answer))
-        http = opened.enter_context(UnhurriedHttp(clock))
+        http = opened.enter_context(Http(clock, least_s=UNHURRIED_S))
         controls = controls or MemoryLedger().controls
         ration = MemoryRation(MONITOR, 1_000_000)
         client = InfoClient(http, server.url, ration, clock, patience=0.0)

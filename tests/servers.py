@@ -13,12 +13,12 @@ from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from hlcopy.adapters.http import Http
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from hlcopy.adapters.http import Answer
+
+UNHURRIED_S = 10.0
+"""What an attempt gets of this machine's time where patience is by a clock that stands still."""
 
 
 class HandClock:
@@ -174,11 +174,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
-
-
-class UnhurriedHttp(Http):
-    """Gives each attempt ten seconds of this machine's time, however little patience there is by a clock that stands still."""
-
-    def _attempt(self, *given: Any) -> Answer:  # noqa: ANN401 - what the base class takes
-        *rest, deadline = given
-        return super()._attempt(*rest, max(deadline, self._clock.monotonic() + 10.0))

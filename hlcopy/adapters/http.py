@@ -33,7 +33,7 @@ _PATIENCE_S: Final = 20.0
 _FIRST_WAIT_S: Final = 0.5
 _LONGEST_WAIT_S: Final = 10.0
 _JITTER_S: Final = 0.5
-_LEAST_TIMEOUT_S: Final = 0.1
+_LEAST_S: Final = 0.1  # that an attempt gets, however little patience is left
 _LONGEST_RETRY_AFTER_S: Final = 3_600.0
 _LARGEST_BODY: Final = 64 * 1024 * 1024
 _LONGEST_EXCERPT: Final = 80
@@ -100,8 +100,11 @@ def host_of(url: str) -> str:
 class Http:
     """Sends requests and sends them again while that may help; several threads may use it."""
 
-    def __init__(self, clock: Clock, *, connect_s: float = _CONNECT_S, read_s: float = _READ_S) -> None:
+    def __init__(
+        self, clock: Clock, *, connect_s: float = _CONNECT_S, read_s: float = _READ_S, least_s: float = _LEAST_S
+    ) -> None:
         self._clock = clock
+        self._least_s = least_s
         self._connect_s = connect_s
         self._read_s = read_s
         self._lock = threading.Lock()
@@ -188,7 +191,7 @@ class Http:
     ) -> Answer:
         import httpx
 
-        left = max(deadline - self._clock.monotonic(), _LEAST_TIMEOUT_S)
+        left = self._left(deadline)
         timeout = httpx.Timeout(min(read_s, left), connect=min(self._connect_s, left))
         try:
             with client.stream(method, url, json=json, headers=dict(headers or {}), timeout=timeout) as response:
@@ -205,6 +208,9 @@ class Http:
             raise _UnreachableError(_in_plain_words(error, timeout)) from error
         except httpx.DecodingError as error:
             raise _UnreachableError(_NOT_DECODED) from error
+
+    def _left(self, deadline: float) -> float:
+        return max(deadline - self._clock.monotonic(), self._least_s)
 
     def _client(self, url: str) -> httpx.Client:
         tls = url.startswith("https:")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from hlcopy.adapters.store import Store
 
-words = typer.Typer(rich_markup_mode=None)
+choosing = typer.Typer(rich_markup_mode=None)
 
 _ADDRESS: Final = re.compile(r"0x[0-9a-f]{40}")
 _LONGEST_NOTE: Final = 200
@@ -110,7 +110,24 @@ def _qualifies(trader: Trader | None, now: datetime) -> bool:
     return not struck and trader.disqualified_reason in {None, Disqualified.OUTRANKED}
 
 
-@words.command("pin", epilog=_CHOICE_EXAMPLES.format(example="pin 0x513b"))
+def _plain(name: str, about: str, change: Callable[[Choice], Choice], told: str, *, unknown: bool = False) -> None:
+    """Add a command that needs to know nothing but the trader."""
+
+    @choosing.command(name, help=about, epilog=_CHOICE_EXAMPLES.format(example=f"{name} 0x513b"))
+    def command(
+        address: Address,
+        *,
+        db: options.Db = None,
+        env_file: options.EnvFile = None,
+        as_json: options.Json = False,
+        quiet: options.Quiet = False,
+    ) -> None:
+        _choose(
+            address, change, lambda _store, _word: told, db, env_file, as_json=as_json, quiet=quiet, unknown=unknown
+        )
+
+
+@choosing.command("pin", epilog=_CHOICE_EXAMPLES.format(example="pin 0x513b"))
 def pin(
     address: Address,
     *,
@@ -144,77 +161,32 @@ def pin(
     )
 
 
-@words.command("unpin", epilog=_CHOICE_EXAMPLES.format(example="unpin 0x513b"))
-def unpin(
-    address: Address,
-    *,
-    db: options.Db = None,
-    env_file: options.EnvFile = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Let a trader's rank decide again."""
-    told = "not pinned; the next score decides by its rank"
-    _choose(
-        address,
-        lambda word: replace(word, pinned=False),
-        lambda _store, _word: told,
-        db,
-        env_file,
-        as_json=as_json,
-        quiet=quiet,
-    )
+_plain(
+    "unpin",
+    "Let a trader's rank decide again.",
+    lambda word: replace(word, pinned=False),
+    "not pinned; the next score decides by its rank",
+)
 
 
-@words.command("ban", epilog=_CHOICE_EXAMPLES.format(example="ban 0x513b"))
-def ban(
-    address: Address,
-    *,
-    db: options.Db = None,
-    env_file: options.EnvFile = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Never copy a trader (again).
-
-    It holds at once, for orders that wait, too. What was copied before is managed to its end.
-    """
-    told = "banned; nothing of it is copied, open copies are managed to their end"
-    _choose(
-        address,
-        lambda word: replace(word, banned=True, pinned=False),
-        lambda _store, _word: told,
-        db,
-        env_file,
-        as_json=as_json,
-        quiet=quiet,
-        unknown=True,
-    )
+_plain(
+    "ban",
+    "Never copy a trader (again).\n\nIt holds at once, for orders that wait, too. What was copied before is managed to its end.",
+    lambda word: replace(word, banned=True, pinned=False),
+    "banned; nothing of it is copied, open copies are managed to their end",
+    unknown=True,
+)
 
 
-@words.command("unban", epilog=_CHOICE_EXAMPLES.format(example="unban 0x513b"))
-def unban(
-    address: Address,
-    *,
-    db: options.Db = None,
-    env_file: options.EnvFile = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Let a trader be copied again, if it is chosen."""
-    told = "not banned; where a score left it out meanwhile the next one decides"
-    _choose(
-        address,
-        lambda word: replace(word, banned=False),
-        lambda _store, _word: told,
-        db,
-        env_file,
-        as_json=as_json,
-        quiet=quiet,
-    )
+_plain(
+    "unban",
+    "Let a trader be copied again, if it is chosen.",
+    lambda word: replace(word, banned=False),
+    "not banned; where a score left it out meanwhile the next one decides",
+)
 
 
-@words.command("note", epilog=_CHOICE_EXAMPLES.format(example='note 0x513b "fades the open"'))
+@choosing.command("note", epilog=_CHOICE_EXAMPLES.format(example='note 0x513b "fades the open"'))
 def note(
     address: Address,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="What to remember; empty forgets.", show_default=False)],
@@ -240,7 +212,7 @@ def note(
     )
 
 
-@words.command("watch", epilog=_CHOICE_EXAMPLES.format(example="watch 0x513b8629fe877bb581bf244e326a047b249c4ff1"))
+@choosing.command("watch", epilog=_CHOICE_EXAMPLES.format(example="watch 0x513b8629fe877bb581bf244e326a047b249c4ff1"))
 def watch(
     address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The whole address.", show_default=False)],
     *,
@@ -267,29 +239,15 @@ def watch(
     )
 
 
-@words.command("unwatch", epilog=_CHOICE_EXAMPLES.format(example="unwatch 0x513b"))
-def unwatch(
-    address: Address,
-    *,
-    db: options.Db = None,
-    env_file: options.EnvFile = None,
-    as_json: options.Json = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Leave a wallet to the leaderboards again."""
-    told = "not watched; the next score leaves it out unless a leaderboard names it"
-    _choose(
-        address,
-        lambda word: replace(word, watched=False),
-        lambda _store, _word: told,
-        db,
-        env_file,
-        as_json=as_json,
-        quiet=quiet,
-    )
+_plain(
+    "unwatch",
+    "Leave a wallet to the leaderboards again.",
+    lambda word: replace(word, watched=False),
+    "not watched; the next score leaves it out unless a leaderboard names it",
+)
 
 
-@words.command("budget", epilog=_CHOICE_EXAMPLES.format(example="budget 0x513b 5000"))
+@choosing.command("budget", epilog=_CHOICE_EXAMPLES.format(example="budget 0x513b 5000"))
 def budget(
     address: Address,
     usd: Annotated[str, typer.Argument(metavar="USD|off", help="The most that may be open, or off.")],

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from hlcopy.cli import options
-from hlcopy.cli.choices import Address, one, words
+from hlcopy.cli.choices import Address, choosing, one
 from hlcopy.cli.clock import present
 from hlcopy.cli.groups import LIST, ListingGroup
 from hlcopy.domain.selection import PRIMARY, SECONDARY
@@ -138,4 +138,4 @@ def show(
         session.show(dossier_text(found, present(session.settings), session.width))
 
 
-traders.add_typer(words)
+traders.add_typer(choosing)

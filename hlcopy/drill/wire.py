@@ -26,7 +26,6 @@ URL: Final = "http://127.0.0.1:1"
 """Where the venue is said to be: nothing ever connects to it."""
 
 _READ_S: Final = 10.0
-_LEAST_S: Final = 0.1
 
 
 class UnreachableError(Exception):
@@ -68,7 +67,7 @@ class LocalHttp(BoundedHttp):
         read_s: float,
         deadline: float,
     ) -> Answer:
-        left = max(deadline - self._stopwatch.monotonic(), _LEAST_S)
+        left = self._left(deadline)
         try:
             status, told, body = self._carrier.carry(method, urlsplit(url).path, _text(json), min(read_s, left))
         except (UnreachableError, BrokenError, TooLateError) as error:

@@ -214,7 +214,7 @@ class Book(Protocol):
         """Return the fills booked to a signal's position, oldest first."""
 
     def fills_mark(self) -> datetime | None:
-        """Return the time of the latest fill booked or looked at, None before the first."""
+        """Return from when our fills are read next, None before the first look."""
 
     def put_fills_mark(self, at: datetime) -> None:
         """Remember from when our fills are read next."""

@@ -170,6 +170,7 @@ def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
     if fills is UNKNOWN:
         return None
     late: dict[str, Order] = {}
+    waiting: list[datetime] = []
     with desk.ledger.transaction():
         for fill in fills:
             order = _order_of(desk, fill)
@@ -178,16 +179,18 @@ def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
             book.add_fills(order.signal_id if order is not None else _acted_on(desk, fill, held), (fill,))
             if order is not None and order.purpose is Purpose.ENTRY and _was_given_up(order):
                 late[order.client_order_id] = order
-        if not any(_booked(desk, order) for order in late.values()):
-            # Such are read again until they are taken up: this tick may break off before.
-            book.put_fills_mark(_mark(book.fills_mark(), fills, now))
+                waiting.append(fill.time)
+        book.put_fills_mark(_mark(book.fills_mark(), fills, waiting, now))
     return list(late.values())
 
 
-def _mark(before: datetime | None, fills: Sequence[OurFill], now: datetime) -> datetime:
-    """Return from when fills are read next: from the newest known, as an answer without any may be a lie."""
+def _mark(before: datetime | None, fills: Sequence[OurFill], waiting: Sequence[datetime], now: datetime) -> datetime:
+    """Return from when fills are read next: from the newest known, as an answer without any may be a lie.
+
+    Those of entries that were given up are read again until they are taken up: this tick may break off before.
+    """
     known = [fill.time for fill in fills] + ([before] if before is not None else [])
-    return min(max(known, default=now), now)
+    return min([max(known, default=now), now, *waiting])
 
 
 def _order_of(desk: Desk, fill: OurFill) -> Order | None:

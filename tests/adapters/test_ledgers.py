@@ -473,16 +473,14 @@ def test_a_fill_that_is_no_positions_is_booked_to_none_until_one_is_known(ledger
     assert ledger.book.fills("s2") == []
 
 
-def test_the_mark_of_our_fills_is_the_latest_booked_or_looked_at(ledger: Ledger) -> None:
+def test_the_mark_of_our_fills_is_the_one_that_was_put_whatever_is_booked(ledger: Ledger) -> None:
     assert ledger.book.fills_mark() is None
     ledger.book.put_fills_mark(at(5))
-    assert ledger.book.fills_mark() == at(5)
     ledger.book.add_fills(None, [our_fill(time=at(9)), our_fill(time=at(2))])
-    assert ledger.book.fills_mark() == at(9)
-    ledger.book.put_fills_mark(at(7))
-    assert ledger.book.fills_mark() == at(9)
-    ledger.book.put_fills_mark(at(11))
-    assert ledger.book.fills_mark() == at(11)
+    assert ledger.book.fills_mark() == at(5)
+    for mark in (at(11), at(7)):
+        ledger.book.put_fills_mark(mark)
+        assert ledger.book.fills_mark() == mark
 
 
 def test_a_positions_story_is_told_in_order(ledger: Ledger) -> None:

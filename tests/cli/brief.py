@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from unittest.mock import patch
 
 from hlcopy.cli import main, practice
 
 if __name__ == "__main__":
     days, history_days, *line = sys.argv[1:]
-    practice.DAYS, practice.HISTORY_DAYS = int(days), int(history_days)  # type: ignore[misc]
-    sys.exit(main(["demo", *line]))
+    with patch.multiple(practice, DAYS=int(days), HISTORY_DAYS=int(history_days)):
+        sys.exit(main(["demo", *line]))

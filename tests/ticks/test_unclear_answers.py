@@ -25,7 +25,7 @@ from tests.fakes import Executioner, Killed, MortalLedger
 from tests.ticks.conftest import Scene, stage
 
 if TYPE_CHECKING:
-    from hlcopy.domain.book import Position
+    from hlcopy.domain.book import OurFill, Position
     from hlcopy.ports import Account, Desk
 
 
@@ -672,13 +672,15 @@ class Hidden(Amnesiac):
     """Shows nothing at all of an entry that filled, until it does."""
 
     shown: bool = False
+    shown_too: list[OurFill] = field(default_factory=list)
 
     def account(self, now: Any) -> Any:  # noqa: ANN401 - the port's signature
         account = super().account(now)
         return account if self.shown or account is UNKNOWN else replace(account, positions={})
 
     def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - the port's signature
-        return self.venue.fills(since, now) if self.shown else []
+        more = [each for each in self.shown_too if each.time >= since]
+        return [*self.venue.fills(since, now), *more] if self.shown else []
 
 
 def given_up_and_filled(scene: Scene) -> tuple[Desk, Hidden]:
@@ -714,6 +716,20 @@ def test_an_entry_that_was_given_up_is_taken_up_however_long_no_fill_of_it_was_s
     venue.shown = True
 
     monitor.run(desk, at(60))
+
+    assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
+
+
+def test_an_entry_that_was_given_up_is_taken_up_though_a_newer_fill_was_booked_by_a_tick_that_broke_off(
+    scene: Scene,
+) -> None:
+    desk, venue = given_up_and_filled(scene)
+    venue.shown_too = [our_fill(coin="ETH", time=at(20.4), client_order_id=None)]
+    venue.unreadable_accounts = 1
+    with pytest.raises(TryLaterError, match="can't be read"):
+        monitor.run(desk, at(20.5))
+
+    monitor.run(desk, at(30))
 
     assert (only(scene).status, only(scene).stop_confirmed) == (PositionStatus.OPEN, True)
 

@@ -119,7 +119,6 @@ class MemoryBook:
             self._journal.put(self._fill_owners, fill.identity, signal_id)
             if signal_id is not None:
                 self._journal.append(self._fills.setdefault(signal_id, []), fill)
-            self._advance("booked", fill.time)
         return added
 
     def fills(self, signal_id: str) -> list[OurFill]:
@@ -127,8 +126,8 @@ class MemoryBook:
         return sorted(self._fills.get(signal_id, []), key=attrgetter("time"))
 
     def fills_mark(self) -> datetime | None:
-        """Return the time of the latest fill booked or looked at, None before the first."""
-        return max(self._facts.values(), default=None)
+        """Return from when our fills are read next, None before the first look."""
+        return self._facts.get("read")
 
     def put_fills_mark(self, at: datetime) -> None:
         """Remember from when our fills are read next."""
@@ -146,7 +145,3 @@ class MemoryBook:
     def count_actions(self) -> int:
         """Return how many lines the story of all positions has."""
         return len(self._actions)
-
-    def _advance(self, mark: str, at: datetime) -> None:
-        if mark not in self._facts or at > self._facts[mark]:
-            self._journal.put(self._facts, mark, at)

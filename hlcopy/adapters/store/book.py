@@ -184,12 +184,9 @@ class StoredBook:
         return [_FILLS.item(row) for row in rows]
 
     def fills_mark(self) -> datetime | None:
-        """Return the time of the latest fill booked or looked at, None before the first."""
-        row = self._db.row(
-            "SELECT max(at) FROM (SELECT max(time) AS at FROM our_fills UNION ALL SELECT value FROM meta WHERE key = ?)",
-            (_FILLS_MARK,),
-        )
-        return datetime.fromisoformat(row[0]) if row and row[0] else None
+        """Return from when our fills are read next, None before the first look."""
+        row = self._db.row("SELECT value FROM meta WHERE key = ?", (_FILLS_MARK,))
+        return None if row is None else datetime.fromisoformat(row[0])
 
     def put_fills_mark(self, at: datetime) -> None:
         """Remember from when our fills are read next."""

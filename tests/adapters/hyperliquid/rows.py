@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from hlcopy.adapters.http import Http
 from hlcopy.adapters.hyperliquid.client import InfoClient
 from hlcopy.adapters.memory.usage import MemoryRation
 from hlcopy.domain.rations import MONITOR
-from tests.servers import HandClock, Reply, Request, Scripted, UnhurriedHttp, ok
+from tests.servers import UNHURRIED_S, HandClock, Reply, Request, Scripted, ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -158,7 +159,7 @@ def wired(
     """Connect a client with a scripted server; without a ration there is plenty."""
     clock = clock or HandClock()
     ration = ration or MemoryRation(MONITOR, 1_000_000)
-    with Scripted(script) as server, UnhurriedHttp(clock) as http:
+    with Scripted(script) as server, Http(clock, least_s=UNHURRIED_S) as http:
         yield Wire(InfoClient(http, server.url, ration, clock, patience, queue_s), server, clock, ration)
 
 
