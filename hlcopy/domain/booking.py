@@ -56,8 +56,26 @@ def filled(client_order_id: str, fills: Sequence[OurFill]) -> tuple[float, float
 def has_left(position: Position, fills: Sequence[OurFill]) -> bool:
     """Whether the fills account for the exit of the whole position."""
     sums = tally(position.side, fills)
-    entered = max(position.entry_size, sums.entry_size)
-    return sums.exit_size > entered or math.isclose(sums.exit_size, entered, rel_tol=1e-6)
+    return _covers(sums.exit_size, _entered(position, sums))
+
+
+def is_anothers(position: Position, fills: Sequence[OurFill], foreign: Sequence[OurFill], held: float) -> bool:
+    """Whether what is held (signed) was opened by somebody else after the whole position had left.
+
+    Only if all fills since the entry, the foreign ones among them, make what is held: a late part of our entry would be
+    missing in that sum.
+    """
+    made = math.fsum(fill.signed_size for fill in (*fills, *foreign))
+    return bool(foreign) and has_left(position, fills) and math.isclose(made, held, rel_tol=1e-6)
+
+
+def _entered(position: Position, sums: Tally) -> float:
+    """Return how much was entered: by the fills, as soon as they tell of it; what was held may have been another's."""
+    return sums.entry_size or position.entry_size
+
+
+def _covers(left: float, entered: float) -> bool:
+    return left > entered or math.isclose(left, entered, rel_tol=1e-6)
 
 
 def reduced(position: Position, fills: Sequence[OurFill], size: float) -> Position:
@@ -69,7 +87,7 @@ def reduced(position: Position, fills: Sequence[OurFill], size: float) -> Positi
         opened_at=_opened_at(position, fills),
         size=size,
         entry_size=entered,
-        value_usd=position.value_usd if entered == position.entry_size else entered * position.entry_price,
+        value_usd=_value(position, entered),
         exit_price=sums.exit_price,
         fees_usd=sums.fees_usd,
     )
@@ -78,9 +96,9 @@ def reduced(position: Position, fills: Sequence[OurFill], size: float) -> Positi
 def closed(position: Position, fills: Sequence[OurFill], *, reason: ExitReason | None, at: datetime) -> Position:
     """Return a position as it ended: its result is net of fees and funding, None while its exit fills aren't all known."""
     sums = tally(position.side, fills)
-    entered = max(position.entry_size, sums.entry_size)
+    entered = _entered(position, sums)
     gross = None
-    if sums.exit_price is not None and has_left(position, fills):
+    if sums.exit_price is not None and _covers(sums.exit_size, entered):
         entry_price = sums.entry_price if sums.entry_price is not None else position.entry_price
         # An exit by hand may have gone beyond zero: what it opened there isn't ours.
         gross = position.side.sign * (sums.exit_price - entry_price) * min(sums.exit_size, entered)
@@ -88,7 +106,9 @@ def closed(position: Position, fills: Sequence[OurFill], *, reason: ExitReason |
         position,
         status=PositionStatus.CLOSED,
         opened_at=_opened_at(position, fills),
-        size=position.entry_size,
+        size=entered,
+        entry_size=entered,
+        value_usd=_value(position, entered),
         closed_at=at,
         close_reason=reason,
         exit_price=sums.exit_price,
@@ -96,6 +116,10 @@ def closed(position: Position, fills: Sequence[OurFill], *, reason: ExitReason |
         realized_pnl_usd=None if gross is None else gross - sums.fees_usd - position.funding_usd,
         stop_confirmed=False,
     )
+
+
+def _value(position: Position, entered: float) -> float:
+    return position.value_usd if entered == position.entry_size else entered * position.entry_price
 
 
 def made_at(position: Position, fills: Sequence[OurFill]) -> datetime | None:

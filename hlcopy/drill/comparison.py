@@ -212,9 +212,11 @@ class Comparison:
         resting: dict[str, dict[int, float]] = defaultdict(dict)
         held: dict[str, float] = {}
         ours: set[int] = set()
+        foreign: set[str] = set()
         moves = 0
         for entry in self.venue:
             if entry["kind"] == "fill":
+                self._opened(entry, foreign)
                 signed = float(entry["sz"]) if entry["side"] == "B" else -float(entry["sz"])
                 held[entry["coin"]] = round(float(entry["startPosition"]) + signed, 8)
             elif entry["kind"] == "request" and entry["type"] == "cancelByCloid":
@@ -229,7 +231,7 @@ class Comparison:
                 resting[order["coin"]].pop(order["oid"], None)
                 if entry["status"] == "canceled" and order["oid"] in ours:
                     moves += 1
-                    size = abs(held.get(order["coin"], 0.0))
+                    size = 0.0 if order["coin"] in foreign else abs(held.get(order["coin"], 0.0))
                     if size > LOT and max(resting[order["coin"]].values(), default=0.0) < size - LOT:
                         self._differs(
                             f"a stop of {order['coin']} was cancelled before another rested ({entry['at_ms']})"
@@ -278,10 +280,14 @@ class Comparison:
         """Return the coins in which somebody else opened what is open at the end, or what was open last."""
         foreign: set[str] = set()
         for entry in self.fills:
-            if float(entry["startPosition"]) == 0.0:
-                ours = (entry.get("cloid") or "") in self.orders
-                (foreign.discard if ours else foreign.add)(entry["coin"])
+            self._opened(entry, foreign)
         return foreign
+
+    def _opened(self, fill: Row, foreign: set[str]) -> None:
+        """Take note of who opened a coin, if a fill did."""
+        if float(fill["startPosition"]) == 0.0:
+            ours = (fill.get("cloid") or "") in self.orders
+            (foreign.discard if ours else foreign.add)(fill["coin"])
 
     def _actions_used(self) -> None:
         """Orders, cancels and changes that count against the address, by day."""

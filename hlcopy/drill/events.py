@@ -38,12 +38,9 @@ def _hand_reduce(stage: Stage, part: float) -> bool:
 
 
 def _hand_open(stage: Stage, part: float) -> bool:
-    """Open a coin that nobody is just about to open: two who do it at the same moment can't know of each other.
-
-    Nor one whose copy has ended without our books' knowing it yet: what is held there then is taken for the rest of ours.
-    """
+    """Open a coin that nobody is just about to open: two who do it at the same moment can't know of each other."""
     held = stage.floor.accounts[stage.account].positions
-    free = [coin for coin in PRICES if coin not in held and not stage.oracle.is_in_books(coin)]
+    free = [coin for coin in PRICES if coin not in held]
     if not free or stage.is_working or stage.oracle.has_pending():
         return False
     coin, rest = chosen(free, part)

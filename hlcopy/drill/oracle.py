@@ -90,11 +90,6 @@ class Oracle:
         """Whether an order's fate isn't known yet."""
         return self._books.has_pending()
 
-    def is_in_books(self, coin: str) -> bool:
-        """Whether our books have a position in a coin that hasn't ended."""
-        query = "SELECT 1 FROM our_positions WHERE token_symbol = ? AND status != 'closed' LIMIT 1"
-        return bool(self._books.rows(query, coin))
-
     def is_foreign(self, coin: str) -> bool:
         """Whether somebody else opened what is held in a coin."""
         return self._opener.get(coin, (False, 0))[0]

@@ -213,6 +213,9 @@ class Book(Protocol):
     def fills(self, signal_id: str) -> list[OurFill]:
         """Return the fills booked to a signal's position, oldest first."""
 
+    def foreign_fills(self, coin: str, since: datetime) -> list[OurFill]:
+        """Return our account's fills in a coin from a moment on that belong to no signal, oldest first."""
+
     def fills_mark(self) -> datetime | None:
         """Return from when our fills are read next, None before the first look."""
 

@@ -318,6 +318,11 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
         if booking.has_left(position, fills) or (fills_known and _stays_away(desk, position, now)):
             _finish(desk, position, account, fills, now)
         return True
+    if booking.has_left(position, fills):
+        foreign = desk.ledger.book.foreign_fills(position.coin, position.opened_at)
+        if booking.is_anothers(position, fills, foreign, held.size):
+            _finish(desk, position, account, fills, now)
+            return True
     present = desk.present(now)
     due = booking.is_funding_due(position, present)
     funded = _with_funding(desk, position, present, present) if due else position
@@ -347,11 +352,17 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
 
 
 def _stays_away(desk: Desk, position: Position, now: datetime) -> bool:
-    """Whether a position has been missing for a while; its stop stays until then, a reading may be stale."""
+    """Whether a position has been missing for a while; its stop stays until then, a reading may be stale.
+
+    The readings between may all have failed, so another one must miss it too: two that are far apart may be lies.
+    """
     if position.missing_since is None:
         desk.ledger.book.put_position(replace(position, missing_since=now))
         return False
-    return now - position.missing_since >= desk.policy.execution.absence_patience
+    if now - position.missing_since < desk.policy.execution.absence_patience:
+        return False
+    again = desk.exchange.account(now)
+    return again is not UNKNOWN and position.coin not in again.positions
 
 
 def _finish(desk: Desk, position: Position, account: Account, fills: list[OurFill], now: datetime) -> None:

@@ -473,6 +473,16 @@ def test_a_fill_that_is_no_positions_is_booked_to_none_until_one_is_known(ledger
     assert ledger.book.fills("s2") == []
 
 
+def test_foreign_fills_are_those_of_a_coin_that_belong_to_no_signal(ledger: Ledger) -> None:
+    before, late, early = (our_fill(time=at(minutes)) for minutes in (0, 2, 1))
+    ledger.book.add_fills(None, [before, late, early, our_fill(coin="ETH", time=at(2))])
+    ledger.book.add_fills("s1", [our_fill(time=at(2))])
+    assert ledger.book.foreign_fills("BTC", at(1)) == [early, late]
+
+    ledger.book.add_fills("s1", [late])
+    assert ledger.book.foreign_fills("BTC", at(1)) == [early]
+
+
 def test_the_mark_of_our_fills_is_the_one_that_was_put_whatever_is_booked(ledger: Ledger) -> None:
     assert ledger.book.fills_mark() is None
     ledger.book.put_fills_mark(at(5))
@@ -929,7 +939,7 @@ def write_everything(ledger: Ledger) -> None:
     ledger.book.put_position(position(coin="ETH"))
     ledger.book.drop_position(1)
     ledger.book.put_order(order(signal_id="s2", state=IntentState.FILLED, venue_order_id=7))
-    ledger.book.add_fills("signal-1", [our_fill(time=at(5))])
+    ledger.book.add_fills("signal-1", [our_fill(time=at(5)), our_fill(identity="foreign")])
     ledger.book.put_fills_mark(at(6))
     ledger.book.log_action(action(at=at(5), price=None))
     ledger.history.add_fills([fill(time=at(-5)), fill(coin="SOL"), fill(trader=OTHER_TRADER)])
@@ -968,7 +978,8 @@ def read_everything(ledger: Ledger) -> dict[str, object]:
         "live": ledger.book.positions(),
         "positions": ledger.book.positions(live_only=False),
         "orders": [ledger.book.orders(signal_id) for signal_id in (None, "signal-1", "s2")],
-        "our fills": ledger.book.fills("signal-1"),
+        "our fills": [ledger.book.fills(signal_id) for signal_id in ("signal-1", "a", "b", "c")],
+        "foreign fills": ledger.book.foreign_fills("BTC", at(-9)),
         "our fills' mark": ledger.book.fills_mark(),
         "actions": ledger.book.actions(),
         "fills": [ledger.history.fills(TRADER), ledger.history.fills(TRADER, coin="BTC")],
@@ -1009,6 +1020,7 @@ def write_a_beginning(ledger: Ledger) -> None:
     ledger.book.put_position(position())
     ledger.book.put_order(order())
     ledger.book.add_fills("signal-1", [our_fill()])
+    ledger.book.add_fills(None, [our_fill(identity="foreign", time=at(1))])
     ledger.book.log_action(action())
     ledger.history.add_fills([fill(), fill(time=at(1))])
     ledger.history.add_candles(candles([1.0, 2.0]))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hlcopy.domain.book import ExitReason, OurFill, PositionStatus
-from hlcopy.domain.booking import Tally, closed, has_left, is_funding_due, is_settled, reduced, tally
+from hlcopy.domain.booking import Tally, closed, has_left, is_anothers, is_funding_due, is_settled, reduced, tally
 from hlcopy.domain.models import Side
 from tests.builders import at, our_fill, position
 
@@ -42,6 +42,34 @@ def test_without_fills_there_is_no_price(side: Side) -> None:
 def test_a_position_has_left_once_its_fills_account_for_all_of_it(left: float, *, whole: bool) -> None:
     fills = [traded(2, 100)] + ([traded(-left, 105)] if left else [])
     assert has_left(position(size=0.5, entry_size=2.0), fills) is whole
+
+
+def test_what_was_held_of_anothers_doesn_t_count_as_entered_once_fills_tell_what_was() -> None:
+    believed = position(size=5.0, entry_size=5.0, entry_price=100.0)
+    fills = [traded(2, 100, 0.0), traded(-2, 110, 0.0)]
+    assert has_left(believed, fills)
+    ended = closed(believed, fills, reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
+    assert (ended.size, ended.entry_size, ended.value_usd, ended.realized_pnl_usd) == (2.0, 2.0, 200.0, 20.0)
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    ("ours", "foreign", "held", "anothers"),
+    [
+        pytest.param([2, -2], [3], 3, True, id="left, and opened anew"),
+        pytest.param([2, -2], [3, -1], 2, True, id="and reduced"),
+        pytest.param([2, -3], [4], 3, True, id="turned by hand, and back"),
+        pytest.param([2, -2], [], 1, False, id="left, and a late part of our entry is there"),
+        pytest.param([2, -2], [3], 4, False, id="a late part of our entry beside another's"),
+        pytest.param([2, -1], [3], 4, False, id="left in part"),
+    ],
+)
+def test_a_position_is_another_s_only_if_all_fills_since_ours_had_left_make_what_is_held(
+    ours: list[float], foreign: list[float], held: float, side: Side, *, anothers: bool
+) -> None:
+    mine, theirs = ([traded(size * side.sign, 100) for size in each] for each in (ours, foreign))
+    believed = position(side=side, size=held, entry_size=max(2.0, held))
+    assert is_anothers(believed, mine, theirs, held * side.sign) is anothers
 
 
 def test_a_reduced_position_stays_open_with_what_it_cost_so_far() -> None:

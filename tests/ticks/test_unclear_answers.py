@@ -175,6 +175,32 @@ def test_one_reading_without_the_position_neither_closes_it_nor_takes_its_stop(s
     assert (only(scene).status, only(scene).missing_since) == (PositionStatus.OPEN, None)
 
 
+@pytest.mark.parametrize("then", ["held", "unknown"])
+def test_two_readings_without_the_position_that_are_far_apart_cost_no_stop(scene: Scene, then: str) -> None:
+    desk, venue = moody(scene, Moody)
+    poll.run(desk, at(1))
+    poll.run(desk, at(15))
+    venue.blank_accounts = 1
+    monitor.run(desk, at(16))
+    assert only(scene).missing_since == at(16)
+
+    class Again(Moody):
+        """Leaves the position out once more, and says otherwise or nothing when asked again."""
+
+        def account(self, now: Any) -> Any:  # noqa: ANN401 - the port's signature
+            blank = self.blank_accounts
+            account = super().account(now)
+            return UNKNOWN if not blank and then == "unknown" else account
+
+    with suppress(TryLaterError):  # our account can't be read at the end either
+        monitor.run(replace(desk, exchange=Again(venue.venue, blank_accounts=1)), at(28))  # type: ignore[arg-type]
+    assert only(scene).status is PositionStatus.OPEN
+    assert len(read(desk, 28).stops) == 1
+
+    monitor.run(desk, at(29))
+    assert (only(scene).status, only(scene).missing_since) == (PositionStatus.OPEN, None)
+
+
 def test_a_position_that_stays_away_without_a_fill_is_closed_on_venue_with_an_unknown_result(scene: Scene) -> None:
     desk, venue = moody(scene, Moody)
     poll.run(desk, at(1))

@@ -180,6 +180,53 @@ def test_what_somebody_trades_right_after_a_position_ended_isn_t_booked_to_it(sc
     assert (closed.status, closed.exit_price, closed.closed_at) == (PositionStatus.CLOSED, 61_000.0, at(20))
 
 
+@pytest.mark.parametrize("part", [0.5, 1.0, 3.0], ids=["less", "as much", "more"])
+def test_a_coin_that_somebody_closed_and_opened_anew_while_fills_were_hidden_is_theirs_once_these_tell(
+    scene: Scene, part: float
+) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.positions["BTC"] = {"size": held.size * part}
+    venue.more_fills = [
+        our_fill(is_buy=False, price=61_000.0, size=held.size, time=at(20), client_order_id=None),
+        our_fill(is_buy=True, price=60_900.0, size=held.size * part, time=at(20.5), client_order_id=None),
+    ]
+    told, venue.more_fills = venue.more_fills, []
+    monitor.run(desk, at(21))
+    assert (only(scene).status, [stop.size for stop in read(desk, 21).stops]) == (
+        PositionStatus.OPEN,
+        [held.size * part],
+    )
+
+    venue.more_fills = told
+    for minutes in (22, 22.5):
+        monitor.run(desk, at(minutes))
+
+    closed = only(scene)
+    assert (closed.status, closed.close_reason, closed.closed_at) == (
+        PositionStatus.CLOSED,
+        ExitReason.CLOSED_ON_VENUE,
+        at(20),
+    )
+    assert (closed.size, closed.exit_price) == (held.size, 61_000.0)
+    assert closed.realized_pnl_usd == pytest.approx(
+        (61_000.0 - closed.entry_price) * held.size - closed.fees_usd - closed.funding_usd
+    )
+    assert read(desk, 23).stops == ()
+
+
+def test_a_rest_that_no_fill_explains_stays_ours_and_keeps_its_stop(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.positions["BTC"] = {"size": held.size / 2}
+    venue.more_fills = [our_fill(is_buy=False, price=61_000.0, size=held.size, time=at(20), client_order_id=None)]
+    for minutes in (21, 22):
+        monitor.run(desk, at(minutes))
+
+    assert (only(scene).status, only(scene).size) == (PositionStatus.OPEN, held.size / 2)
+    assert [stop.size for stop in read(desk, 22).stops] == [held.size / 2]
+
+
 def test_a_fill_from_before_a_position_isn_t_booked_to_it(scene: Scene) -> None:
     desk, venue = entered(scene)
     held = only(scene)

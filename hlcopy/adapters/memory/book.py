@@ -32,6 +32,7 @@ class MemoryBook:
         self._orders_by_state: dict[IntentState, dict[str, None]] = {state: {} for state in IntentState}
         self._fills: dict[str, list[OurFill]] = {}
         self._fill_owners: dict[str, str | None] = {}
+        self._foreign_fills: dict[str, OurFill] = {}  # also those that were given an owner since
         self._facts: dict[str, datetime] = {}  # the marks, and nothing when there is none
         self._last_id = {"position": 0}
         self._actions: list[PositionAction] = []
@@ -117,13 +118,25 @@ class MemoryBook:
                 continue
             added += not known
             self._journal.put(self._fill_owners, fill.identity, signal_id)
-            if signal_id is not None:
-                self._journal.append(self._fills.setdefault(signal_id, []), fill)
+            if signal_id is None:
+                self._journal.put(self._foreign_fills, fill.identity, fill)
+            else:
+                stored = self._foreign_fills.get(fill.identity, fill)
+                self._journal.append(self._fills.setdefault(signal_id, []), stored)
         return added
 
     def fills(self, signal_id: str) -> list[OurFill]:
         """Return the fills booked to a signal's position, oldest first."""
         return sorted(self._fills.get(signal_id, []), key=attrgetter("time"))
+
+    def foreign_fills(self, coin: str, since: datetime) -> list[OurFill]:
+        """Return our account's fills in a coin from a moment on that belong to no signal, oldest first."""
+        wanted = (
+            fill
+            for fill in self._foreign_fills.values()
+            if fill.coin == coin and fill.time >= since and self._fill_owners[fill.identity] is None
+        )
+        return sorted(wanted, key=attrgetter("time"))
 
     def fills_mark(self) -> datetime | None:
         """Return from when our fills are read next, None before the first look."""

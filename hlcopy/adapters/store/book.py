@@ -183,6 +183,11 @@ class StoredBook:
         rows = self._db.rows(f"{_FILLS.select} WHERE signal_id = ? ORDER BY time, id", (signal_id,))
         return [_FILLS.item(row) for row in rows]
 
+    def foreign_fills(self, coin: str, since: datetime) -> list[OurFill]:
+        """Return our account's fills in a coin from a moment on that belong to no signal, oldest first."""
+        where = "WHERE token_symbol = ? AND time >= ? AND signal_id IS NULL ORDER BY time, id"
+        return [_FILLS.item(row) for row in self._db.rows(f"{_FILLS.select} {where}", (coin, to_text(since)))]
+
     def fills_mark(self) -> datetime | None:
         """Return from when our fills are read next, None before the first look."""
         row = self._db.row("SELECT value FROM meta WHERE key = ?", (_FILLS_MARK,))
