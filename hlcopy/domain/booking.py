@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from hlcopy.domain.book import ExitReason, OurFill
+    from hlcopy.domain.book import ExitReason, Order, OurFill
     from hlcopy.domain.models import Side
 
 
@@ -53,62 +53,85 @@ def filled(client_order_id: str, fills: Sequence[OurFill]) -> tuple[float, float
     return _average([fill for fill in fills if fill.client_order_id == client_order_id])
 
 
-def has_left(position: Position, fills: Sequence[OurFill]) -> bool:
-    """Whether the fills account for the exit of the whole position."""
-    sums = tally(position.side, fills)
-    return _covers(sums.exit_size, _entered(position, sums))
+def entered(position: Position, fills: Sequence[OurFill], entry: Order | None) -> float:
+    """Return how much was entered: by our entry, as its answer or its fills say, and by what others added to it.
+
+    What was held isn't proof of that: it may have been another's. Without an entry it is what the position says.
+    """
+    if entry is None:
+        return max(position.entry_size, tally(position.side, fills).entry_size)
+    sent, _ = filled(entry.client_order_id, fills)
+    added = tally(position.side, [each for each in fills if each.client_order_id != entry.client_order_id])
+    return max(sent, entry.filled_size) + added.entry_size
 
 
-def is_anothers(position: Position, fills: Sequence[OurFill], foreign: Sequence[OurFill], held: float) -> bool:
-    """Whether what is held (signed) was opened by somebody else after the whole position had left.
+def until_left(side: Side, fills: Sequence[OurFill], size: float) -> list[OurFill]:
+    """Return a position's fills, oldest first, up to the one with which all that was entered has left.
+
+    What an order of ours still did after that, it did to what somebody else held.
+    """
+    left = 0.0
+    for number, fill in enumerate(fills, 1):
+        left += fill.size if fill.is_buy != (side.sign > 0) else 0.0
+        if _covers(left, size):
+            return list(fills[:number])
+    return list(fills)
+
+
+def has_left(side: Side, fills: Sequence[OurFill], size: float) -> bool:
+    """Whether the fills account for the exit of all that was entered."""
+    return _covers(tally(side, fills).exit_size, size)
+
+
+def is_anothers(side: Side, fills: Sequence[OurFill], foreign: Sequence[OurFill], size: float, held: float) -> bool:
+    """Whether what is held (signed) was opened by somebody else after all that was entered had left.
 
     Only if all fills since the entry, the foreign ones among them, make what is held: a late part of our entry would be
     missing in that sum.
     """
     made = math.fsum(fill.signed_size for fill in (*fills, *foreign))
-    return bool(foreign) and has_left(position, fills) and math.isclose(made, held, rel_tol=1e-6)
+    return has_left(side, fills, size) and math.isclose(made, held, rel_tol=1e-6)
 
 
-def _entered(position: Position, sums: Tally) -> float:
-    """Return how much was entered: by the fills, as soon as they tell of it; what was held may have been another's."""
-    return sums.entry_size or position.entry_size
-
-
-def _covers(left: float, entered: float) -> bool:
-    return left > entered or math.isclose(left, entered, rel_tol=1e-6)
+def _covers(left: float, size: float) -> bool:
+    return left > size or math.isclose(left, size, rel_tol=1e-6)
 
 
 def reduced(position: Position, fills: Sequence[OurFill], size: float) -> Position:
     """Return a position after its fills, with `size` still open; more may have been entered than was known at first."""
     sums = tally(position.side, fills)
-    entered = max(position.entry_size, sums.entry_size, size)
+    believed = max(position.entry_size, sums.entry_size, size)
     return revised(
         position,
         opened_at=_opened_at(position, fills),
         size=size,
-        entry_size=entered,
-        value_usd=_value(position, entered),
+        entry_size=believed,
+        value_usd=_value(position, believed),
         exit_price=sums.exit_price,
         fees_usd=sums.fees_usd,
     )
 
 
-def closed(position: Position, fills: Sequence[OurFill], *, reason: ExitReason | None, at: datetime) -> Position:
-    """Return a position as it ended: its result is net of fees and funding, None while its exit fills aren't all known."""
+def closed(
+    position: Position, fills: Sequence[OurFill], size: float, *, reason: ExitReason | None, at: datetime
+) -> Position:
+    """Return a position as it ended after `size` had been entered.
+
+    Its result is net of fees and funding, None while its exit fills aren't all known.
+    """
     sums = tally(position.side, fills)
-    entered = _entered(position, sums)
     gross = None
-    if sums.exit_price is not None and _covers(sums.exit_size, entered):
+    if sums.exit_price is not None and _covers(sums.exit_size, size):
         entry_price = sums.entry_price if sums.entry_price is not None else position.entry_price
         # An exit by hand may have gone beyond zero: what it opened there isn't ours.
-        gross = position.side.sign * (sums.exit_price - entry_price) * min(sums.exit_size, entered)
+        gross = position.side.sign * (sums.exit_price - entry_price) * min(sums.exit_size, size)
     return replace(
         position,
         status=PositionStatus.CLOSED,
         opened_at=_opened_at(position, fills),
-        size=entered,
-        entry_size=entered,
-        value_usd=_value(position, entered),
+        size=size,
+        entry_size=size,
+        value_usd=_value(position, size),
         closed_at=at,
         close_reason=reason,
         exit_price=sums.exit_price,
@@ -118,8 +141,8 @@ def closed(position: Position, fills: Sequence[OurFill], *, reason: ExitReason |
     )
 
 
-def _value(position: Position, entered: float) -> float:
-    return position.value_usd if entered == position.entry_size else entered * position.entry_price
+def _value(position: Position, size: float) -> float:
+    return position.value_usd if size == position.entry_size else size * position.entry_price
 
 
 def made_at(position: Position, fills: Sequence[OurFill]) -> datetime | None:

@@ -103,7 +103,7 @@ class Comparison:
             if row["status"] != "closed":
                 continue
             compared += 1
-            fills = by_signal[row["source_signal_id"]]
+            fills = _until_flat(by_signal[row["source_signal_id"]])
             gross = sum(float(entry["closedPnl"]) for entry in fills)
             fees = sum(float(entry["fee"]) for entry in fills)
             begin, end = ms_of(row["opened_at"]), ms_of(row["closed_at"]) + 1_000
@@ -304,6 +304,16 @@ class Comparison:
             )
         kinds = Counter(entry["type"] for entry in self.requests)
         self.told.append("requests: " + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()))
+
+
+def _until_flat(fills: list[Row]) -> list[Row]:
+    """Return the fills of a position up to the one that left nothing of it; what orders of ours did later, they did to others."""
+    for number, entry in enumerate(fills, 1):
+        start = float(entry["startPosition"])
+        after = start + float(entry["sz"]) * (1 if entry["side"] == "B" else -1)
+        if start and (abs(after) < LOT or start * after < 0):
+            return fills[:number]
+    return fills
 
 
 def statuses(answer: object) -> list[Any]:

@@ -10,7 +10,7 @@ from hlcopy.domain.book import ExitReason, IntentState, Order, PositionAction, P
 from hlcopy.domain.models import SkipReason
 from hlcopy.errors import TryLaterError
 from hlcopy.ports import MISSING, UNKNOWN, Accepted, MissingType, Refused, UnknownType
-from hlcopy.ticks import entry, stop, tiers
+from hlcopy.ticks import bookkeeping, entry, stop, tiers
 from hlcopy.ticks import exit as exits
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hlcopy.domain.book import OurFill, Position
-    from hlcopy.ports import Account, Desk, RestingStop
+    from hlcopy.ports import Account, Desk, RestingStop, VenuePosition
 
 _UNWRITTEN: Final = 16
 """How many attempts at a stop nobody wrote down are looked for."""
@@ -31,7 +31,7 @@ def run(desk: Desk, now: datetime) -> Account:
     TryLaterError when our account can't be read: unknown is never flat. No single answer is trusted alone: an order is
     settled by its status, its fills or its position, and a position is gone when fills say so or it stays away.
     """
-    late = book_fills(desk, now)
+    late = bookkeeping.book_fills(desk, now)
     fills_known = late is not None
     account = read(desk, now)
     for order in late or ():
@@ -58,7 +58,7 @@ def run(desk: Desk, now: datetime) -> Account:
         account = read(desk, now)
         _book_closed(desk, account, now)
     _sweep(desk, account, now)
-    _rebook(desk, now)
+    bookkeeping.rebook(desk, now)
     return account
 
 
@@ -113,35 +113,12 @@ def _settle_stops(desk: Desk, account: Account, now: datetime) -> None:
             desk.ledger.book.put_order(exits.after(order, found))
 
 
-def _rebook(desk: Desk, now: datetime) -> None:
-    """Book what came late of positions that ended lately: exits that weren't shown yet, funding that wasn't charged yet."""
-    for position in desk.ledger.book.closed_since(now - desk.policy.execution.rebooked_for):
-        if booking.is_settled(position) or position.closed_at is None:
-            continue
-        fills = desk.ledger.book.fills(position.signal_id)
-        leaving = [fill for fill in fills if fill.is_buy != (position.side.sign > 0)]
-        settled = booking.closed(
-            _with_funding(desk, position, position.closed_at + booking.STAMP, now),
-            fills,
-            reason=_why(desk, leaving[-1] if leaving else None) if leaving else position.close_reason,
-            at=leaving[-1].time if leaving else position.closed_at,
-        )
-        if settled != position:
-            desk.ledger.book.put_position(settled)
-
-
-def _with_funding(desk: Desk, position: Position, until: datetime, now: datetime) -> Position:
-    """Return a position with the funding that it paid until a moment, as far as that can be read."""
-    paid = desk.exchange.funding(position.coin, position.opened_at, until)
-    return position if paid is UNKNOWN else replace(position, funding_usd=paid, funding_until=now)
-
-
 def _book_closed(desk: Desk, account: Account, now: datetime) -> None:
     """Book in the same tick what closing for want of a stop has ended."""
     live = desk.ledger.book.positions()
     gone = [p for p in live if p.status is PositionStatus.CLOSING and p.coin not in account.positions]
     if gone:
-        fills_known = book_fills(desk, now) is not None
+        fills_known = bookkeeping.book_fills(desk, now) is not None
         for position in gone:
             _compare(desk, position, account, now, fills_known=fills_known)
 
@@ -153,73 +130,6 @@ def read(desk: Desk, now: datetime) -> Account:
         message = "our account can't be read at the venue; nothing was changed"
         raise TryLaterError(message)
     return account
-
-
-def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
-    """Book our fills since the last look; None when they can't be read.
-
-    One that no order of ours caused goes to the position it acted on, even if that is known only at a later look. Returns
-    the entries that were given up and filled after all.
-    """
-    book = desk.ledger.book
-    ended = book.closed_since(now - desk.policy.execution.rebooked_for)
-    held = [*book.positions(), *(position for position in ended if position.realized_pnl_usd is None)]
-    marks = [book.fills_mark(), *(position.opened_at for position in held)]
-    since = min((mark for mark in marks if mark is not None), default=now) - desk.policy.execution.fills_overlap
-    fills = desk.exchange.fills(since, now)
-    if fills is UNKNOWN:
-        return None
-    late: dict[str, Order] = {}
-    waiting: list[datetime] = []
-    with desk.ledger.transaction():
-        for fill in fills:
-            order = _order_of(desk, fill)
-            if order is not None and fill.client_order_id != order.client_order_id:
-                fill = replace(fill, client_order_id=order.client_order_id)  # noqa: PLW2901 - known by the venue's number alone
-            book.add_fills(order.signal_id if order is not None else _acted_on(desk, fill, held), (fill,))
-            if order is not None and order.purpose is Purpose.ENTRY and _was_given_up(order):
-                late[order.client_order_id] = order
-                waiting.append(fill.time)
-        book.put_fills_mark(_mark(book.fills_mark(), fills, waiting, now))
-    return list(late.values())
-
-
-def _mark(before: datetime | None, fills: Sequence[OurFill], waiting: Sequence[datetime], now: datetime) -> datetime:
-    """Return from when fills are read next: from the newest known, as an answer without any may be a lie.
-
-    Those of entries that were given up are read again until they are taken up: this tick may break off before.
-    """
-    known = [fill.time for fill in fills] + ([before] if before is not None else [])
-    return min([max(known, default=now), now, *waiting])
-
-
-def _order_of(desk: Desk, fill: OurFill) -> Order | None:
-    """Return the order of ours that a fill belongs to, by our id or else by the venue's number."""
-    book = desk.ledger.book
-    if fill.client_order_id is not None:
-        return book.order(fill.client_order_id)
-    return book.order_numbered(fill.venue_order_id) if fill.venue_order_id is not None else None
-
-
-def _was_given_up(order: Order) -> bool:
-    ended = order.state in {IntentState.CANCELLED, IntentState.REFUSED, IntentState.NEVER_LANDED}
-    return ended and not order.filled_size
-
-
-def _acted_on(desk: Desk, fill: OurFill, held: list[Position]) -> str | None:
-    """Return the signal of the position that a fill without an order of ours acted on: of one that was there at that time.
-
-    That may be one that is gone already, if the venue showed it gone before it showed the fill, or one whose entry isn't
-    known to have filled yet; never one that other fills had left by then: somebody else has opened another since.
-    """
-    for position in held:
-        if position.coin == fill.coin:
-            fills = desk.ledger.book.fills(position.signal_id)
-            made_at = booking.made_at(position, fills)
-            before = [each for each in fills if each.time <= fill.time and each.identity != fill.identity]
-            if made_at is not None and made_at <= fill.time and not booking.has_left(position, before):
-                return position.signal_id
-    return None
 
 
 def _resolve(desk: Desk, order: Order, account: Account, now: datetime, *, fills_known: bool) -> None:
@@ -312,20 +222,18 @@ def _never_landed(desk: Desk, order: Order, account: Account, now: datetime) -> 
 
 def _compare(desk: Desk, position: Position, account: Account, now: datetime, *, fills_known: bool) -> bool:
     """Make one position equal what the venue holds, and its stop with it; return whether anything was sent for that."""
-    held = account.positions.get(position.coin)
+    held = _held(position, account)
     fills = desk.ledger.book.fills(position.signal_id)
-    if held is None or held.size * position.side.sign <= 0:
-        if booking.has_left(position, fills) or (fills_known and _stays_away(desk, position, now)):
-            _finish(desk, position, account, fills, now)
+    if _has_ended(desk, position, fills, held):
+        _finish(desk, position, account, now)
         return True
-    if booking.has_left(position, fills):
-        foreign = desk.ledger.book.foreign_fills(position.coin, position.opened_at)
-        if booking.is_anothers(position, fills, foreign, held.size):
-            _finish(desk, position, account, fills, now)
-            return True
+    if held is None:
+        if fills_known and _stays_away(desk, position, now):
+            _finish(desk, position, account, now)
+        return True
     present = desk.present(now)
     due = booking.is_funding_due(position, present)
-    funded = _with_funding(desk, position, present, present) if due else position
+    funded = bookkeeping.with_funding(desk, position, present, present) if due else position
     current = booking.reduced(funded, fills, abs(held.size))
     current = revised(current, tiers_taken=tiers.taken(desk, current), missing_since=None)
     if current != position:
@@ -351,6 +259,24 @@ def _compare(desk: Desk, position: Position, account: Account, now: datetime, *,
     return protected != current
 
 
+def _held(position: Position, account: Account) -> VenuePosition | None:
+    """Return what is held in a position's coin on its side."""
+    held = account.positions.get(position.coin)
+    return None if held is None or held.size * position.side.sign <= 0 else held
+
+
+def _has_ended(desk: Desk, position: Position, fills: Sequence[OurFill], held: VenuePosition | None) -> bool:
+    """Whether our fills tell that all of a position has left, and that what is held meanwhile is somebody else's."""
+    size = bookkeeping.entered(desk, position, fills)
+    if not booking.has_left(position.side, fills, size):
+        return False
+    made_at = booking.made_at(position, fills)
+    if held is None or made_at is None:
+        return held is None
+    foreign = desk.ledger.book.foreign_fills(position.coin, made_at)
+    return booking.is_anothers(position.side, fills, foreign, size, held.size)
+
+
 def _stays_away(desk: Desk, position: Position, now: datetime) -> bool:
     """Whether a position has been missing for a while; its stop stays until then, a reading may be stale.
 
@@ -362,37 +288,32 @@ def _stays_away(desk: Desk, position: Position, now: datetime) -> bool:
     if now - position.missing_since < desk.policy.execution.absence_patience:
         return False
     again = desk.exchange.account(now)
-    return again is not UNKNOWN and position.coin not in again.positions
+    if again is UNKNOWN:
+        return False
+    if _held(position, again) is None:
+        return True
+    desk.ledger.book.put_position(replace(position, missing_since=None))
+    return False
 
 
-def _finish(desk: Desk, position: Position, account: Account, fills: list[OurFill], now: datetime) -> None:
+def _finish(desk: Desk, position: Position, account: Account, now: datetime) -> None:
     """Book the end of a position that the venue no longer holds; its stop goes first, so that a crash repeats this."""
     stop.cancel_all(desk, position, account, now)
-    present = desk.present(now)
-    leaving = [fill for fill in fills if fill.is_buy != (position.side.sign > 0)]
-    last = leaving[-1] if leaving else None
-    at = last.time if last is not None else present
-    reason = _why(desk, last)
-    funded = _with_funding(desk, position, at + booking.STAMP, present)
-    ended = booking.closed(replace(funded, tiers_taken=tiers.taken(desk, funded)), fills, reason=reason, at=at)
+    ended, last = bookkeeping.ended(desk, position, desk.present(now))
+    ended = replace(ended, tiers_taken=tiers.taken(desk, ended))
     with desk.ledger.transaction():
         desk.ledger.book.put_position(ended)
         if ended.id is not None:
             price = last.price if last is not None else None
             desk.ledger.book.log_action(
-                PositionAction(position_id=ended.id, at=at, action="closed", reason=reason, price=price)
+                PositionAction(
+                    position_id=ended.id,
+                    at=ended.closed_at or now,
+                    action="closed",
+                    reason=ended.close_reason,
+                    price=price,
+                )
             )
-
-
-def _why(desk: Desk, last: OurFill | None) -> ExitReason:
-    if last is None:
-        return ExitReason.CLOSED_ON_VENUE
-    if last.forced is not None:
-        return last.forced
-    if shelter.is_ours(last.client_order_id, last.coin):
-        return ExitReason.STOP_LOSS
-    order = desk.ledger.book.order(last.client_order_id) if last.client_order_id else None
-    return order.reason if order is not None and order.reason is not None else ExitReason.CLOSED_ON_VENUE
 
 
 def _sweep(desk: Desk, account: Account, now: datetime) -> None:

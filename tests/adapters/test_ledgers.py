@@ -473,6 +473,14 @@ def test_a_fill_that_is_no_positions_is_booked_to_none_until_one_is_known(ledger
     assert ledger.book.fills("s2") == []
 
 
+def test_a_fill_that_is_given_to_a_signal_later_keeps_its_place_among_those_of_its_time(ledger: Ledger) -> None:
+    first, second = our_fill(time=at(1)), our_fill(time=at(1))
+    ledger.book.add_fills(None, [first])
+    ledger.book.add_fills("s1", [second])
+    ledger.book.add_fills("s1", [first])
+    assert ledger.book.fills("s1") == [first, second]
+
+
 def test_foreign_fills_are_those_of_a_coin_that_belong_to_no_signal(ledger: Ledger) -> None:
     before, late, early = (our_fill(time=at(minutes)) for minutes in (0, 2, 1))
     ledger.book.add_fills(None, [before, late, early, our_fill(coin="ETH", time=at(2))])

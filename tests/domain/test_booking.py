@@ -6,10 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlcopy.domain.book import ExitReason, OurFill, PositionStatus
-from hlcopy.domain.booking import Tally, closed, has_left, is_anothers, is_funding_due, is_settled, reduced, tally
+from hlcopy.domain.book import ExitReason, OurFill, PositionStatus, Purpose
+from hlcopy.domain.booking import (
+    Tally,
+    closed,
+    entered,
+    has_left,
+    is_anothers,
+    is_funding_due,
+    is_settled,
+    reduced,
+    tally,
+    until_left,
+)
 from hlcopy.domain.models import Side
-from tests.builders import at, our_fill, position
+from tests.builders import at, order, our_fill, position
 
 LONG, SHORT = Side.LONG, Side.SHORT
 
@@ -41,15 +52,41 @@ def test_without_fills_there_is_no_price(side: Side) -> None:
 )
 def test_a_position_has_left_once_its_fills_account_for_all_of_it(left: float, *, whole: bool) -> None:
     fills = [traded(2, 100)] + ([traded(-left, 105)] if left else [])
-    assert has_left(position(size=0.5, entry_size=2.0), fills) is whole
+    assert has_left(LONG, fills, 2.0) is whole
 
 
-def test_what_was_held_of_anothers_doesn_t_count_as_entered_once_fills_tell_what_was() -> None:
-    believed = position(size=5.0, entry_size=5.0, entry_price=100.0)
-    fills = [traded(2, 100, 0.0), traded(-2, 110, 0.0)]
-    assert has_left(believed, fills)
-    ended = closed(believed, fills, reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
-    assert (ended.size, ended.entry_size, ended.value_usd, ended.realized_pnl_usd) == (2.0, 2.0, 200.0, 20.0)
+OURS = "0x" + "1" * 32
+
+
+@pytest.mark.parametrize(
+    ("answered", "sent", "added", "size"),
+    [
+        pytest.param(2.0, [], [], 2.0, id="answered, no fill shown yet"),
+        pytest.param(2.0, [0.5], [], 2.0, id="a part of its fills is shown"),
+        pytest.param(0.0, [0.5, 1.0], [], 1.5, id="not answered, its fills are shown"),
+        pytest.param(2.0, [0.5], [1.0], 3.0, id="a part is shown, and somebody added"),
+    ],
+)
+def test_what_was_entered_is_told_by_the_entry_s_answer_or_fills_and_by_what_others_added(
+    answered: float, sent: list[float], added: list[float], size: float
+) -> None:
+    fills = [our_fill(is_buy=True, size=each, client_order_id=OURS) for each in sent]
+    fills += [our_fill(is_buy=True, size=each, client_order_id=None) for each in added]
+    believed = position(size=9.0, entry_size=9.0)  # another's was held meanwhile
+    entry = order(purpose=Purpose.ENTRY, client_order_id=OURS, filled_size=answered)
+    assert entered(believed, [*fills, our_fill(is_buy=False, client_order_id=None)], entry) == pytest.approx(size)
+
+
+def test_without_an_entry_that_is_known_the_position_says_what_was_entered() -> None:
+    assert entered(position(entry_size=2.0), [], None) == 2.0
+    assert entered(position(entry_size=2.0), [traded(3, 100)], None) == 3.0
+
+
+def test_what_orders_of_ours_did_after_a_position_had_left_is_no_part_of_it() -> None:
+    fills = [traded(2, 100), traded(-1, 110), traded(-1, 120), traded(-3, 90)]
+    assert until_left(LONG, fills, 2.0) == fills[:3]
+    assert until_left(LONG, fills[:2], 2.0) == fills[:2]
+    assert until_left(LONG, [traded(2, 100), traded(-5, 90)], 2.0)[1].size == 5.0
 
 
 @pytest.mark.parametrize("side", Side)
@@ -64,12 +101,11 @@ def test_what_was_held_of_anothers_doesn_t_count_as_entered_once_fills_tell_what
         pytest.param([2, -1], [3], 4, False, id="left in part"),
     ],
 )
-def test_a_position_is_another_s_only_if_all_fills_since_ours_had_left_make_what_is_held(
+def test_what_is_held_is_another_s_only_if_all_fills_since_ours_had_left_make_it(
     ours: list[float], foreign: list[float], held: float, side: Side, *, anothers: bool
 ) -> None:
     mine, theirs = ([traded(size * side.sign, 100) for size in each] for each in (ours, foreign))
-    believed = position(side=side, size=held, entry_size=max(2.0, held))
-    assert is_anothers(believed, mine, theirs, held * side.sign) is anothers
+    assert is_anothers(side, mine, theirs, 2.0, held * side.sign) is anothers
 
 
 def test_a_reduced_position_stays_open_with_what_it_cost_so_far() -> None:
@@ -90,6 +126,7 @@ def test_a_closed_position_s_result_is_net_of_fees_and_funding(side: Side, sign:
     ended = closed(
         position(side=side, stop_confirmed=True, funding_usd=0.4),
         fills,
+        2.0,
         reason=ExitReason.STOP_LOSS,
         at=at(hours=5),
     )
@@ -101,12 +138,12 @@ def test_a_closed_position_s_result_is_net_of_fees_and_funding(side: Side, sign:
 
 def test_the_result_isn_t_guessed_while_exit_fills_are_unknown() -> None:
     for fills in ([], [traded(2, 100)], [traded(2, 100), traded(-1, 110)]):
-        ended = closed(position(), fills, reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
+        ended = closed(position(), fills, 2.0, reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
         assert (ended.status, ended.realized_pnl_usd) == (PositionStatus.CLOSED, None)
 
 
 def test_an_entry_whose_fills_are_unknown_counts_at_the_price_of_its_position() -> None:
-    ended = closed(position(entry_price=98.0), [traded(-2, 100)], reason=ExitReason.TIME_STOP, at=at(1))
+    ended = closed(position(entry_price=98.0), [traded(-2, 100)], 2.0, reason=ExitReason.TIME_STOP, at=at(1))
     assert ended.realized_pnl_usd == pytest.approx(2 * 2 - 0.1)
 
 
@@ -117,13 +154,14 @@ sizes = st.lists(st.tuples(st.floats(0.01, 5), st.floats(1, 1e5), st.floats(0, 1
 def test_the_result_is_what_the_fills_took_in(
     entries: list[tuple[float, float, float]], exits: list[tuple[float, float, float]], side: Side
 ) -> None:
-    entered = sum(size for size, _, _ in entries)
-    scale = entered / sum(size for size, _, _ in exits)
-    fills = [traded(side.sign * size, price, fee) for size, price, fee in entries]
-    fills += [traded(-side.sign * size * scale, price, fee) for size, price, fee in exits]
+    size = sum(each for each, _, _ in entries)
+    scale = size / sum(each for each, _, _ in exits)
+    fills = [traded(side.sign * each, price, fee) for each, price, fee in entries]
+    fills += [traded(-side.sign * each * scale, price, fee) for each, price, fee in exits]
     ended = closed(
-        position(side=side, size=entered, entry_size=entered),
+        position(side=side, size=size, entry_size=size),
         fills,
+        size,
         reason=ExitReason.TIME_STOP,
         at=at(1),
     )
@@ -132,7 +170,9 @@ def test_the_result_is_what_the_fills_took_in(
 
 
 def test_what_an_exit_by_hand_opens_beyond_zero_is_no_result_of_ours() -> None:
-    ended = closed(position(), [traded(2, 100, 0.0), traded(-5, 110, 0.0)], reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
+    ended = closed(
+        position(), [traded(2, 100, 0.0), traded(-5, 110, 0.0)], 2.0, reason=ExitReason.CLOSED_ON_VENUE, at=at(1)
+    )
     assert ended.realized_pnl_usd == pytest.approx(20.0)
 
 

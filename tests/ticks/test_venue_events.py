@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,83 +12,15 @@ from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.instrument import Instrument
 from hlcopy.domain.models import EXECUTE
 from hlcopy.errors import TryLaterError
-from hlcopy.ports import UNKNOWN, Accepted, RestingOrder, RestingStop
+from hlcopy.ports import Accepted, RestingOrder, RestingStop
 from hlcopy.ticks import monitor, poll, positions
 from tests.builders import TRADER, at, fill, our_fill
+from tests.ticks.eventful import Eventful, entered, only, read
 
 if TYPE_CHECKING:
-    from hlcopy.domain.book import Order, OurFill, Position
-    from hlcopy.ports import Account, Desk
+    from hlcopy.domain.book import Order
+    from hlcopy.ports import Desk
     from tests.ticks.conftest import Scene
-
-
-@dataclass
-class Eventful:
-    """The paper venue, over which its readings are overridden by a test."""
-
-    venue: Any
-    positions: dict[str, dict[str, Any]] = field(default_factory=dict)  # by coin: what is different of it; {} is gone
-    hidden_stops: bool = False
-    more_fills: list[OurFill] = field(default_factory=list)
-    hidden_fills: bool = False
-    dark_after: set[Purpose] = field(default_factory=set)
-    dark: bool = False
-    stops: tuple[RestingStop, ...] = ()
-    orders: tuple[RestingOrder, ...] = ()
-    asked: list[str] = field(default_factory=list)
-    funding_usd: float | None = None
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it stands in for the port
-        return getattr(self.venue, name)
-
-    def account(self, now: Any) -> Any:  # noqa: ANN401 - see above
-        self.asked.append("account")
-        if self.dark:
-            return UNKNOWN
-        account = self.venue.account(now)
-        held = dict(account.positions)
-        for coin, changes in self.positions.items():
-            if coin in held and changes:
-                held[coin] = replace(held[coin], **changes)
-            else:
-                held.pop(coin, None)
-        stops = () if self.hidden_stops else account.stops
-        return replace(account, positions=held, stops=(*stops, *self.stops), orders=self.orders)
-
-    def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - see above
-        self.asked.append("fills")
-        if self.dark:
-            return UNKNOWN
-        return [*([] if self.hidden_fills else self.venue.fills(since, now)), *self.more_fills]
-
-    def send(self, order: Order, now: Any) -> Any:  # noqa: ANN401 - see above
-        self.asked.append(f"send {order.purpose}")
-        answer = self.venue.send(order, now)
-        self.dark = order.purpose in self.dark_after
-        return UNKNOWN if self.dark else answer
-
-    def funding(self, coin: str, since: Any, until: Any) -> Any:  # noqa: ANN401 - see above
-        return self.venue.funding(coin, since, until) if self.funding_usd is None else self.funding_usd
-
-
-def entered(scene: Scene) -> tuple[Desk, Eventful]:
-    desk = scene.desk()
-    poll.run(desk, at(1))
-    venue = Eventful(desk.exchange)
-    desk = replace(desk, exchange=venue)  # type: ignore[arg-type]
-    poll.run(desk, at(15))
-    return desk, venue
-
-
-def only(scene: Scene) -> Position:
-    (position,) = scene.ledger.book.positions(live_only=False)
-    return position
-
-
-def read(desk: Desk, minutes: float) -> Account:
-    account = desk.exchange.account(at(minutes))
-    assert account is not UNKNOWN
-    return account
 
 
 def told(scene: Scene) -> list[str]:
@@ -158,73 +90,6 @@ def test_what_ended_a_position_before_its_entry_was_known_to_have_filled_is_book
     assert closed.realized_pnl_usd == pytest.approx(
         (61_000.0 - closed.entry_price) * held.size - closed.fees_usd - closed.funding_usd
     )
-
-
-def test_what_somebody_trades_right_after_a_position_ended_isn_t_booked_to_it(scene: Scene) -> None:
-    desk, venue = entered(scene)
-    held = only(scene)
-    venue.positions["BTC"] = {}
-    theirs = our_fill(is_buy=False, price=60_900.0, size=held.size / 4, time=at(20.3), client_order_id=None)
-    venue.more_fills = [
-        our_fill(is_buy=False, price=61_000.0, size=held.size / 2, time=at(20), client_order_id=None),
-        our_fill(is_buy=False, price=61_000.0, size=held.size / 2, time=at(20), client_order_id=None),
-        theirs,
-        replace(theirs, identity="back again", is_buy=True, time=at(20.6)),
-    ]
-    for minutes in (21, 21.5):
-        monitor.run(desk, at(minutes))
-
-    closed = only(scene)
-    booked = scene.ledger.book.fills(held.signal_id)
-    assert [(fill.is_buy, fill.size) for fill in booked] == [(True, held.size), *[(False, held.size / 2)] * 2]
-    assert (closed.status, closed.exit_price, closed.closed_at) == (PositionStatus.CLOSED, 61_000.0, at(20))
-
-
-@pytest.mark.parametrize("part", [0.5, 1.0, 3.0], ids=["less", "as much", "more"])
-def test_a_coin_that_somebody_closed_and_opened_anew_while_fills_were_hidden_is_theirs_once_these_tell(
-    scene: Scene, part: float
-) -> None:
-    desk, venue = entered(scene)
-    held = only(scene)
-    venue.positions["BTC"] = {"size": held.size * part}
-    venue.more_fills = [
-        our_fill(is_buy=False, price=61_000.0, size=held.size, time=at(20), client_order_id=None),
-        our_fill(is_buy=True, price=60_900.0, size=held.size * part, time=at(20.5), client_order_id=None),
-    ]
-    told, venue.more_fills = venue.more_fills, []
-    monitor.run(desk, at(21))
-    assert (only(scene).status, [stop.size for stop in read(desk, 21).stops]) == (
-        PositionStatus.OPEN,
-        [held.size * part],
-    )
-
-    venue.more_fills = told
-    for minutes in (22, 22.5):
-        monitor.run(desk, at(minutes))
-
-    closed = only(scene)
-    assert (closed.status, closed.close_reason, closed.closed_at) == (
-        PositionStatus.CLOSED,
-        ExitReason.CLOSED_ON_VENUE,
-        at(20),
-    )
-    assert (closed.size, closed.exit_price) == (held.size, 61_000.0)
-    assert closed.realized_pnl_usd == pytest.approx(
-        (61_000.0 - closed.entry_price) * held.size - closed.fees_usd - closed.funding_usd
-    )
-    assert read(desk, 23).stops == ()
-
-
-def test_a_rest_that_no_fill_explains_stays_ours_and_keeps_its_stop(scene: Scene) -> None:
-    desk, venue = entered(scene)
-    held = only(scene)
-    venue.positions["BTC"] = {"size": held.size / 2}
-    venue.more_fills = [our_fill(is_buy=False, price=61_000.0, size=held.size, time=at(20), client_order_id=None)]
-    for minutes in (21, 22):
-        monitor.run(desk, at(minutes))
-
-    assert (only(scene).status, only(scene).size) == (PositionStatus.OPEN, held.size / 2)
-    assert [stop.size for stop in read(desk, 22).stops] == [held.size / 2]
 
 
 def test_a_fill_from_before_a_position_isn_t_booked_to_it(scene: Scene) -> None:

@@ -32,6 +32,7 @@ class MemoryBook:
         self._orders_by_state: dict[IntentState, dict[str, None]] = {state: {} for state in IntentState}
         self._fills: dict[str, list[OurFill]] = {}
         self._fill_owners: dict[str, str | None] = {}
+        self._fill_numbers: dict[str, int] = {}  # in the order of their arrival
         self._foreign_fills: dict[str, OurFill] = {}  # also those that were given an owner since
         self._facts: dict[str, datetime] = {}  # the marks, and nothing when there is none
         self._last_id = {"position": 0}
@@ -117,6 +118,8 @@ class MemoryBook:
             if known and (signal_id is None or self._fill_owners[fill.identity] is not None):
                 continue
             added += not known
+            if not known:
+                self._journal.put(self._fill_numbers, fill.identity, len(self._fill_numbers))
             self._journal.put(self._fill_owners, fill.identity, signal_id)
             if signal_id is None:
                 self._journal.put(self._foreign_fills, fill.identity, fill)
@@ -127,7 +130,7 @@ class MemoryBook:
 
     def fills(self, signal_id: str) -> list[OurFill]:
         """Return the fills booked to a signal's position, oldest first."""
-        return sorted(self._fills.get(signal_id, []), key=attrgetter("time"))
+        return sorted(self._fills.get(signal_id, []), key=self._age)
 
     def foreign_fills(self, coin: str, since: datetime) -> list[OurFill]:
         """Return our account's fills in a coin from a moment on that belong to no signal, oldest first."""
@@ -136,7 +139,10 @@ class MemoryBook:
             for fill in self._foreign_fills.values()
             if fill.coin == coin and fill.time >= since and self._fill_owners[fill.identity] is None
         )
-        return sorted(wanted, key=attrgetter("time"))
+        return sorted(wanted, key=self._age)
+
+    def _age(self, fill: OurFill) -> tuple[datetime, int]:
+        return fill.time, self._fill_numbers[fill.identity]
 
     def fills_mark(self) -> datetime | None:
         """Return from when our fills are read next, None before the first look."""
