@@ -68,13 +68,15 @@ def entered(position: Position, fills: Sequence[OurFill], entry: Order | None) -
 def until_left(side: Side, fills: Sequence[OurFill], size: float) -> list[OurFill]:
     """Return a position's fills, oldest first, up to the one with which all that was entered has left.
 
-    What an order of ours still did after that, it did to what somebody else held.
+    What that one opened beyond zero isn't ours, nor what orders of ours did after it: that they did to another's.
     """
     left = 0.0
-    for number, fill in enumerate(fills, 1):
-        left += fill.size if fill.is_buy != (side.sign > 0) else 0.0
-        if _covers(left, size):
-            return list(fills[:number])
+    for number, fill in enumerate(fills):
+        if fill.is_buy == (side.sign > 0):
+            continue
+        if _covers(left + fill.size, size):
+            return [*fills[:number], fill if _covers(size, left + fill.size) else replace(fill, size=size - left)]
+        left += fill.size
     return list(fills)
 
 
@@ -123,7 +125,6 @@ def closed(
     gross = None
     if sums.exit_price is not None and _covers(sums.exit_size, size):
         entry_price = sums.entry_price if sums.entry_price is not None else position.entry_price
-        # An exit by hand may have gone beyond zero: what it opened there isn't ours.
         gross = position.side.sign * (sums.exit_price - entry_price) * min(sums.exit_size, size)
     return replace(
         position,

@@ -146,8 +146,7 @@ class Comparison:
         """Hold what is open at the end against what is open here, with one stop of its size."""
         held: dict[str, float] = defaultdict(float)
         for entry in self.fills:
-            signed = float(entry["sz"]) if entry["side"] == "B" else -float(entry["sz"])
-            held[entry["coin"]] = round(float(entry["startPosition"]) + signed, 8)
+            held[entry["coin"]] = _after(entry)
         open_here = {
             row["token_symbol"]: row["size"] * (1 if row["side"] == "Long" else -1)
             for row in self.positions
@@ -217,8 +216,7 @@ class Comparison:
         for entry in self.venue:
             if entry["kind"] == "fill":
                 self._opened(entry, foreign)
-                signed = float(entry["sz"]) if entry["side"] == "B" else -float(entry["sz"])
-                held[entry["coin"]] = round(float(entry["startPosition"]) + signed, 8)
+                held[entry["coin"]] = _after(entry)
             elif entry["kind"] == "request" and entry["type"] == "cancelByCloid":
                 for each in entry["action"]["cancels"]:
                     row = self.orders.get(each["cloid"])
@@ -244,11 +242,11 @@ class Comparison:
         resting: dict[str, dict[int, float]] = defaultdict(dict)
         held: dict[str, float] = {}
         since: dict[str, int] = {}
-        foreign = self._foreign_coins()
+        foreign: set[str] = set()
         for entry in self.venue:
             if entry["kind"] == "fill":
-                signed = float(entry["sz"]) if entry["side"] == "B" else -float(entry["sz"])
-                held[entry["coin"]] = round(float(entry["startPosition"]) + signed, 8)
+                self._opened(entry, foreign)
+                held[entry["coin"]] = _after(entry)
                 coin = entry["coin"]
             elif entry["kind"] == "order" and entry["order"]["isTrigger"]:
                 order, coin = entry["order"], entry["order"]["coin"]
@@ -284,8 +282,9 @@ class Comparison:
         return foreign
 
     def _opened(self, fill: Row, foreign: set[str]) -> None:
-        """Take note of who opened a coin, if a fill did."""
-        if float(fill["startPosition"]) == 0.0:
+        """Take note of who opened a coin, if a fill did: from nothing, or from the other side."""
+        start = float(fill["startPosition"])
+        if start == 0.0 or start * _after(fill) < 0:
             ours = (fill.get("cloid") or "") in self.orders
             (foreign.discard if ours else foreign.add)(fill["coin"])
 
@@ -309,11 +308,15 @@ class Comparison:
 def _until_flat(fills: list[Row]) -> list[Row]:
     """Return the fills of a position up to the one that left nothing of it; what orders of ours did later, they did to others."""
     for number, entry in enumerate(fills, 1):
-        start = float(entry["startPosition"])
-        after = start + float(entry["sz"]) * (1 if entry["side"] == "B" else -1)
+        start, after = float(entry["startPosition"]), _after(entry)
         if start and (abs(after) < LOT or start * after < 0):
-            return fills[:number]
+            return [*fills[: number - 1], {**entry, "sz": abs(start)}]
     return fills
+
+
+def _after(fill: Row) -> float:
+    """Return what was held after a fill."""
+    return round(float(fill["startPosition"]) + float(fill["sz"]) * (1 if fill["side"] == "B" else -1), 8)
 
 
 def statuses(answer: object) -> list[Any]:

@@ -50,6 +50,13 @@ def _hand_open(stage: Stage, part: float) -> bool:
     return True
 
 
+def _hand_turn(stage: Stage, part: float) -> bool:
+    coin = happenings.hand_turn(stage.floor, stage.account, part)
+    if coin:
+        stage.later(20 * MINUTE_MS, lambda: _hand_leave(stage, coin))
+    return bool(coin)
+
+
 def _hand_leave(stage: Stage, coin: str) -> None:
     size = stage.floor.accounts[stage.account].held(coin)
     if size and not stage.is_ending and stage.oracle.is_foreign(coin):
@@ -179,6 +186,7 @@ EVENTS: Final[Mapping[str, Callable[[Stage, float], bool]]] = {
     "hand closes": _hand_close,
     "hand reduces": _hand_reduce,
     "hand opens": _hand_open,
+    "hand turns": _hand_turn,
     "hand cancels stop": _stop_cancelled,
     "deleveraged": _deleverage,
     "gap": _gap,

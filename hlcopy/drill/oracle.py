@@ -210,7 +210,7 @@ class Oracle:
     def _filled(self, fill: Row) -> None:
         coin, start, cloid = fill["coin"], float(fill["startPosition"]), fill.get("cloid")
         change = float(fill["sz"]) * (1 if fill["side"] == "B" else -1)
-        if start == 0.0:
+        if start == 0.0 or start * (start + change) < 0:
             self._opener[coin] = cloid is None, fill["oid"]
         if cloid is None:
             return

@@ -45,6 +45,14 @@ def hand_close(floor: TradingFloor, account: str, part: float) -> bool:
     return bool(coin)
 
 
+def hand_turn(floor: TradingFloor, account: str, part: float) -> str:
+    """Let somebody turn a position round, as the page's "Reverse" does; return its coin, none where there is none."""
+    coin, size = held(floor, account, part)
+    if coin:
+        floor.trade_by_hand(account, coin, -2 * size)
+    return coin
+
+
 def hand_reduce(floor: TradingFloor, account: str, part: float) -> bool:
     """Let somebody take a part of a position."""
     coin, size = held(floor, account, part)

@@ -110,7 +110,7 @@ def _happens(happening: Callable[[Call], object]) -> Callable[[Call], None]:
     return make
 
 
-def _hand(happening: Callable[[TradingFloor, str, float], bool]) -> Callable[[Call], None]:
+def _hand(happening: Callable[[TradingFloor, str, float], object]) -> Callable[[Call], None]:
     return _happens(lambda call: happening(call.floor, call.account, call.part))
 
 
@@ -243,6 +243,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "reordered": Kind("coins have other numbers", _OURS, _happens(lambda call: call.floor.reorder())),
     "adl": Kind("a position is deleveraged, or half of it", _OURS, _hand(happenings.deleverage)),
     "hand-close": Kind("somebody closes a position", _OURS, _hand(happenings.hand_close)),
+    "hand-turn": Kind("somebody turns a position round", _OURS, _hand(happenings.hand_turn)),
     "hand-reduce": Kind("somebody takes a part of a position", _OURS, _hand(happenings.hand_reduce)),
     "hand-cancel": Kind("somebody cancels a stop", _OURS, _hand(happenings.cancel_stop)),
     "hand-open": Kind("somebody opens coin VALUE", _OURS, _happens(_hand_open), takes_coin=True),

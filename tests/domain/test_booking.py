@@ -86,7 +86,6 @@ def test_what_orders_of_ours_did_after_a_position_had_left_is_no_part_of_it() ->
     fills = [traded(2, 100), traded(-1, 110), traded(-1, 120), traded(-3, 90)]
     assert until_left(LONG, fills, 2.0) == fills[:3]
     assert until_left(LONG, fills[:2], 2.0) == fills[:2]
-    assert until_left(LONG, [traded(2, 100), traded(-5, 90)], 2.0)[1].size == 5.0
 
 
 @pytest.mark.parametrize("side", Side)
@@ -170,10 +169,9 @@ def test_the_result_is_what_the_fills_took_in(
 
 
 def test_what_an_exit_by_hand_opens_beyond_zero_is_no_result_of_ours() -> None:
-    ended = closed(
-        position(), [traded(2, 100, 0.0), traded(-5, 110, 0.0)], 2.0, reason=ExitReason.CLOSED_ON_VENUE, at=at(1)
-    )
-    assert ended.realized_pnl_usd == pytest.approx(20.0)
+    fills = until_left(LONG, [traded(2, 100, 0.0), traded(-0.5, 120, 0.0), traded(-5, 110, 0.0)], 2.0)
+    ended = closed(position(), fills, 2.0, reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
+    assert (ended.exit_price, ended.realized_pnl_usd) == (112.5, pytest.approx(25.0))
 
 
 def test_a_position_is_as_old_as_its_first_fill() -> None:

@@ -107,6 +107,7 @@ HAPPENINGS: Final[dict[str, Callable[[LocalVenue], bool]]] = {
     "reordered": lambda venue: [each.coin for each in venue.venue.coins] == ["SOL", "BTC", "ETH"],
     "adl": lambda venue: account(venue).held("ETH") < 1,
     "hand-close": lambda venue: account(venue).held("ETH") == 0,
+    "hand-turn": lambda venue: account(venue).held("ETH") < 0,
     "hand-reduce": lambda venue: 0 < account(venue).held("ETH") < 1,
     "hand-cancel": lambda venue: not any(order.is_open for order in account(venue).on("ETH")),
     "hand-open=BTC": lambda venue: account(venue).held("BTC") > 0,
