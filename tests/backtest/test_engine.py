@@ -122,13 +122,13 @@ def tick_by_tick(recorded: Recorded, days: int, policy: Policy, monitor_every: i
 
 @pytest.mark.parametrize(
     ("seed", "days", "minutes", "gap"),
-    [(3, 2, 1, 0.0), (1, 2, 5, 0.0), (3, 2, 5, 0.0005), (6, 2, 5, 0.02)],
+    [(3, 1, 1, 0.0), (1, 2, 5, 0.0), (3, 2, 5, 0.0005), (6, 2, 5, 0.02)],
     ids=["minutes", "five minutes", "small gaps", "large gaps"],
 )
 def test_ticking_at_every_candle_and_minute_makes_the_same_decisions_and_trades(
     seed: int, days: int, minutes: int, gap: float
 ) -> None:
-    recorded = simulated(seed, 4, minutes=minutes, gap=gap)
+    recorded = simulated(seed, 2 * days, minutes=minutes, gap=gap)
     replay, end = recorded.desk(days)
     Engine(replay, end).run()
 
