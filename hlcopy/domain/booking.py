@@ -53,46 +53,58 @@ def filled(client_order_id: str, fills: Sequence[OurFill]) -> tuple[float, float
     return _average([fill for fill in fills if fill.client_order_id == client_order_id])
 
 
-def entered(position: Position, fills: Sequence[OurFill], entry: Order | None) -> float:
-    """Return how much was entered: by our entry, as its answer or its fills say, and by what others added to it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """How a position went by its fills: those until all that was `entered` had left, the last of them cut to its part in that.
 
-    What was held isn't proof of that: it may have been another's. Without an entry it is what the position says.
+    What came later isn't the position's: neither what a fill opened beyond zero, nor what orders of ours did to another's.
+    `left` is what its exits took away.
     """
+
+    fills: list[OurFill]
+    entered: float
+    left: float
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all that was entered has left."""
+        return _covers(self.left, self.entered)
+
+
+def course(position: Position, fills: Sequence[OurFill], entry: Order | None) -> Course:
+    """Follow a position through its fills, oldest first.
+
+    What was entered is what our entry's answer or its fills say, and what others added before the end. What was held is no
+    proof of it, as it may have been another's; it counts where no entry is known.
+    """
+    entered, left = _sent(position, fills, entry), 0.0
+    for number, fill in enumerate(fills):
+        if fill.is_buy == (position.side.sign > 0):
+            is_added = entry is not None and fill.client_order_id != entry.client_order_id
+            entered += fill.size if is_added else 0.0
+            continue
+        if _covers(left + fill.size, entered):
+            part = fill if _covers(entered, left + fill.size) else replace(fill, size=entered - left)
+            return Course(fills=[*fills[:number], part], entered=entered, left=left + fill.size)
+        left += fill.size
+    return Course(fills=list(fills), entered=entered, left=left)
+
+
+def _sent(position: Position, fills: Sequence[OurFill], entry: Order | None) -> float:
     if entry is None:
         return max(position.entry_size, tally(position.side, fills).entry_size)
-    sent, _ = filled(entry.client_order_id, fills)
-    added = tally(position.side, [each for each in fills if each.client_order_id != entry.client_order_id])
-    return max(sent, entry.filled_size) + added.entry_size
+    shown, _ = filled(entry.client_order_id, [fill for fill in fills if fill.is_buy == (position.side.sign > 0)])
+    return max(shown, min(entry.filled_size, entry.size)) or position.entry_size
 
 
-def until_left(side: Side, fills: Sequence[OurFill], size: float) -> list[OurFill]:
-    """Return a position's fills, oldest first, up to the one with which all that was entered has left.
-
-    What that one opened beyond zero isn't ours, nor what orders of ours did after it: that they did to another's.
-    """
-    left = 0.0
-    for number, fill in enumerate(fills):
-        if fill.is_buy == (side.sign > 0):
-            continue
-        if _covers(left + fill.size, size):
-            return [*fills[:number], fill if _covers(size, left + fill.size) else replace(fill, size=size - left)]
-        left += fill.size
-    return list(fills)
-
-
-def has_left(side: Side, fills: Sequence[OurFill], size: float) -> bool:
-    """Whether the fills account for the exit of all that was entered."""
-    return _covers(tally(side, fills).exit_size, size)
-
-
-def is_anothers(side: Side, fills: Sequence[OurFill], foreign: Sequence[OurFill], size: float, held: float) -> bool:
-    """Whether what is held (signed) was opened by somebody else after all that was entered had left.
+def is_anothers(fills: Sequence[OurFill], foreign: Sequence[OurFill], held: float) -> bool:
+    """Whether what is held (signed) after all of a position has left was opened by somebody else.
 
     Only if all fills since the entry, the foreign ones among them, make what is held: a late part of our entry would be
     missing in that sum.
     """
     made = math.fsum(fill.signed_size for fill in (*fills, *foreign))
-    return has_left(side, fills, size) and math.isclose(made, held, rel_tol=1e-6)
+    return math.isclose(made, held, rel_tol=1e-6)
 
 
 def _covers(left: float, size: float) -> bool:
@@ -114,25 +126,20 @@ def reduced(position: Position, fills: Sequence[OurFill], size: float) -> Positi
     )
 
 
-def closed(
-    position: Position, fills: Sequence[OurFill], size: float, *, reason: ExitReason | None, at: datetime
-) -> Position:
-    """Return a position as it ended after `size` had been entered.
-
-    Its result is net of fees and funding, None while its exit fills aren't all known.
-    """
-    sums = tally(position.side, fills)
+def closed(position: Position, course: Course, *, reason: ExitReason | None, at: datetime) -> Position:
+    """Return a position as it ended: its result is net of fees and funding, None while its exit fills aren't all known."""
+    sums = tally(position.side, course.fills)
     gross = None
-    if sums.exit_price is not None and _covers(sums.exit_size, size):
+    if sums.exit_price is not None and course.is_over:
         entry_price = sums.entry_price if sums.entry_price is not None else position.entry_price
-        gross = position.side.sign * (sums.exit_price - entry_price) * min(sums.exit_size, size)
+        gross = position.side.sign * (sums.exit_price - entry_price) * course.entered
     return replace(
         position,
         status=PositionStatus.CLOSED,
-        opened_at=_opened_at(position, fills),
-        size=size,
-        entry_size=size,
-        value_usd=_value(position, size),
+        opened_at=_opened_at(position, course.fills),
+        size=course.entered,
+        entry_size=course.entered,
+        value_usd=_value(position, course.entered),
         closed_at=at,
         close_reason=reason,
         exit_price=sums.exit_price,

@@ -207,7 +207,7 @@ class Book(Protocol):
     def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
         """Store fills of ours once each; return how many were new.
 
-        One that was stored for no signal before becomes this one's.
+        One that was stored for no signal before becomes this one's, and its order's, if that wasn't known.
         """
 
     def fills(self, signal_id: str) -> list[OurFill]:

@@ -75,12 +75,12 @@ def _acted_on(desk: Desk, fill: OurFill, held: list[Position]) -> str | None:
     known to have filled yet; never one that other fills had left by then: somebody else has opened another since.
     """
     for position in held:
-        if position.coin == fill.coin:
+        is_later = position.closed_at is not None and fill.time > position.closed_at
+        if position.coin == fill.coin and not is_later:
             fills = desk.ledger.book.fills(position.signal_id)
             made_at = booking.made_at(position, fills)
             before = [each for each in fills if each.time <= fill.time and each.identity != fill.identity]
-            left = booking.has_left(position.side, before, entered(desk, position, before))
-            if made_at is not None and made_at <= fill.time and not left:
+            if made_at is not None and made_at <= fill.time and not course(desk, position, before).is_over:
                 return position.signal_id
     return None
 
@@ -88,27 +88,32 @@ def _acted_on(desk: Desk, fill: OurFill, held: list[Position]) -> str | None:
 def rebook(desk: Desk, now: datetime) -> None:
     """Book what came late of positions that ended lately: fills that weren't shown yet, funding that wasn't charged yet."""
     for position in desk.ledger.book.closed_since(now - desk.policy.execution.rebooked_for):
-        settled, _ = ended(desk, position, now)
-        if settled != position:
-            desk.ledger.book.put_position(settled)
+        again, _ = ended(desk, position, now)
+        is_lost = again.realized_pnl_usd is None and position.realized_pnl_usd is not None
+        if again != position and not is_lost:
+            desk.ledger.book.put_position(again)
 
 
 def ended(desk: Desk, position: Position, now: datetime) -> tuple[Position, OurFill | None]:
-    """Return a position as it ended by its fills, or now where none tells of it, and the fill with which it did."""
-    known = desk.ledger.book.fills(position.signal_id)
-    size = entered(desk, position, known)
-    fills = booking.until_left(position.side, known, size)
-    last = next((fill for fill in reversed(fills) if fill.is_buy != (position.side.sign > 0)), None)
-    at = last.time if last is not None else position.closed_at or now
-    reason = _why(desk, last) if last is not None else position.close_reason or ExitReason.CLOSED_ON_VENUE
+    """Return a position as it ended: with the fill that took the last of it away, or now where none is known to have.
+
+    That fill is returned with it.
+    """
+    went = course(desk, position, desk.ledger.book.fills(position.signal_id))
+    if went.is_over and went.fills:
+        last = went.fills[-1]
+        at, reason = last.time, _why(desk, last)
+    else:
+        last, at = None, position.closed_at or now
+        reason = position.close_reason or position.closing_reason or ExitReason.CLOSED_ON_VENUE
     funded = position if booking.is_settled(position) else with_funding(desk, position, at + booking.STAMP, now)
-    return booking.closed(funded, fills, size, reason=reason, at=at), last
+    return booking.closed(funded, went, reason=reason, at=at), last
 
 
-def entered(desk: Desk, position: Position, fills: Sequence[OurFill]) -> float:
-    """Return how much was entered, as far as is known for sure."""
+def course(desk: Desk, position: Position, fills: Sequence[OurFill]) -> booking.Course:
+    """Follow a position through its fills, as far as is known for sure."""
     sent = desk.ledger.book.orders(position.signal_id, purpose=Purpose.ENTRY)
-    return booking.entered(position, fills, sent[0] if sent else None)
+    return booking.course(position, fills, sent[0] if sent else None)
 
 
 def with_funding(desk: Desk, position: Position, until: datetime, now: datetime) -> Position:

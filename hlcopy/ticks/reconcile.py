@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -166,7 +167,7 @@ def _resolve_entry(
         return
     shown = [
         each
-        for each in (found, booked, _made(position, account))
+        for each in (found, booked, _made(position, order, account))
         if isinstance(each, Accepted) and each.filled_size > 0
     ]
     if shown:
@@ -187,12 +188,13 @@ def _booked(desk: Desk, order: Order) -> Accepted | None:
     return Accepted(IntentState.FILLED, size, price) if size else None
 
 
-def _made(position: Position, account: Account) -> Accepted | None:
-    """Return what a position on the entry's side says: the coin was free when the entry was sent, so the entry made it."""
-    held = account.positions.get(position.coin)
-    if held is None or held.size * position.side.sign <= 0:
-        return None
-    return Accepted(IntentState.FILLED, abs(held.size), held.entry_price)
+def _made(position: Position, order: Order, account: Account) -> Accepted | None:
+    """Return what a position on the entry's side says: the coin was free when the entry was sent, so the entry made it.
+
+    What is more than was asked for, somebody else added.
+    """
+    held = _held(position, account)
+    return None if held is None else Accepted(IntentState.FILLED, min(abs(held.size), order.size), held.entry_price)
 
 
 def _miss(desk: Desk, position: Position, order: Order, account: Account, now: datetime) -> None:
@@ -267,14 +269,14 @@ def _held(position: Position, account: Account) -> VenuePosition | None:
 
 def _has_ended(desk: Desk, position: Position, fills: Sequence[OurFill], held: VenuePosition | None) -> bool:
     """Whether our fills tell that all of a position has left, and that what is held meanwhile is somebody else's."""
-    size = bookkeeping.entered(desk, position, fills)
-    if not booking.has_left(position.side, fills, size):
+    went = bookkeeping.course(desk, position, fills)
+    if not went.is_over:
         return False
+    if held is None:  # more was held once than is known to have been entered: more may be there still
+        return went.left >= position.entry_size or math.isclose(went.left, position.entry_size, rel_tol=1e-6)
     made_at = booking.made_at(position, fills)
-    if held is None or made_at is None:
-        return held is None
-    foreign = desk.ledger.book.foreign_fills(position.coin, made_at)
-    return booking.is_anothers(position.side, fills, foreign, size, held.size)
+    foreign = [] if made_at is None else desk.ledger.book.foreign_fills(position.coin, made_at)
+    return booking.is_anothers(fills, foreign, held.size)
 
 
 def _stays_away(desk: Desk, position: Position, now: datetime) -> bool:

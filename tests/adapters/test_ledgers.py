@@ -481,6 +481,23 @@ def test_a_fill_that_is_given_to_a_signal_later_keeps_its_place_among_those_of_i
     assert ledger.book.fills("s1") == [first, second]
 
 
+def test_a_fill_is_given_its_order_with_its_signal(ledger: Ledger) -> None:
+    unnamed = our_fill(client_order_id=None, venue_order_id=7)
+    ledger.book.add_fills(None, [unnamed])
+    ledger.book.add_fills("s1", [replace(unnamed, client_order_id="0x" + "2" * 32)])
+    assert ledger.book.fills("s1") == [replace(unnamed, client_order_id="0x" + "2" * 32)]
+
+
+def test_positions_that_ended_since_are_found_in_whatever_order_their_ends_became_known(ledger: Ledger) -> None:
+    ends = (at(hours=10), at(hours=2), at(hours=7))
+    rows = [ledger.book.put_position(position(status=PositionStatus.CLOSED, closed_at=end)) for end in ends]
+    assert ledger.book.closed_since(at(hours=7)) == [rows[0], rows[2]]
+
+    moved = ledger.book.put_position(replace(rows[0], closed_at=at(hours=3)))
+    assert ledger.book.closed_since(at(hours=7)) == [rows[2]]
+    assert ledger.book.closed_since(at(hours=3)) == [moved, rows[2]]
+
+
 def test_foreign_fills_are_those_of_a_coin_that_belong_to_no_signal(ledger: Ledger) -> None:
     before, late, early = (our_fill(time=at(minutes)) for minutes in (0, 2, 1))
     ledger.book.add_fills(None, [before, late, early, our_fill(coin="ETH", time=at(2))])
@@ -946,6 +963,7 @@ def write_everything(ledger: Ledger) -> None:
     ledger.book.put_position(position(id=1, status=PositionStatus.CLOSED))
     ledger.book.put_position(position(coin="ETH"))
     ledger.book.drop_position(1)
+    ledger.book.put_position(position(coin="SOL", status=PositionStatus.CLOSED, closed_at=at(hours=2)))
     ledger.book.put_order(order(signal_id="s2", state=IntentState.FILLED, venue_order_id=7))
     ledger.book.add_fills("signal-1", [our_fill(time=at(5)), our_fill(identity="foreign")])
     ledger.book.put_fills_mark(at(6))
@@ -987,6 +1005,7 @@ def read_everything(ledger: Ledger) -> dict[str, object]:
         "positions": ledger.book.positions(live_only=False),
         "orders": [ledger.book.orders(signal_id) for signal_id in (None, "signal-1", "s2")],
         "our fills": [ledger.book.fills(signal_id) for signal_id in ("signal-1", "a", "b", "c")],
+        "ended": [ledger.book.closed_since(at(hours=hours)) for hours in (0, 1, 3)],
         "foreign fills": ledger.book.foreign_fills("BTC", at(-9)),
         "our fills' mark": ledger.book.fills_mark(),
         "actions": ledger.book.actions(),
@@ -1143,7 +1162,15 @@ SIGNALS = st.builds(signal, id=NAMES, trader=WALLETS, trade_time=MOMENTS, check_
 FINALS = st.builds(
     signal, id=NAMES, trade_time=MOMENTS, decision=st.sampled_from([EXECUTE, "SKIP_TOO_OLD"]), copy_size_usd=NUMBERS
 )
-POSITIONS = st.builds(position, id=st.none() | st.integers(1, 3), size=NUMBERS, status=st.sampled_from(PositionStatus))
+POSITIONS = st.builds(
+    lambda status, hours, **rest: position(
+        status=status, closed_at=at(hours=hours) if status is PositionStatus.CLOSED else None, **rest
+    ),
+    id=st.none() | st.integers(1, 3),
+    size=NUMBERS,
+    status=st.sampled_from(PositionStatus),
+    hours=st.integers(0, 5),
+)
 ORDERS = st.builds(
     order,
     client_order_id=NAMES,

@@ -6,19 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hlcopy.domain.book import ExitReason, OurFill, PositionStatus, Purpose
-from hlcopy.domain.booking import (
-    Tally,
-    closed,
-    entered,
-    has_left,
-    is_anothers,
-    is_funding_due,
-    is_settled,
-    reduced,
-    tally,
-    until_left,
-)
+from hlcopy.domain.book import ExitReason, Order, OurFill, PositionStatus, Purpose
+from hlcopy.domain.booking import Tally, closed, course, is_anothers, is_funding_due, is_settled, reduced, tally
 from hlcopy.domain.models import Side
 from tests.builders import at, order, our_fill, position
 
@@ -47,45 +36,55 @@ def test_without_fills_there_is_no_price(side: Side) -> None:
     assert tally(side, []) == Tally(entry_size=0, entry_price=None, exit_size=0, exit_price=None, fees_usd=0)
 
 
-@pytest.mark.parametrize(
-    ("left", "whole"), [(0.0, False), (1.9999, False), (2.0 - 1e-9, True), (2.0, True), (2.5, True)]
-)
-def test_a_position_has_left_once_its_fills_account_for_all_of_it(left: float, *, whole: bool) -> None:
-    fills = [traded(2, 100)] + ([traded(-left, 105)] if left else [])
-    assert has_left(LONG, fills, 2.0) is whole
-
-
 OURS = "0x" + "1" * 32
 
 
+def entry(answered: float, asked: float = 2.0) -> Order:
+    return order(purpose=Purpose.ENTRY, client_order_id=OURS, filled_size=answered, size=asked)
+
+
+def of_others(signed: float, price: float = 100.0) -> OurFill:
+    return our_fill(is_buy=signed > 0, size=abs(signed), price=price, fee=0.1, client_order_id=None)
+
+
 @pytest.mark.parametrize(
-    ("answered", "sent", "added", "size"),
+    ("left", "whole"), [(0.0, False), (1.9999, False), (2.0 - 1e-9, True), (2.0, True), (2.5, True)]
+)
+def test_a_position_is_over_once_its_fills_account_for_the_exit_of_all_that_was_entered(
+    left: float, *, whole: bool
+) -> None:
+    fills = [traded(2, 100)] + ([of_others(-left)] if left else [])
+    assert course(position(size=0.5), fills, entry(2.0)).is_over is whole
+
+
+@pytest.mark.parametrize(
+    ("answered", "fills", "entered"),
     [
-        pytest.param(2.0, [], [], 2.0, id="answered, no fill shown yet"),
-        pytest.param(2.0, [0.5], [], 2.0, id="a part of its fills is shown"),
-        pytest.param(0.0, [0.5, 1.0], [], 1.5, id="not answered, its fills are shown"),
-        pytest.param(2.0, [0.5], [1.0], 3.0, id="a part is shown, and somebody added"),
+        pytest.param(2.0, [], 2.0, id="answered, no fill shown yet"),
+        pytest.param(2.0, [traded(0.5, 100)], 2.0, id="a part of its fills is shown"),
+        pytest.param(0.0, [traded(0.5, 100), traded(1, 100)], 1.5, id="not answered, its fills are shown"),
+        pytest.param(2.0, [traded(0.5, 100), of_others(1)], 3.0, id="a part is shown, and somebody added"),
+        pytest.param(2.0, [traded(2, 100), of_others(-2), of_others(1)], 2.0, id="somebody opened after its end"),
+        pytest.param(5.0, [], 2.0, id="settled by an account that held more than was asked for"),
+        pytest.param(0.0, [], 9.0, id="nothing is known of it but what was held"),
     ],
 )
-def test_what_was_entered_is_told_by_the_entry_s_answer_or_fills_and_by_what_others_added(
-    answered: float, sent: list[float], added: list[float], size: float
+def test_what_was_entered_is_told_by_the_entry_s_answer_or_fills_and_by_what_others_added_before_the_end(
+    answered: float, fills: list[OurFill], entered: float
 ) -> None:
-    fills = [our_fill(is_buy=True, size=each, client_order_id=OURS) for each in sent]
-    fills += [our_fill(is_buy=True, size=each, client_order_id=None) for each in added]
     believed = position(size=9.0, entry_size=9.0)  # another's was held meanwhile
-    entry = order(purpose=Purpose.ENTRY, client_order_id=OURS, filled_size=answered)
-    assert entered(believed, [*fills, our_fill(is_buy=False, client_order_id=None)], entry) == pytest.approx(size)
+    assert course(believed, fills, entry(answered)).entered == pytest.approx(entered)
 
 
 def test_without_an_entry_that_is_known_the_position_says_what_was_entered() -> None:
-    assert entered(position(entry_size=2.0), [], None) == 2.0
-    assert entered(position(entry_size=2.0), [traded(3, 100)], None) == 3.0
+    assert course(position(entry_size=2.0), [], None).entered == 2.0
+    assert course(position(entry_size=2.0), [traded(3, 100)], None).entered == 3.0
 
 
 def test_what_orders_of_ours_did_after_a_position_had_left_is_no_part_of_it() -> None:
-    fills = [traded(2, 100), traded(-1, 110), traded(-1, 120), traded(-3, 90)]
-    assert until_left(LONG, fills, 2.0) == fills[:3]
-    assert until_left(LONG, fills[:2], 2.0) == fills[:2]
+    fills = [traded(2, 100), of_others(-1, 110), of_others(-1, 120), of_others(-3, 90)]
+    assert course(position(), fills, entry(2.0)).fills == fills[:3]
+    assert course(position(), fills[:2], entry(2.0)).fills == fills[:2]
 
 
 @pytest.mark.parametrize("side", Side)
@@ -97,14 +96,13 @@ def test_what_orders_of_ours_did_after_a_position_had_left_is_no_part_of_it() ->
         pytest.param([2, -3], [4], 3, True, id="turned by hand, and back"),
         pytest.param([2, -2], [], 1, False, id="left, and a late part of our entry is there"),
         pytest.param([2, -2], [3], 4, False, id="a late part of our entry beside another's"),
-        pytest.param([2, -1], [3], 4, False, id="left in part"),
     ],
 )
 def test_what_is_held_is_another_s_only_if_all_fills_since_ours_had_left_make_it(
     ours: list[float], foreign: list[float], held: float, side: Side, *, anothers: bool
 ) -> None:
     mine, theirs = ([traded(size * side.sign, 100) for size in each] for each in (ours, foreign))
-    assert is_anothers(side, mine, theirs, 2.0, held * side.sign) is anothers
+    assert is_anothers(mine, theirs, held * side.sign) is anothers
 
 
 def test_a_reduced_position_stays_open_with_what_it_cost_so_far() -> None:
@@ -122,10 +120,10 @@ def test_a_position_nothing_was_sold_of_has_no_exit_price() -> None:
 @pytest.mark.parametrize(("side", "sign"), [(LONG, 1), (SHORT, -1)])
 def test_a_closed_position_s_result_is_net_of_fees_and_funding(side: Side, sign: int) -> None:
     fills = [traded(sign * 2, 100, 0.09), traded(-sign * 0.5, 110, 0.02), traded(-sign * 1.5, 90, 0.06)]
+    held = position(side=side, stop_confirmed=True, funding_usd=0.4)
     ended = closed(
-        position(side=side, stop_confirmed=True, funding_usd=0.4),
-        fills,
-        2.0,
+        held,
+        course(held, fills, entry(2.0)),
         reason=ExitReason.STOP_LOSS,
         at=at(hours=5),
     )
@@ -137,12 +135,13 @@ def test_a_closed_position_s_result_is_net_of_fees_and_funding(side: Side, sign:
 
 def test_the_result_isn_t_guessed_while_exit_fills_are_unknown() -> None:
     for fills in ([], [traded(2, 100)], [traded(2, 100), traded(-1, 110)]):
-        ended = closed(position(), fills, 2.0, reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
+        ended = closed(position(), course(position(), fills, entry(2.0)), reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
         assert (ended.status, ended.realized_pnl_usd) == (PositionStatus.CLOSED, None)
 
 
 def test_an_entry_whose_fills_are_unknown_counts_at_the_price_of_its_position() -> None:
-    ended = closed(position(entry_price=98.0), [traded(-2, 100)], 2.0, reason=ExitReason.TIME_STOP, at=at(1))
+    held = position(entry_price=98.0)
+    ended = closed(held, course(held, [traded(-2, 100)], entry(2.0)), reason=ExitReason.TIME_STOP, at=at(1))
     assert ended.realized_pnl_usd == pytest.approx(2 * 2 - 0.1)
 
 
@@ -157,10 +156,10 @@ def test_the_result_is_what_the_fills_took_in(
     scale = size / sum(each for each, _, _ in exits)
     fills = [traded(side.sign * each, price, fee) for each, price, fee in entries]
     fills += [traded(-side.sign * each * scale, price, fee) for each, price, fee in exits]
+    held = position(side=side, size=size, entry_size=size)
     ended = closed(
-        position(side=side, size=size, entry_size=size),
-        fills,
-        size,
+        held,
+        course(held, fills, entry(size, size)),
         reason=ExitReason.TIME_STOP,
         at=at(1),
     )
@@ -169,8 +168,8 @@ def test_the_result_is_what_the_fills_took_in(
 
 
 def test_what_an_exit_by_hand_opens_beyond_zero_is_no_result_of_ours() -> None:
-    fills = until_left(LONG, [traded(2, 100, 0.0), traded(-0.5, 120, 0.0), traded(-5, 110, 0.0)], 2.0)
-    ended = closed(position(), fills, 2.0, reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
+    fills = [traded(2, 100, 0.0), traded(-0.5, 120, 0.0), traded(-5, 110, 0.0)]
+    ended = closed(position(), course(position(), fills, entry(2.0)), reason=ExitReason.CLOSED_ON_VENUE, at=at(1))
     assert (ended.exit_price, ended.realized_pnl_usd) == (112.5, pytest.approx(25.0))
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hlcopy.domain.book import ExitReason, PositionStatus, Purpose
+from hlcopy.ports import UNKNOWN, Accepted
 from hlcopy.ticks import monitor, poll
 from tests.builders import at, our_fill
 from tests.ticks.eventful import Eventful, entered, only, read
 
 if TYPE_CHECKING:
-    from hlcopy.domain.book import OurFill, Position
+    from hlcopy.domain.book import Order, OurFill, Position
     from hlcopy.ports import Desk
     from tests.ticks.conftest import Scene
 
@@ -122,7 +123,8 @@ def test_what_our_stop_did_to_another_s_position_is_no_result_of_ours(scene: Sce
         by_hand(20.5, held.size * part),
         replace(by_hand(22, -held.size * part, 57_000.0), client_order_id=fired),
     ]
-    monitor.run(desk, at(23))
+    for minutes in (23, 25):  # it was believed to be larger: it must stay away
+        monitor.run(desk, at(minutes))
 
     closed = only(scene)
     assert (closed.close_reason, closed.closed_at, closed.exit_price) == (ExitReason.CLOSED_ON_VENUE, at(20), 61_000.0)
@@ -186,3 +188,135 @@ def test_a_coin_that_stands_on_the_other_side_ends_ours_though_no_fill_tells_of_
     for minutes in (21, 22, 24):
         monitor.run(desk, at(minutes))
     assert only(scene).status is PositionStatus.CLOSED
+
+
+class Unanswered(Eventful):
+    """Doesn't answer an entry, nor what became of it while `unknown`."""
+
+    unknown = False
+
+    def send(self, order: Order, now: Any) -> Any:  # noqa: ANN401 - see Eventful
+        answer = self.venue.send(order, now)
+        return UNKNOWN if order.purpose is Purpose.ENTRY else answer
+
+    def find(self, client_order_id: str, now: Any) -> Any:  # noqa: ANN401 - see Eventful
+        return UNKNOWN if self.unknown else self.venue.find(client_order_id, now)
+
+
+def unanswered(scene: Scene, venue: type[Unanswered] = Unanswered) -> tuple[Desk, Unanswered, Order]:
+    desk = scene.desk()
+    poll.run(desk, at(1))
+    made = venue(desk.exchange)
+    desk = replace(desk, exchange=made)  # type: ignore[arg-type]
+    poll.run(desk, at(15))
+    (sent,) = scene.ledger.book.orders(purpose=Purpose.ENTRY)
+    return desk, made, sent
+
+
+def test_what_somebody_adds_before_an_entry_is_settled_counts_once(scene: Scene) -> None:
+    desk, venue, sent = unanswered(scene)
+    venue.positions["BTC"] = {"size": sent.size * 1.5}
+    venue.more_fills = [by_hand(15.2, sent.size / 2, 60_000.0)]
+    for minutes in (15.5, 16):
+        monitor.run(desk, at(minutes))
+    assert only(scene).size == sent.size * 1.5
+
+    venue.positions["BTC"] = {}
+    venue.more_fills.append(by_hand(20, -sent.size * 1.5))
+    monitor.run(desk, at(21))
+    closed = only(scene)
+    assert (closed.status, closed.size, closed.closed_at) == (PositionStatus.CLOSED, sent.size * 1.5, at(20))
+    assert closed.realized_pnl_usd is not None
+
+
+def test_an_entry_s_fill_that_names_the_venue_s_number_alone_counts_once(scene: Scene) -> None:
+    class Numbered(Unanswered):
+        """Knows the entry by a number that its fills have, too."""
+
+        def find(self, client_order_id: str, now: Any) -> Any:  # noqa: ANN401 - see Eventful
+            found = super().find(client_order_id, now)
+            return replace(found, venue_order_id=77) if isinstance(found, Accepted) and found.filled_size else found
+
+        def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - see Eventful
+            return [
+                replace(each, client_order_id=None, venue_order_id=77) if each.is_buy else each
+                for each in super().fills(since, now)
+            ]
+
+    desk, venue, sent = unanswered(scene, Numbered)
+    for minutes in (15.5, 16, 17):
+        monitor.run(desk, at(minutes))
+    venue.positions["BTC"] = {}
+    venue.more_fills.append(by_hand(20, -sent.size))
+    monitor.run(desk, at(21))
+
+    closed = only(scene)
+    assert (closed.status, closed.size) == (PositionStatus.CLOSED, sent.size)
+    assert closed.realized_pnl_usd is not None
+
+
+def test_the_rest_of_a_position_is_booked_late_though_a_part_of_it_had_left_long_before(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.positions["BTC"] = {"size": held.size / 2}
+    venue.more_fills = [by_hand(20, -held.size / 2)]
+    for minutes in (21, 480):
+        monitor.run(desk, at(minutes))
+    venue.positions["BTC"] = {}
+    for minutes in (481, 484):
+        monitor.run(desk, at(minutes))
+    assert (only(scene).close_reason, only(scene).closed_at) == (ExitReason.CLOSED_ON_VENUE, at(484))
+
+    venue.more_fills.append(by_hand(480.5, -held.size / 2))
+    monitor.run(desk, at(485))
+    assert only(scene).closed_at == at(480.5)
+    assert only(scene).realized_pnl_usd is not None
+
+
+def test_what_somebody_trades_after_a_position_s_end_without_a_result_is_none_of_it(scene: Scene) -> None:
+    desk, venue = entered(scene)
+    held = only(scene)
+    venue.positions["BTC"] = {}
+    for minutes in (21, 24):
+        monitor.run(desk, at(minutes))
+    venue.more_fills = [by_hand(30, held.size, 50_000.0), by_hand(40, -held.size, 90_000.0)]
+    monitor.run(desk, at(41))
+    assert only(scene).realized_pnl_usd is None
+
+    venue.more_fills.insert(0, by_hand(20, -held.size))
+    monitor.run(desk, at(42))
+    closed = only(scene)
+    assert (closed.closed_at, closed.size, closed.exit_price) == (at(20), held.size, 61_000.0)
+
+
+def test_an_entry_that_was_settled_by_a_part_of_it_isn_t_over_by_one_reading_without_it(scene: Scene) -> None:
+    desk, venue, sent = unanswered(scene)
+    venue.unknown, venue.hidden_fills = True, True
+    venue.positions["BTC"] = {}  # the account lags
+    early, late = (
+        our_fill(size=sent.size * part, price=60_000.0, time=at(15), client_order_id=sent.client_order_id)
+        for part in (0.4, 0.6)
+    )
+    venue.more_fills = [early]
+    monitor.run(desk, at(15.5))
+    venue.positions["BTC"] = {"size": sent.size}
+    monitor.run(desk, at(16))
+    venue.positions["BTC"] = {"size": sent.size * 0.6}
+    venue.more_fills.append(by_hand(20, -sent.size * 0.4))
+    monitor.run(desk, at(20.5))
+    venue.positions["BTC"] = {}
+    monitor.run(desk, at(21))
+    venue.positions["BTC"] = {"size": sent.size * 0.6}
+    venue.more_fills.append(late)
+    monitor.run(desk, at(22))
+
+    assert (only(scene).status, len(read(desk, 22).stops)) == (PositionStatus.OPEN, 1)
+
+
+def test_a_result_that_is_known_is_never_unlearnt(scene: Scene) -> None:
+    desk, venue, held, _ = partly_shown(scene, 0.4)
+    ended = replace(held, status=PositionStatus.CLOSED, closed_at=at(20), realized_pnl_usd=123.0, funding_until=at(90))
+    scene.ledger.book.put_position(ended)
+    venue.positions["BTC"] = {}
+    monitor.run(desk, at(91))
+    assert only(scene) == ended

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -27,6 +26,10 @@ class MemoryBook:
         self._journal = journal
         self._live: dict[int, Position] = {}
         self._closed: dict[int, Position] = {}
+        self._closed_in: dict[
+            int, dict[int, None]
+        ] = {}  # by hours since 1970: every tick asks for those that ended lately
+        self._last_hour = {"closed": 0}
         self._orders: dict[str, Order] = {}
         self._orders_by_signal: dict[str, dict[str, None]] = {}
         self._orders_by_state: dict[IntentState, dict[str, None]] = {state: {} for state in IntentState}
@@ -49,11 +52,9 @@ class MemoryBook:
 
     def closed_since(self, since: datetime) -> list[Position]:
         """Return the positions that ended at or after a moment, by id."""
-        # Those that ended last were stored last, give or take the few that end in one tick.
-        latest = itertools.takewhile(
-            lambda each: each.closed_at is not None and each.closed_at >= since, reversed(self._closed.values())
-        )
-        return sorted(latest, key=attrgetter("id"))
+        hours = range(_hour(since), self._last_hour["closed"] + 1)
+        found = (self._closed[each] for hour in hours for each in self._closed_in.get(hour, ()))
+        return sorted((each for each in found if each.closed_at and each.closed_at >= since), key=attrgetter("id"))
 
     def put_position(self, position: Position) -> Position:
         """Insert (without id) or replace a position; return it with its id."""
@@ -63,12 +64,23 @@ class MemoryBook:
             self._journal.put(self._last_id, "position", position_id)
         stored = position if position.id is not None else replace(position, id=position_id)
         closed = position.status is PositionStatus.CLOSED
+        self._forget_end(position_id)
         self._journal.drop(self._live if closed else self._closed, position_id)
         self._journal.put(self._closed if closed else self._live, position_id, stored)
+        if closed and stored.closed_at is not None:
+            hour = _hour(stored.closed_at)
+            self._journal.put(self._closed_in.setdefault(hour, {}), position_id, None)
+            self._journal.put(self._last_hour, "closed", max(hour, self._last_hour["closed"]))
         return stored
+
+    def _forget_end(self, position_id: int) -> None:
+        before = self._closed.get(position_id)
+        if before is not None and before.closed_at is not None:
+            self._journal.drop(self._closed_in[_hour(before.closed_at)], position_id)
 
     def drop_position(self, position_id: int) -> None:
         """Remove the row of a claimed entry that never came to be."""
+        self._forget_end(position_id)
         self._journal.drop(self._live, position_id)
         self._journal.drop(self._closed, position_id)
 
@@ -110,7 +122,7 @@ class MemoryBook:
     def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
         """Store fills of ours once each; return how many were new.
 
-        One that was stored for no signal before becomes this one's.
+        One that was stored for no signal before becomes this one's, and its order's, if that wasn't known.
         """
         added = 0
         for fill in fills:
@@ -125,6 +137,8 @@ class MemoryBook:
                 self._journal.put(self._foreign_fills, fill.identity, fill)
             else:
                 stored = self._foreign_fills.get(fill.identity, fill)
+                if stored.client_order_id is None:
+                    stored = replace(stored, client_order_id=fill.client_order_id)
                 self._journal.append(self._fills.setdefault(signal_id, []), stored)
         return added
 
@@ -164,3 +178,7 @@ class MemoryBook:
     def count_actions(self) -> int:
         """Return how many lines the story of all positions has."""
         return len(self._actions)
+
+
+def _hour(moment: datetime) -> int:
+    return int(moment.timestamp() // 3600)

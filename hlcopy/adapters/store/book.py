@@ -106,7 +106,9 @@ OUR_FILL_COLUMNS: Final = (
     Column("venue_order_id"),
 )
 _FILLS: Final = Table("our_fills", OurFill, OUR_FILL_COLUMNS, key=("identity",), beside=("signal_id",))
-_ADOPT: Final = "UPDATE our_fills SET signal_id = ? WHERE identity = ? AND signal_id IS NULL"
+_ADOPT: Final = """
+    UPDATE our_fills SET signal_id = ?, client_order_id = coalesce(client_order_id, ?) WHERE identity = ? AND signal_id IS NULL
+"""
 _FILLS_MARK: Final = "our_fills_read_until"
 
 
@@ -169,13 +171,13 @@ class StoredBook:
     def add_fills(self, signal_id: str | None, fills: Iterable[OurFill]) -> int:
         """Store fills of ours once each; return how many were new.
 
-        One that was stored for no signal before becomes this one's.
+        One that was stored for no signal before becomes this one's, and its order's, if that wasn't known.
         """
         told = list(fills)
         with self._db.transaction():
             added = self._db.run_many(_FILLS.insert_once, [_FILLS.values(fill, signal_id) for fill in told])
             if signal_id is not None and added < len(told):
-                self._db.run_many(_ADOPT, [(signal_id, fill.identity) for fill in told])
+                self._db.run_many(_ADOPT, [(signal_id, fill.client_order_id, fill.identity) for fill in told])
         return added
 
     def fills(self, signal_id: str) -> list[OurFill]:
