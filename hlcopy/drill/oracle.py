@@ -234,7 +234,7 @@ class Oracle:
 
     def _look_at_cover(self, now: int, *, cancelled: bool) -> None:
         positions = self._positions()
-        for coin in [each for each in self._covered if each not in positions]:
+        for coin in [each for each in self._covered if each not in positions or self.is_foreign(each)]:
             del self._covered[coin]
             self._naked_since.pop(coin, None)
         for coin, position in positions.items():
