@@ -174,10 +174,15 @@ _SERVED_AFTER: Final = timedelta(minutes=1)
 
 
 def is_funding_due(position: Position, now: datetime) -> bool:
-    """Whether an hour has passed whose funding isn't among what was read for sure; it may be served a minute late."""
+    """Whether there is an hour's funding to read that isn't among what was read for sure; it may be served a minute late.
+
+    It is asked for once, when it must have been served: all positions and ticks at the strike of the hour would use up the
+    request weight that their stops need.
+    """
     if position.funding_until is None:
         return True
-    return _hour(now) > position.funding_until - _SERVED_AFTER and _hour(now) > position.opened_at
+    served = _hour(now - _SERVED_AFTER)
+    return served > position.funding_until - _SERVED_AFTER and served > position.opened_at
 
 
 def is_settled(position: Position) -> bool:

@@ -184,12 +184,13 @@ def test_a_position_is_as_old_as_its_first_fill() -> None:
     [
         pytest.param(None, 61, True, id="never read"),
         pytest.param(55, 59, False, id="no hour passed since"),
-        pytest.param(55, 60, True, id="an hour strikes"),
+        pytest.param(55, 60, False, id="an hour strikes, and may not have been served yet"),
+        pytest.param(55, 61, True, id="an hour was served"),
         pytest.param(60.5, 61, True, id="read half a minute after it, when it may not have been served yet"),
         pytest.param(61.5, 90, False, id="read a minute and a half after it"),
     ],
 )
-def test_funding_is_read_once_an_hour_and_until_it_must_have_been_served(
+def test_funding_is_read_once_an_hour_when_it_must_have_been_served(
     read_until: float | None, now: float, *, due: bool
 ) -> None:
     held = position(opened_at=at(1), funding_until=None if read_until is None else at(read_until))
