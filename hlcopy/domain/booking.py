@@ -65,10 +65,14 @@ class Course:
     entered: float
     left: float
 
+    def covers(self, size: float) -> bool:
+        """Whether as much as a size has left."""
+        return _covers(self.left, size)
+
     @property
     def is_over(self) -> bool:
         """Whether all that was entered has left."""
-        return _covers(self.left, self.entered)
+        return self.covers(self.entered)
 
 
 def course(position: Position, fills: Sequence[OurFill], entry: Order | None) -> Course:

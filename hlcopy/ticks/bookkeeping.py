@@ -34,10 +34,10 @@ def book_fills(desk: Desk, now: datetime) -> list[Order] | None:
     late: dict[str, Order] = {}
     waiting: list[datetime] = []
     with desk.ledger.transaction():
-        for fill in fills:
-            order = _order_of(desk, fill)
-            if order is not None and fill.client_order_id != order.client_order_id:
-                fill = replace(fill, client_order_id=order.client_order_id)  # noqa: PLW2901 - known by the venue's number alone
+        for told in fills:
+            order = _order_of(desk, told)
+            # It may be known by the venue's number alone.
+            fill = told if order is None else replace(told, client_order_id=order.client_order_id)
             ledger.add_fills(order.signal_id if order is not None else _acted_on(desk, fill, held), (fill,))
             if order is not None and order.purpose is Purpose.ENTRY and _was_given_up(order):
                 late[order.client_order_id] = order

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -273,7 +272,7 @@ def _has_ended(desk: Desk, position: Position, fills: Sequence[OurFill], held: V
     if not went.is_over:
         return False
     if held is None:  # more was held once than is known to have been entered: more may be there still
-        return went.left >= position.entry_size or math.isclose(went.left, position.entry_size, rel_tol=1e-6)
+        return went.covers(position.entry_size)
     made_at = booking.made_at(position, fills)
     foreign = [] if made_at is None else desk.ledger.book.foreign_fills(position.coin, made_at)
     return booking.is_anothers(fills, foreign, held.size)

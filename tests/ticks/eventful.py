@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from hlcopy.ports import UNKNOWN, RestingOrder, RestingStop
 from hlcopy.ticks import poll
 from tests.builders import at
 
 if TYPE_CHECKING:
-    from hlcopy.domain.book import Order, OurFill, Position, Purpose
-    from hlcopy.ports import Account, Desk
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from hlcopy.domain.book import Order, OurFill, Purpose
+    from hlcopy.ports import Accepted, Account, Desk, Exchange, Refused, UnknownType
     from tests.ticks.conftest import Scene
 
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 class Eventful:
     """The paper venue, over which its readings are overridden by a test."""
 
-    venue: Any
+    venue: Exchange
     positions: dict[str, dict[str, Any]] = field(default_factory=dict)  # by coin: what is different of it; {} is gone
     hidden_stops: bool = False
     more_fills: list[OurFill] = field(default_factory=list)
@@ -34,11 +37,16 @@ class Eventful:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - it stands in for the port
         return getattr(self.venue, name)
 
-    def account(self, now: Any) -> Any:  # noqa: ANN401 - see above
+    def on(self, desk: Desk) -> Desk:
+        """Return a desk that trades here."""
+        return replace(desk, exchange=cast("Exchange", self))  # what it doesn't override, `__getattr__` finds
+
+    def account(self, now: datetime) -> Account | UnknownType:
         self.asked.append("account")
         if self.dark:
             return UNKNOWN
         account = self.venue.account(now)
+        assert account is not UNKNOWN
         held = dict(account.positions)
         for coin, changes in self.positions.items():
             if coin in held and changes:
@@ -48,19 +56,20 @@ class Eventful:
         stops = () if self.hidden_stops else account.stops
         return replace(account, positions=held, stops=(*stops, *self.stops), orders=self.orders)
 
-    def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - see above
+    def fills(self, since: datetime, now: datetime) -> Sequence[OurFill] | UnknownType:
         self.asked.append("fills")
-        if self.dark:
+        known = self.venue.fills(since, now)
+        if self.dark or known is UNKNOWN:
             return UNKNOWN
-        return [*([] if self.hidden_fills else self.venue.fills(since, now)), *self.more_fills]
+        return [*([] if self.hidden_fills else known), *self.more_fills]
 
-    def send(self, order: Order, now: Any) -> Any:  # noqa: ANN401 - see above
+    def send(self, order: Order, now: datetime) -> Accepted | Refused | UnknownType:
         self.asked.append(f"send {order.purpose}")
         answer = self.venue.send(order, now)
         self.dark = order.purpose in self.dark_after
         return UNKNOWN if self.dark else answer
 
-    def funding(self, coin: str, since: Any, until: Any) -> Any:  # noqa: ANN401 - see above
+    def funding(self, coin: str, since: datetime, until: datetime) -> float | UnknownType:
         return self.venue.funding(coin, since, until) if self.funding_usd is None else self.funding_usd
 
 
@@ -68,17 +77,6 @@ def entered(scene: Scene) -> tuple[Desk, Eventful]:
     desk = scene.desk()
     poll.run(desk, at(1))
     venue = Eventful(desk.exchange)
-    desk = replace(desk, exchange=venue)  # type: ignore[arg-type]
+    desk = venue.on(desk)
     poll.run(desk, at(15))
     return desk, venue
-
-
-def only(scene: Scene) -> Position:
-    (position,) = scene.ledger.book.positions(live_only=False)
-    return position
-
-
-def read(desk: Desk, minutes: float) -> Account:
-    account = desk.exchange.account(at(minutes))
-    assert account is not UNKNOWN
-    return account

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,11 +11,15 @@ from hlcopy.domain.book import ExitReason, PositionStatus, Purpose
 from hlcopy.ports import UNKNOWN, Accepted
 from hlcopy.ticks import monitor, poll
 from tests.builders import at, our_fill
-from tests.ticks.eventful import Eventful, entered, only, read
+from tests.ticks.eventful import Eventful, entered
+from tests.ticks.looks import only, read
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from hlcopy.domain.book import Order, OurFill, Position
-    from hlcopy.ports import Desk
+    from hlcopy.ports import Desk, MissingType, Refused, UnknownType
     from tests.ticks.conftest import Scene
 
 
@@ -29,7 +33,7 @@ def partly_shown(scene: Scene, share: float) -> tuple[Desk, Eventful, Position, 
     desk = scene.desk()
     poll.run(desk, at(1))
     venue = Eventful(desk.exchange, hidden_fills=True)
-    desk = replace(desk, exchange=venue)  # type: ignore[arg-type]
+    desk = venue.on(desk)
     poll.run(desk, at(15))
     held = only(scene)
     (sent,) = scene.ledger.book.orders(purpose=Purpose.ENTRY)
@@ -195,11 +199,11 @@ class Unanswered(Eventful):
 
     unknown = False
 
-    def send(self, order: Order, now: Any) -> Any:  # noqa: ANN401 - see Eventful
+    def send(self, order: Order, now: datetime) -> Accepted | Refused | UnknownType:
         answer = self.venue.send(order, now)
         return UNKNOWN if order.purpose is Purpose.ENTRY else answer
 
-    def find(self, client_order_id: str, now: Any) -> Any:  # noqa: ANN401 - see Eventful
+    def find(self, client_order_id: str, now: datetime) -> Accepted | Refused | MissingType | UnknownType:
         return UNKNOWN if self.unknown else self.venue.find(client_order_id, now)
 
 
@@ -207,7 +211,7 @@ def unanswered(scene: Scene, venue: type[Unanswered] = Unanswered) -> tuple[Desk
     desk = scene.desk()
     poll.run(desk, at(1))
     made = venue(desk.exchange)
-    desk = replace(desk, exchange=made)  # type: ignore[arg-type]
+    desk = made.on(desk)
     poll.run(desk, at(15))
     (sent,) = scene.ledger.book.orders(purpose=Purpose.ENTRY)
     return desk, made, sent
@@ -233,15 +237,14 @@ def test_an_entry_s_fill_that_names_the_venue_s_number_alone_counts_once(scene: 
     class Numbered(Unanswered):
         """Knows the entry by a number that its fills have, too."""
 
-        def find(self, client_order_id: str, now: Any) -> Any:  # noqa: ANN401 - see Eventful
+        def find(self, client_order_id: str, now: datetime) -> Accepted | Refused | MissingType | UnknownType:
             found = super().find(client_order_id, now)
             return replace(found, venue_order_id=77) if isinstance(found, Accepted) and found.filled_size else found
 
-        def fills(self, since: Any, now: Any) -> Any:  # noqa: ANN401 - see Eventful
-            return [
-                replace(each, client_order_id=None, venue_order_id=77) if each.is_buy else each
-                for each in super().fills(since, now)
-            ]
+        def fills(self, since: datetime, now: datetime) -> Sequence[OurFill] | UnknownType:
+            known = super().fills(since, now)
+            assert known is not UNKNOWN
+            return [replace(each, client_order_id=None, venue_order_id=77) if each.is_buy else each for each in known]
 
     desk, venue, sent = unanswered(scene, Numbered)
     for minutes in (15.5, 16, 17):

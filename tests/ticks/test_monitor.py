@@ -14,9 +14,9 @@ from hlcopy.errors import TryLaterError
 from hlcopy.ports import UNKNOWN, Refused
 from hlcopy.ticks import monitor, poll, reconcile
 from tests.builders import at
+from tests.ticks.looks import only
 
 if TYPE_CHECKING:
-    from hlcopy.domain.book import Position
     from hlcopy.ports import Desk
     from tests.ticks.conftest import Scene
 
@@ -28,11 +28,6 @@ def entered(scene: Scene, policy: Policy | None = None) -> Desk:
     poll.run(desk, at(1))
     poll.run(desk, at(15))
     return desk
-
-
-def only(scene: Scene) -> Position:
-    (position,) = scene.ledger.book.positions(live_only=False)
-    return position
 
 
 def test_a_quiet_tick_does_nothing_twice(scene: Scene) -> None:

@@ -11,9 +11,10 @@ from hlcopy.domain.models import EXECUTE
 from hlcopy.ports import UNKNOWN, Level
 from hlcopy.ticks import monitor, poll
 from tests.builders import at
+from tests.ticks.looks import only
 
 if TYPE_CHECKING:
-    from hlcopy.domain.book import Order, Position
+    from hlcopy.domain.book import Order
     from hlcopy.ports import Desk
     from tests.ticks.conftest import Scene
 
@@ -23,11 +24,6 @@ def entered(scene: Scene) -> Desk:
     poll.run(desk, at(1))
     poll.run(desk, at(15))
     return desk
-
-
-def only(scene: Scene) -> Position:
-    (position,) = scene.ledger.book.positions(live_only=False)
-    return position
 
 
 def stops(desk: Desk, minutes: float) -> list[float]:

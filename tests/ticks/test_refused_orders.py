@@ -10,13 +10,13 @@ import pytest
 from hlcopy.domain.book import ExitReason, IntentState, PositionStatus, Purpose
 from hlcopy.domain.refusals import refusal_of
 from hlcopy.errors import ConfigError
-from hlcopy.ports import UNKNOWN, Refused
+from hlcopy.ports import Refused
 from hlcopy.ticks import monitor, poll
 from tests.builders import TRADER, at, fill, our_fill
+from tests.ticks.looks import only, read
 
 if TYPE_CHECKING:
-    from hlcopy.domain.book import Position
-    from hlcopy.ports import Account, Desk
+    from hlcopy.ports import Desk
     from tests.ticks.conftest import Scene
 
 
@@ -69,17 +69,6 @@ def entered(scene: Scene, **changes: Any) -> tuple[Desk, Strict]:  # noqa: ANN40
     poll.run(desk, at(1))
     poll.run(desk, at(15))
     return desk, venue
-
-
-def only(scene: Scene) -> Position:
-    (position,) = scene.ledger.book.positions(live_only=False)
-    return position
-
-
-def read(desk: Desk, minutes: float) -> Account:
-    account = desk.exchange.account(at(minutes))
-    assert account is not UNKNOWN
-    return account
 
 
 @pytest.mark.parametrize(

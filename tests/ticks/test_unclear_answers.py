@@ -23,10 +23,11 @@ from hlcopy.ticks.portfolio import portfolio
 from tests.builders import TRADER, at, fill, order, our_fill, paper_order
 from tests.fakes import Executioner, Killed, MortalLedger
 from tests.ticks.conftest import Scene, stage
+from tests.ticks.looks import only, read
 
 if TYPE_CHECKING:
-    from hlcopy.domain.book import OurFill, Position
-    from hlcopy.ports import Account, Desk
+    from hlcopy.domain.book import OurFill
+    from hlcopy.ports import Desk
 
 
 @dataclass
@@ -78,17 +79,6 @@ def moody(scene: Scene, kind: type[Moody], **moods: Any) -> tuple[Desk, Moody]: 
     desk = scene.desk(moods.pop("policy", None))
     venue = kind(desk.exchange, **moods)
     return replace(desk, exchange=venue), venue  # type: ignore[arg-type]
-
-
-def only(scene: Scene) -> Position:
-    (position,) = scene.ledger.book.positions(live_only=False)
-    return position
-
-
-def read(desk: Desk, minutes: float) -> Account:
-    account = desk.exchange.account(at(minutes))
-    assert account is not UNKNOWN
-    return account
 
 
 @pytest.mark.parametrize("kind", [Mute, Amnesiac])

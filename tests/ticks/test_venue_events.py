@@ -15,7 +15,8 @@ from hlcopy.errors import TryLaterError
 from hlcopy.ports import Accepted, RestingOrder, RestingStop
 from hlcopy.ticks import monitor, poll, positions
 from tests.builders import TRADER, at, fill, our_fill
-from tests.ticks.eventful import Eventful, entered, only, read
+from tests.ticks.eventful import Eventful, entered
+from tests.ticks.looks import only, read
 
 if TYPE_CHECKING:
     from hlcopy.domain.book import Order

@@ -26,9 +26,8 @@ class MemoryBook:
         self._journal = journal
         self._live: dict[int, Position] = {}
         self._closed: dict[int, Position] = {}
-        self._closed_in: dict[
-            int, dict[int, None]
-        ] = {}  # by hours since 1970: every tick asks for those that ended lately
+        # By the hour of their end, since 1970: every tick asks for those that ended lately.
+        self._closed_in: dict[int, dict[int, None]] = {}
         self._last_hour = {"closed": 0}
         self._orders: dict[str, Order] = {}
         self._orders_by_signal: dict[str, dict[str, None]] = {}
@@ -129,8 +128,8 @@ class MemoryBook:
             known = fill.identity in self._fill_owners
             if known and (signal_id is None or self._fill_owners[fill.identity] is not None):
                 continue
-            added += not known
             if not known:
+                added += 1
                 self._journal.put(self._fill_numbers, fill.identity, len(self._fill_numbers))
             self._journal.put(self._fill_owners, fill.identity, signal_id)
             if signal_id is None:
